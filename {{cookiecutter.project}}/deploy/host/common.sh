@@ -1,0 +1,87 @@
+# shellcheck shell=sh disable=SC2034
+# Read by activate, admin and retire: where things lie on a machine and how they are read.
+# $0 is the script that reads this; its release tree is the folder above it.
+LC_ALL=C
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+export LC_ALL PATH
+umask 022
+here_tree=$(dirname "$(dirname "$(readlink -f "$0")")")
+units=/etc/systemd/system
+lock_seconds=60
+
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+misuse() { # what is wrong with the command line
+    printf 'error: %s\n' "$*" >&2
+    exit 2
+}
+
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
+conf() { # TREE KEY: one value of the release's release.conf
+    sed -n "s/^$2=//p" "$1/host/release.conf" 2>/dev/null | head -n 1
+}
+
+use_name() { # TREE: everything on the machine is named after the project
+    name=$(conf "$1" name)
+    case $name in
+    '' | *[!a-z0-9-]*) die "$1 is not a release: its host/release.conf names no project" ;;
+    esac
+    base=/opt/$name
+}
+
+with_systemd() { [ -d /run/systemd/system ]; }
+
+link_end() { # LINK: the last part of what it points to; nothing when there is no such link
+    [ ! -L "$1" ] || basename "$(readlink "$1")"
+}
+
+active_release() { link_end "$base/current"; }
+
+is_release() { # FOLDER: is there a release of that name?
+    case $1 in '' | .* | */*) return 1 ;; esac
+    [ -f "$base/releases/$1/SHA256SUMS" ]
+}
+
+releases() { # their names, a line each
+    for folder in "$base"/releases/*/; do
+        [ ! -d "$folder" ] || basename "$folder"
+    done
+}
+
+# The history: a line per event, tab-separated: when, active|failed, release, why.
+entries() { # active|failed: the releases that were, in order
+    [ ! -f "$base/history" ] || sed -n "s/^[^	]*	$1	\([^	]*\).*/\1/p" "$base/history"
+}
+
+before() { # RELEASE: the one that was active before it and is still here
+    entries active | while read -r entry; do
+        [ "$entry" = "$1" ] || ! is_release "$entry" || printf '%s\n' "$entry"
+    done | tail -n 1
+}
+
+address() { # where the socket listens, as a URL of this machine (operators change the port)
+    systemctl show -p Listen "$name.socket" | sed -n '
+        s/^Listen=//
+        s/^\(.*:[0-9][0-9]*\) (Stream).*/\1/
+        t found
+        d
+        :found
+        s/^0\.0\.0\.0:/127.0.0.1:/
+        s/^\[::\]:/127.0.0.1:/
+        s|^|http://|p
+        q'
+}
+
+lock_is_free() { flock -n "$base/.lock" true; }
+
+take_lock() { # holds it until this shell ends, however it ends; its children must not inherit it:
+    # call what follows with `9>&-` (a shell keeps its own copy, closed for what it starts)
+    exec 9>>"$base/.lock"
+    flock -w "$lock_seconds" 9 ||
+        die "another run is at work, $(cat "$base/.lock"): wait for it or end it, then try again"
+    printf 'process %s since %s\n' "$$" "$(now)" 2>/dev/null >"$base/.lock" || :
+}
