@@ -1,0 +1,82 @@
+"""The command line. What a command needs is imported by it alone: starting takes time."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from . import NAME, release, settings
+
+
+class Failure(click.ClickException):
+    """What went wrong, said in one line."""
+
+    def show(self, file: Any = None) -> None:
+        """Print the line."""
+        click.echo(f"error: {self.message}", file=file, err=True)
+
+
+class Misuse(Failure):
+    """The caller asked for what can't be."""
+
+    exit_code = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Serve, or ask the one that serves. Settings are environment variables, see the README."""
+
+
+@main.command()
+@click.option("--host", help="The address to listen on.")
+@click.option("--port", help="The TCP port to listen on.")
+def serve(**options: str | None) -> None:
+    """Serve until told to stop: on a socket from systemd where there is one."""
+    from . import sockets
+
+    chosen = _settings(options)
+    try:
+        # before the slow imports: who connects meanwhile waits, and is not refused
+        listening = sockets.handed_over(os.environ) or sockets.bound(chosen.host, chosen.port)
+    except sockets.SocketError as error:
+        raise Failure(str(error)) from None
+
+    from . import app, logs, server
+
+    this = release.current()
+    logs.configure(chosen.log_level, this.release)
+    server.run(app.create_app(this), listening, chosen.grace_seconds)
+
+
+@main.command()
+def version() -> None:
+    """Print the name and the release id."""
+    click.echo(f"{NAME} {release.current().release}")
+
+
+@main.command()
+@click.option("--url", help="Where it serves; from the settings if not given.")
+@click.option("--release", "expected", help="The release id that must answer.")
+@click.option(
+    "--wait", default=0, type=click.FloatRange(min=0), help="Go on asking for so many seconds."
+)
+def check(url: str | None, expected: str | None, wait: float) -> None:
+    """Ask a running service whether it is ready."""
+    from . import check as checks
+
+    url = url or _settings().url
+    try:
+        click.echo(f"ready: {checks.wait(url, expected, wait)}")
+    except checks.NotReady as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(1) from None
+    except ValueError:
+        raise Misuse(f"--url is {url!r}: expected http://HOST:PORT") from None
+
+
+def _settings(options: Mapping[str, str | None] = {}) -> settings.Settings:
+    try:
+        return settings.load(os.environ, options)
+    except settings.SettingsError as error:
+        raise Misuse(str(error)) from None

@@ -1,0 +1,98 @@
+"""What can be set, by environment variables, and what each may be."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import PREFIX
+
+_HOST = re.compile(r"[\w:%-]{1,63}([.][\w:%-]{1,63})*", re.ASCII)
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+class SettingsError(Exception):
+    """A value that can't be used; the text is one line for whoever set it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force; ``<PREFIX><FIELD>`` in the environment overrides a default."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on, or a name for it. Not used on a socket from systemd."""
+    port: int = 8000
+    """The TCP port to listen on. Not used on a socket from systemd."""
+    log_level: str = "info"
+    """The least severe of `LOG_LEVELS` that is logged."""
+    grace_seconds: int = 25
+    """How long requests being answered may go on after SIGTERM."""
+
+    @property
+    def url(self) -> str:
+        """Where a program on this machine reaches the service."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        if not self.host.strip("0.:"):  # all zeros: every address, so the loopback one too
+            host = "[::1]" if ":" in self.host else "127.0.0.1"
+        return f"http://{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the text of one setting is read, and how to say what is allowed."""
+
+    read: Callable[[str], Any]
+    """Gives the value, or raises ValueError."""
+    allowed: str
+
+
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        # int() alone would also take "1_000", " 80" and other alphabets' digits
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError(text)
+        return int(text)
+
+    return read
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _log_level(text: str) -> str:
+    return LOG_LEVELS[LOG_LEVELS.index(text.lower())]
+
+
+RULES = {
+    "host": Rule(_host, "an address or a host name"),
+    "port": Rule(_whole_number(1, 65535), "a whole number from 1 to 65535"),
+    "log_level": Rule(_log_level, f"one of {', '.join(LOG_LEVELS)}"),
+    "grace_seconds": Rule(_whole_number(0, 3600), "a whole number of seconds from 0 to 3600"),
+}
+
+
+def load(environ: Mapping[str, str], options: Mapping[str, str | None] = {}) -> Settings:
+    """Read the settings from `environ`, and from the command line's `options` over them.
+
+    Raises SettingsError for a value that is not allowed, and for a variable with our prefix that
+    is none of ours: a misspelt setting must not pass for one that was applied.
+    """
+    known = {PREFIX + field.upper(): field for field in RULES}
+    ours = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
+    if strangers := sorted(ours.keys() - known):
+        raise SettingsError(f"{strangers[0]} is no setting: expected one of {', '.join(known)}")
+    values = {known[name]: _read(known[name], text, name) for name, text in ours.items()}
+    for field, text in options.items():
+        if text is not None:
+            values[field] = _read(field, text, f"--{field}")
+    return Settings(**values)
+
+
+def _read(field: str, text: str, name: str) -> Any:
+    try:
+        return RULES[field].read(text)
+    except ValueError:
+        raise SettingsError(f"{name} is {text!r}: expected {RULES[field].allowed}") from None

@@ -1,0 +1,62 @@
+"""The listening sockets: handed over by systemd, or our own."""
+
+import os
+import socket
+from collections.abc import MutableMapping
+
+BACKLOG = 2048
+"""How many connections may wait to be accepted (the system may allow fewer)."""
+FIRST = 3
+"""The file descriptor at which systemd's begin, see sd_listen_fds(3)."""
+
+
+class SocketError(Exception):
+    """There is nothing to listen on; the text is one line that says why."""
+
+
+def handed_over(environ: MutableMapping[str, str]) -> list[socket.socket]:
+    """Take the sockets that systemd handed to this very process: none, mostly.
+
+    What announces them is removed from `environ`, for they are not meant for children of ours.
+    Raises SocketError where something other than listening stream sockets was handed over.
+    """
+    pid, count, _ = (environ.pop(f"LISTEN_{key}", "") for key in ("PID", "FDS", "FDNAMES"))
+    if pid != str(os.getpid()):
+        return []
+    if not count.isdecimal():
+        raise SocketError(f"LISTEN_FDS is {count!r}: expected a whole number")
+    return [_adopt(descriptor) for descriptor in range(FIRST, FIRST + int(count))]
+
+
+def _adopt(descriptor: int) -> socket.socket:
+    try:
+        sock = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise SocketError(f"cannot listen on file descriptor {descriptor}: {_why(error)}") from None
+    if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        sock.close()
+        raise SocketError(f"cannot listen on file descriptor {descriptor}: not a listening socket")
+    sock.set_inheritable(False)
+    return sock
+
+
+def bound(host: str, port: int) -> list[socket.socket]:
+    """Listen on `host` and `port`; ``::`` stands for every address, IPv4 ones too.
+
+    Raises SocketError where that can't be.
+    """
+    try:
+        sock = socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            backlog=BACKLOG,
+            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+        )
+    except OSError as error:
+        raise SocketError(f"cannot listen on {host}:{port}: {_why(error)}") from None
+    return [sock]
+
+
+def _why(error: OSError) -> str:
+    # create_server() adds the address, which ours names already
+    return str(error.strerror).partition(" (while")[0].lower()

@@ -1,0 +1,115 @@
+"""What the tests share. Only here is the package's name found out: nothing else needs it."""
+
+import importlib
+import io
+import json
+import logging
+import os
+import pkgutil
+import socket
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from program import Program
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+[(COMMAND, ENTRY)] = SCRIPTS.items()
+PACKAGE = ENTRY.partition(".")[0]
+
+
+@pytest.fixture(scope="session")
+def service() -> ModuleType:
+    """Give the package under test; its modules are its attributes."""
+    package = importlib.import_module(PACKAGE)
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name != "__main__":
+            importlib.import_module(f"{PACKAGE}.{module.name}")
+    return package
+
+
+@pytest.fixture(scope="session")
+def command() -> str:
+    """Say what the program is called on the command line."""
+    return str(COMMAND)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith((service.PREFIX, "LISTEN_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def app(service: ModuleType) -> Starlette:
+    """Make an application that is release 1.2.3+abc."""
+    made: Starlette = service.app.create_app(service.release.Release("1.2.3", "abc", "1.2.3+abc"))
+    return made
+
+
+@pytest.fixture
+def client(app: Starlette) -> Iterator[TestClient]:
+    """Start `app`, and be its client."""
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.fixture
+def logged(service: ModuleType) -> Iterator[Callable[[], list[Any]]]:
+    """Collect everything logged in the test, as it would be written."""
+    stream, root = io.StringIO(), logging.getLogger()
+    handler, level = service.logs.handler(stream, "1.2.3+abc"), root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.setLevel(level)
+    root.removeHandler(handler)
+
+
+@pytest.fixture
+def run(service: ModuleType) -> Callable[..., Result]:
+    """Run the command line in this process: ``run("check", "--url", url, PORT="8001")``."""
+
+    def run(*words: str, **settings: str) -> Result:
+        variables = {service.PREFIX + name: text for name, text in settings.items()}
+        return CliRunner().invoke(service.cli.main, words, env=variables)
+
+    return run
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Hold a listening socket, as systemd would."""
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as sock:
+        yield sock
+
+
+@pytest.fixture
+def start(service: ModuleType, tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """Start the program as a process of its own: ``start("serve", PORT=8001)``.
+
+    It listens on `listener` where one is given; `slow` adds the routes of ``slow.py``.
+    """
+    with ExitStack() as started:
+
+        def start(
+            *words: str, listener: socket.socket | None = None, slow: bool = False, **settings: Any
+        ) -> Program:
+            entry = [str(ROOT / "tests" / "slow.py"), PACKAGE] if slow else ["-m", PACKAGE]
+            variables = {service.PREFIX + name: str(value) for name, value in settings.items()}
+            environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | variables
+            log = tmp_path / f"{len(list(tmp_path.iterdir()))}.log"
+            program = Program([sys.executable, *entry, *words], environment, log, listener)
+            return started.enter_context(program)
+
+        yield start

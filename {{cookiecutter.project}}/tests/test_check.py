@@ -1,0 +1,132 @@
+"""``check`` against a real server on loopback."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from click.testing import Result
+from program import free_port
+
+Run = Callable[..., Result]
+
+
+def report(status: str, release: str) -> bytes:
+    return json.dumps({"status": status, "release": release}).encode()
+
+
+READY = (200, report("ready", "1.0+new"))
+OLD = (200, report("ready", "1.0+old"))
+STOPPING = (503, report("stopping", "1.0+old"))
+
+
+class Stub(HTTPServer):
+    """Gives each of `answers` once, and the last one from then on."""
+
+    answers: list[tuple[int, bytes]]
+    asked: list[str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Stub
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        answers = self.server.answers
+        status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    with Stub(("127.0.0.1", 0), Handler) as server:
+        server.answers, server.asked = [READY], []
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_ready(run: Run, stub: Stub) -> None:
+    result = run("check", "--url", stub.url)
+    assert (result.exit_code, result.output) == (0, "ready: 1.0+new\n")
+    assert stub.asked == ["/readyz"]
+
+
+def test_url_may_have_a_path(run: Run, stub: Stub) -> None:
+    assert run("check", "--url", f"{stub.url}/prefix/").exit_code == 0
+    assert stub.asked == ["/prefix/readyz"]
+
+
+def test_right_release(run: Run, stub: Stub) -> None:
+    assert run("check", "--url", stub.url, "--release", "1.0+new").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (OLD, "release is 1.0+old, expected 1.0+new"),
+        (STOPPING, "not ready: 503 stopping"),
+        ((200, b"<html>"), "not ready: 200 from {url}, and not from this program"),
+        ((502, b"\xff"), "not ready: 502 from {url}, and not from this program"),
+        ((200, b"[]"), "not ready: 200 from {url}, and not from this program"),
+        ((200, b"{}"), "not ready: 200 from {url}, and not from this program"),
+    ],
+)
+def test_one_try(run: Run, stub: Stub, answer: tuple[int, bytes], line: str) -> None:
+    stub.answers = [answer]
+    result = run("check", "--url", stub.url, "--release", "1.0+new")
+    assert (result.exit_code, result.output) == (1, line.format(url=stub.url) + "\n")
+    assert len(stub.asked) == 1
+
+
+def test_waits_until_ready_as_the_right_release(run: Run, stub: Stub) -> None:
+    stub.answers = [STOPPING, OLD, READY]
+    result = run("check", "--url", stub.url, "--release", "1.0+new", "--wait", "10")
+    assert (result.exit_code, result.output) == (0, "ready: 1.0+new\n")
+    assert len(stub.asked) == 3
+
+
+def test_gives_up_with_what_it_saw_last(run: Run, stub: Stub) -> None:
+    stub.answers = [STOPPING, OLD]
+    began = time.monotonic()
+    result = run("check", "--url", stub.url, "--release", "1.0+new", "--wait", "0.3")
+    assert (result.exit_code, result.output) == (1, "release is 1.0+old, expected 1.0+new\n")
+    assert len(stub.asked) >= 2
+    assert time.monotonic() - began < 1
+
+
+def test_nobody_there(run: Run) -> None:
+    port = free_port()
+    result = run("check", PORT=str(port))
+    line = f"no answer from http://127.0.0.1:{port}: connection refused\n"
+    assert (result.exit_code, result.output) == (1, line)
+
+
+def test_silence(run: Run, listener: socket.socket) -> None:
+    # a socket held by systemd accepts while nothing serves: each try must end
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    result = run("check", "--url", url, "--wait", "0.2")
+    assert (result.exit_code, result.output) == (1, f"no answer from {url}: timed out\n")
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://a", "http://", "http://a:b", "http://[a"])
+def test_wrong_url(run: Run, url: str) -> None:
+    result = run("check", "--url", url)
+    assert (result.exit_code, result.output) == (
+        2,
+        f"error: --url is {url!r}: expected http://HOST:PORT\n",
+    )

@@ -1,0 +1,188 @@
+"""SIGTERM, and nobody notices: the reason why the server is not simply uvicorn's."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
+from itertools import pairwise
+from types import ModuleType
+
+import pytest
+from program import Program
+
+Start = Callable[..., Program]
+
+
+def test_request_in_flight_is_finished(start: Start, listener: socket.socket) -> None:
+    program = start("serve", listener=listener, slow=True).ready()
+    with closing(program.connect()) as connection:
+        connection.request("GET", "/slow?0.8")
+        program.wait_for("begun")
+        program.terminate()
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (200, b"done")
+        assert response.headers["connection"] == "close"
+    assert program.ended() == 0
+
+
+def test_answer_half_sent_is_finished(start: Start, listener: socket.socket) -> None:
+    program = start("serve", listener=listener, slow=True).ready()
+    with closing(program.connect()) as connection:
+        connection.request("GET", "/stream?0.2")
+        program.wait_for("begun")
+        program.terminate()
+        assert connection.getresponse().read() == b"halfdone"
+    assert program.ended() == 0
+
+
+def test_request_over_its_grace_is_given_up(start: Start, listener: socket.socket) -> None:
+    program = start("serve", listener=listener, slow=True, GRACE_SECONDS=0).ready()
+    connect = program.connect
+    with closing(connect()) as whole, closing(connect()) as half, closing(connect()) as idle:
+        whole.request("GET", "/slow?60", headers={"X-Request-ID": "r1"})
+        half.request("GET", "/stream?60")
+        half.getresponse()
+        program.wait_for("begun")
+        program.terminate()
+        response = whole.getresponse()
+        assert response.status == 503
+        assert response.read() == b'{"error":"Service Unavailable","request_id":"r1"}'
+        assert idle.sock.recv(1) == b""
+    assert program.ended() == 0
+    assert program.wait_for("given up")["http"]["request"]["id"] == "r1"
+
+
+@pytest.mark.parametrize("used_before", [False, True], ids=["just accepted", "kept alive"])
+def test_connection_without_a_request_may_still_send_one(
+    start: Start, listener: socket.socket, used_before: bool
+) -> None:
+    program = start("serve", listener=listener).ready()
+    with closing(program.connect()) as connection:
+        if used_before:
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            response.read()
+            assert "connection" not in response.headers
+        else:
+            program.get("/")  # so that the one before has been accepted
+        program.terminate()
+        connection.request("GET", "/")
+        response = connection.getresponse()
+        assert response.status == 200
+        assert response.headers["connection"] == "close"
+        response.read()
+    assert program.ended() == 0
+
+
+def test_idle_connection_is_closed_after_a_moment(start: Start, listener: socket.socket) -> None:
+    program = start("serve", listener=listener).ready()
+    with closing(program.connect()) as connection:
+        program.get("/")
+        program.terminate()
+        began = time.monotonic()
+        assert connection.sock.recv(1) == b""
+        assert 0.2 < time.monotonic() - began < 2
+    assert program.ended() == 0
+
+
+def test_request_half_received_is_waited_for(start: Start, listener: socket.socket) -> None:
+    program = start("serve", listener=listener).ready()
+    with closing(program.connect()) as connection:
+        connection.sock.sendall(b"GET / HTTP/1.1\r\nHost: half\r\n")
+        program.get("/")
+        program.terminate()
+        time.sleep(0.7)  # longer than a connection that sends nothing is kept
+        connection.sock.sendall(b"\r\n")
+        assert connection.sock.recv(15) == b"HTTP/1.1 200 OK"
+    assert program.ended() == 0
+
+
+def test_connection_being_accepted_is_not_dropped(start: Start, listener: socket.socket) -> None:
+    # those that come in at the very moment of the stop: some are accepted, the rest stay queued
+    program = start("serve", listener=listener).ready()
+    address = listener.getsockname()
+    with ThreadPoolExecutor(1) as pool:
+        stop = pool.submit(program.process.terminate)
+        waiting = [socket.create_connection(address) for _ in range(200)]
+        stop.result()
+    for sock in waiting:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert program.ended() == 0
+    with closing(listener.dup()), start("serve", listener=listener):
+        for sock in waiting:
+            with sock:
+                sock.settimeout(10)
+                assert sock.recv(15) == b"HTTP/1.1 200 OK"
+
+
+class Load:
+    """Clients that ask without pause, and count what they get."""
+
+    def __init__(self, address: tuple[str, int], clients: int, keep_alive: bool) -> None:
+        self.address, self.keep_alive = address, keep_alive
+        self.answered, self.failed = 0, []  # type: int, list[str]
+        self.done = threading.Event()
+        self.threads = [threading.Thread(target=self.ask) for _ in range(clients)]
+
+    def ask(self) -> None:
+        end = time.monotonic() + 15
+        connection = HTTPConnection(*self.address, timeout=10)
+        while not self.done.is_set() and time.monotonic() < end:
+            try:
+                connection.request("GET", "/")
+                response = connection.getresponse()
+                response.read()
+                if response.status != 200:
+                    self.failed.append(str(response.status))
+            except (OSError, HTTPException) as error:
+                self.failed.append(repr(error))
+                connection.close()
+            self.answered += 1
+            if not self.keep_alive:
+                connection.close()
+        connection.close()
+
+
+def test_restart_under_load_fails_no_request(start: Start, listener: socket.socket) -> None:
+    address = listener.getsockname()
+    loads = [Load(address, 3, keep_alive=False), Load(address, 3, keep_alive=True)]
+    programs = [start("serve", listener=listener, LOG_LEVEL="error")]
+    for load in loads:
+        for thread in load.threads:
+            thread.start()
+    counts = []
+    for _ in range(2):
+        counts.append(enough(loads))
+        programs[-1].process.terminate()
+        assert programs[-1].ended() == 0
+        programs.append(start("serve", listener=listener, LOG_LEVEL="error"))
+    counts.append(enough(loads))
+    for load in loads:
+        load.done.set()
+    for load in loads:
+        for thread in load.threads:
+            thread.join()
+    assert [load.failed for load in loads] == [[], []]
+    assert all(later > sooner for sooner, later in pairwise(counts))
+
+
+def enough(loads: list[Load]) -> int:
+    """Wait until each kind of client was answered 100 times more, and return the sum."""
+    before = [load.answered for load in loads]
+    end = time.monotonic() + 10
+    while any(load.answered < n + 100 for load, n in zip(loads, before, strict=True)):
+        assert time.monotonic() < end, "the load got no answers"
+        time.sleep(0.01)
+    return sum(load.answered for load in loads)
+
+
+def test_second_interrupt_ends_it_at_once(service: ModuleType) -> None:
+    config = service.server.uvicorn.Config(None)
+    server = service.server.Server(config, None)
+    server.handle_exit(2, None)
+    assert (server.should_exit, server.force_exit) == (True, False)
+    server.handle_exit(2, None)
+    assert server.force_exit
