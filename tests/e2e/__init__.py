@@ -1,0 +1,1 @@
+"""Real packages on real, networkless machines."""

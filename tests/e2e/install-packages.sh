@@ -1,0 +1,26 @@
+#!/bin/sh
+# Installs what the end-to-end tests run, on Debian 12 or newer; does nothing where all is there.
+set -eu
+packages="
+    createrepo-c
+    dnf
+    dpkg-dev
+    iproute2
+    mmdebstrap
+    busybox-static
+    rpm
+    shellcheck
+    systemd-container
+"
+missing=
+for package in $packages; do
+    case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+    *' installed') ;;
+    *) missing="$missing $package" ;;
+    esac
+done
+[ -n "$missing" ] || exit 0
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 # a list of names
+apt-get install -y -qq --no-install-recommends $missing

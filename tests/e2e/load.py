@@ -1,0 +1,82 @@
+"""Asks a service without a pause until told to stop, and counts what fails. Standard library only.
+
+    load.py HOST PORT WORKERS SECONDS close|keep-alive
+
+ends when its standard input does, or after SECONDS; prints a JSON object.
+"""
+
+import http.client
+import json
+import sys
+import threading
+import time
+from collections import Counter
+
+PATH = "/"
+PATIENCE = 30.0
+"""Seconds after which a request without an answer has failed."""
+
+
+class Caller:
+    """One client that asks again and again."""
+
+    def __init__(self, host: str, port: int, *, keep: bool) -> None:
+        self.connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
+        self.keep = keep
+        self.releases: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self.longest = 0.0
+
+    def ask(self) -> None:
+        """Make one request; a connection that the server has announced to close is opened anew."""
+        start = time.monotonic()
+        try:
+            self.connection.request(
+                "GET", PATH, headers={} if self.keep else {"Connection": "close"}
+            )
+            response = self.connection.getresponse()
+            body = json.loads(response.read())
+            if response.status != 200:  # noqa: PLR2004
+                raise http.client.HTTPException(f"status {response.status}")
+            self.releases[body["release"]] += 1
+            if not self.keep:
+                self.connection.close()
+        except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
+            self.failures.append(f"{type(error).__name__}: {error}")
+            self.connection.close()
+            time.sleep(0.01)
+        self.longest = max(self.longest, time.monotonic() - start)
+
+
+def main(host: str, port: str, workers: str, seconds: str, mode: str) -> None:
+    """Run the callers and print what they saw."""
+    ended = threading.Event()
+    callers = [Caller(host, int(port), keep=mode == "keep-alive") for _ in range(int(workers))]
+
+    def work(caller: Caller) -> None:
+        while not ended.is_set():
+            caller.ask()
+
+    threads = [threading.Thread(target=work, args=(caller,)) for caller in callers]
+    for thread in threads:
+        thread.start()
+    watcher = threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True)
+    watcher.start()
+    ended.wait(float(seconds))
+    ended.set()
+    for thread in threads:
+        thread.join()
+    releases: Counter[str] = sum((caller.releases for caller in callers), Counter())
+    failures = [failure for caller in callers for failure in caller.failures]
+    longest = max(caller.longest for caller in callers)
+    print(json.dumps({
+        "requests": sum(releases.values()) + len(failures),
+        "failed": len(failures),
+        "failures": failures[:5],
+        "releases": releases,
+        "longest": round(longest, 3),
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

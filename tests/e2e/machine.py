@@ -1,0 +1,205 @@
+"""Machines to install on: pristine Debian systems of their own, without a network.
+
+Each is an overlay over a root that is made once and kept in the user's cache. It has its own
+processes, mounts and network, which holds nothing but a loopback interface; `booted` runs systemd
+as its first process.
+"""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "unshare", "dnf", "rpm", "ip")
+"""The commands that a host must have; install-packages.sh brings them."""
+BOOT_SECONDS = 60.0
+LIFE_SECONDS = "3600"
+"""When a machine that nobody stopped ends by itself."""
+
+Result = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a pristine root is made of."""
+
+    suite: str
+    packages: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Changes whenever the recipe does."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+
+
+RECIPES = {
+    "systemd": Recipe("bookworm", ("dbus", "systemd", "systemd-sysv")),
+    "plain": Recipe("bookworm"),
+    "old": Recipe("bullseye"),
+}
+
+
+def pristine(kind: str) -> Path:
+    """Give the root of that kind; make it (half a minute) where it is not there yet."""
+    recipe = RECIPES[kind]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    roots = cache / "cookiecutter-quadrant" / "roots"
+    roots.mkdir(parents=True, exist_ok=True)
+    root = roots / f"{kind}-{recipe.key}"
+    with (roots / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.is_dir():
+            unfinished = roots / f".{kind}"
+            subprocess.run(["rm", "-rf", unfinished], check=True)
+            include = [f"--include={','.join(recipe.packages)}"] if recipe.packages else []
+            command = ["mmdebstrap", "--quiet", "--variant=minbase", *include, recipe.suite]
+            subprocess.run([*command, unfinished], check=True)
+            unfinished.rename(root)
+    return root
+
+
+@dataclass
+class Machine:
+    """A copy of a pristine root; make it with `machine`."""
+
+    folder: Path
+    booted: bool
+    root: Path = field(init=False)
+    _holder: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _leader: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.root = self.folder / "root"
+
+    def start(self) -> None:
+        """Switch it on."""
+        if self.booted:
+            command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+                       "--private-network", "--console=pipe", "-D", str(self.root)]  # fmt: skip
+        else:
+            inside = 'mount -t proc proc "$0/proc" && exec chroot "$0" sleep "$1"'
+            command = ["unshare", "--fork", "--kill-child", "--pid", "--mount", "--uts", "--ipc",
+                       "--net", "sh", "-c", inside, str(self.root), LIFE_SECONDS]  # fmt: skip
+        with (self.folder / "console").open("ab") as console:
+            self._holder = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=console, stderr=console
+            )
+        self._wait_until(self._has_leader, "start")
+        if self.booted:
+            self._wait_until(self._is_up, "boot")
+        else:
+            self._wait_until(lambda: self.run("true", check=False).returncode == 0, "start")
+            subprocess.run([*self._enter("--net"), "ip", "link", "set", "lo", "up"], check=True)
+
+    def stop(self) -> None:
+        """Switch it off the hard way, as a power cut does; what was written stays."""
+        if self._holder is not None:
+            children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children")
+            subprocess.run(["kill", "-9", str(self._leader)], check=False)
+            self._holder.kill()
+            self._holder.wait()
+            self._wait_until(lambda: not children.exists(), "stop")
+        self._holder = None
+
+    def run(
+        self, *command: str | Path, check: bool = True, seconds: float = 120, stdin: str = ""
+    ) -> Result:
+        """Run a command in it, as root."""
+        argv = [*self._enter("--all", "--root", "--wd"), *map(str, command)]
+        result = subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, timeout=seconds, env=_environ()
+        )
+        if check and result.returncode != 0:
+            said = f"{result.stdout}\n{result.stderr}"
+            raise AssertionError(f"{' '.join(map(str, command))} -> {result.returncode}\n{said}")
+        return result
+
+    def sh(self, script: str, *, check: bool = True, seconds: float = 120) -> Result:
+        """Run a shell script in it, as root."""
+        return self.run("sh", "-c", script, check=check, seconds=seconds)
+
+    def background(self, *command: str | Path) -> subprocess.Popen[str]:
+        """Start a command in it; its output is read by whoever waits for it."""
+        argv = [*self._enter("--all", "--root", "--wd"), *map(str, command)]
+        return _popen(argv)
+
+    def beside(self, *command: str | Path) -> subprocess.Popen[str]:
+        """Start a command of this host's in the machine's network, and only there."""
+        return _popen([*self._enter("--net"), *map(str, command)])
+
+    def path(self, inside: str) -> Path:
+        """Give the place where a path of the machine lies on this host."""
+        return self.root / inside.lstrip("/")
+
+    def put(self, source: Path, folder: str = "/root") -> str:
+        """Copy a file or a folder of this host into it, and give its path there."""
+        target = self.path(folder) / source.name
+        subprocess.run(["cp", "-R", source, target], check=True)
+        return f"{folder}/{source.name}"
+
+    def read(self, inside: str) -> str:
+        """Give the text of one of its files."""
+        return self.path(inside).read_text(encoding="utf-8")
+
+    def _enter(self, *what: str) -> list[str]:
+        return ["nsenter", f"--target={self._leader}", *what, "--"]
+
+    def _has_leader(self) -> bool:
+        assert self._holder is not None
+        pid = self._holder.pid
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except OSError:
+            children = []
+        self._leader = int(children[0]) if children else 0
+        return bool(children)
+
+    def _is_up(self) -> bool:
+        state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
+        return state in {"running", "degraded"}
+
+    def _wait_until(self, happened: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + BOOT_SECONDS
+        while not happened():
+            if time.monotonic() > end or (self._holder and self._holder.poll() not in {None, -9}):
+                console = (self.folder / "console").read_text(errors="replace")
+                raise AssertionError(f"the machine did not {what}:\n{console[-2000:]}")
+            time.sleep(0.05)
+
+
+@contextmanager
+def machine(kind: str, folder: Path) -> Iterator[Machine]:
+    """Give a running copy of a pristine root; it and all that was written to it end with this."""
+    folder.mkdir(parents=True)
+    # In memory: what tests write is thrown away, and nothing else on this host is flushed by it.
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", folder], check=True)
+    made = Machine(folder, booted=kind == "systemd")
+    try:
+        for name in ("upper", "work", "root"):
+            (folder / name).mkdir()
+        layers = f"lowerdir={pristine(kind)},upperdir={folder}/upper,workdir={folder}/work"
+        subprocess.run(["mount", "-t", "overlay", "-o", layers, "overlay", made.root], check=True)
+        made.start()
+        yield made
+    finally:
+        made.stop()
+        for mounted in (made.root, folder):
+            subprocess.run(["umount", "--lazy", mounted], check=False, capture_output=True)
+        folder.rmdir()
+
+
+def _popen(argv: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        argv, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=_environ(),
+    )  # fmt: skip
+
+
+def _environ() -> dict[str, str]:
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return {"PATH": path, "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}
