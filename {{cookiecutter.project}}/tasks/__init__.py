@@ -1,0 +1,14 @@
+"""What `invoke --list` shows: one line per task or collection."""
+
+from importlib.util import find_spec
+
+# nox imports tasks.lock and its like from here, also where nox is installed without invoke.
+if find_spec("invoke"):
+    from invoke.collection import Collection
+
+    from . import deploy, develop
+
+    namespace = Collection()
+    namespace.add_task(develop.serve)
+    namespace.add_task(develop.clean)
+    namespace.add_collection(deploy.collection, "deploy")

@@ -1,0 +1,71 @@
+"""Tells PyInstaller what to collect and what to leave out.
+
+Runs as a script in the build environment, whose modules it looks up:
+`python imports.py PACKAGE_FOLDER RUNTIME_DISTRIBUTION…` prints JSON.
+"""
+
+import ast
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.machinery import PathFinder
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+
+def external(package: Path) -> list[str]:
+    """Give every module outside `package` that its source imports, sorted.
+
+    For `from a.b import c` that is `a.b`, and `a.b.c` where this is a module too. Modules are
+    looked up without being run.
+    """
+    names: set[str] = set()
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+            names.update(_imported(node))
+    own = package.name
+    return sorted(n for n in names if n.partition(".")[0] != own and _is_module(n))
+
+
+def foreign(runtime: Iterable[str]) -> list[str]:
+    """Give the top-level modules of all distributions here that are not among `runtime`.
+
+    Build tools share the environment with the program; none of them may slip into it.
+    """
+    wanted = {_normalised(name) for name in runtime}
+    return sorted(
+        module
+        for module, owners in packages_distributions().items()
+        if not wanted.intersection(map(_normalised, owners))
+    )
+
+
+def _normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield node.module
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _is_module(name: str) -> bool:
+    if name in sys.builtin_module_names or name in sys.modules:
+        return True
+    path: list[str] | None = None
+    parts = name.split(".")
+    for depth in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:depth]), path)
+        if spec is None:
+            return False
+        path = list(spec.submodule_search_locations or ())
+    return True
+
+
+if __name__ == "__main__":
+    folder, *distributions = sys.argv[1:]
+    print(json.dumps({"modules": external(Path(folder)), "foreign": foreign(distributions)}))

@@ -1,0 +1,171 @@
+"""Makes the program: what PyInstaller collects once, and the project's own code on top.
+
+PyInstaller takes half a minute, and what it collects (interpreter, dependencies, libraries) changes
+with the lock, the interpreter and the set of imported modules, not with each line of the project's
+own code. So it collects everything but the project's package into a *base* that is kept, and every
+build, the first as the thousandth, puts the compiled package into a copy of that base.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import lock
+from ..console import TaskError, step
+from ..environment import Environment
+from ..process import run
+from ..project import Project
+from ..revision import Revision
+from . import artifact, sbom
+from .settings import Settings
+
+FOLDER = Path("deploy/offline-binary")
+SPEC = "program.spec"
+ENTRY = "entry.py.in"
+_KEPT_BASES = 3
+# Whole version names as they stand in an ELF file's string table, each between two zero bytes.
+# Reading the table too widely can only raise the floor, never lower it.
+_GLIBC = re.compile(rb"\0GLIBC_(2\.\d+)(?:\.\d+)?(?=\0)")
+_TOOLS = {"Linux": ("objcopy", "objdump", "ldd", "strip")}
+
+
+@dataclass(frozen=True)
+class Base:
+    """A program without the project's own code, as PyInstaller collected it."""
+
+    folder: Path
+
+    @property
+    def tree(self) -> Path:
+        """The folder with the executable and `_internal/`."""
+        return self.folder / "tree"
+
+    def libraries(self) -> dict[str, str]:
+        """Give the SHA-256 of each library that the build machine contributed, by file name."""
+        return dict(json.loads((self.folder / "libraries.json").read_text(encoding="utf-8")))
+
+    def sbom(self) -> dict[str, Any]:
+        """Give the bill of materials of what was collected (a CycloneDX document)."""
+        return dict(json.loads((self.folder / "sbom.json").read_text(encoding="utf-8")))
+
+    def is_current(self) -> bool:
+        """Tell whether the machine's libraries are still those that were collected."""
+        try:
+            collected = json.loads((self.folder / "collected.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return False
+        return all(_fingerprint(Path(path)) == seen for path, seen in collected.items())
+
+
+def base(project: Project, environment: Environment, settings: Settings) -> Base:
+    """Give the base for the project's imports, collected now or kept from before.
+
+    Raises `TaskError` where PyInstaller or a tool that it needs fails.
+    """
+    script = Path(__file__).with_name("imports.py")
+    runtime = lock.packages(project.lock, "packages")
+    plan = {
+        "name": project.program,
+        "package": project.package,
+        "environment": environment.folder.name,
+        **json.loads(run([environment.python, script, project.source, *runtime])),
+        "hidden_imports": settings.hidden_imports,
+        "collect_data": settings.collect_data,
+    }
+    inputs = [(project.root / FOLDER / name).read_text(encoding="utf-8") for name in (SPEC, ENTRY)]
+    key = hashlib.sha256(json.dumps([plan, inputs], sort_keys=True).encode()).hexdigest()[:12]
+    rooms = project.build / "offline-binary"
+    kept = Base(rooms / f"base-{key}")
+    if not kept.is_current():
+        with step("PyInstaller collects the interpreter and the dependencies"):
+            _collect(project, environment, plan, inputs, kept.folder)
+    os.utime(kept.folder)
+    for old in sorted(rooms.glob("base-*"), key=_age)[_KEPT_BASES:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return kept
+
+
+def assemble(
+    project: Project, environment: Environment, kept: Base, revision: Revision, target: Path
+) -> None:
+    """Write the whole program to `target`: the base and the compiled package, with its release."""
+    shutil.copytree(kept.tree, target)
+    package = target / "_internal" / project.package
+    shutil.copytree(project.source, package, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    (package / "release.json").write_text(revision.stamp(), encoding="utf-8")
+    # No paths of the build machine in tracebacks, and no time stamps: the same bytes anywhere.
+    compiling = ["-m", "compileall", "-q", "-f", "-b", "-o", "1", "--invalidation-mode"]
+    run(
+        [environment.python, *compiling, "unchecked-hash", "-s", package.parent, package],
+        env={"PYTHONHASHSEED": "1"},
+    )
+    for source in package.rglob("*.py"):
+        source.unlink()
+
+
+def glibc_floor(folder: Path) -> str:
+    """Give the newest glibc version that any ELF file in `folder` asks for, such as `2.35`."""
+    needed = {(2, 0)}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                if file.read(4) == b"\x7fELF":
+                    found = _GLIBC.findall(file.read())
+                    needed.update((2, int(version[2:])) for version in found)
+    return "{}.{}".format(*max(needed))
+
+
+def _collect(
+    project: Project,
+    environment: Environment,
+    plan: Mapping[str, Any],
+    inputs: Sequence[str],
+    folder: Path,
+) -> None:
+    missing = [t for t in _TOOLS.get(platform.system(), ()) if not shutil.which(t)]
+    if missing:
+        raise TaskError(f"PyInstaller needs {', '.join(missing)}: install binutils")
+    work = folder.with_name(f"{folder.name}.{os.getpid()}")
+    work.mkdir(parents=True)
+    spec, entry = inputs
+    (work / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    (work / SPEC).write_text(spec, encoding="utf-8")
+    (work / "entry.py").write_text(entry.replace("@package@", plan["package"]), encoding="utf-8")
+    run(
+        [environment.command("pyinstaller"), "--log-level", "WARN", "--noconfirm",
+         "--workpath", work / "work", "--distpath", work, work / SPEC],
+        cwd=work,
+        # Fixed: two builds of the same base must not differ. The date is not the commit's, since
+        # a base serves many commits.
+        env={"PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": "315532800"},
+    )  # fmt: skip
+    collected = map(Path, json.loads((work / "sources.json").read_text(encoding="utf-8")))
+    machine = sorted(p for p in collected if not p.is_relative_to(environment.folder))
+    digests = {p.name: artifact.sha256(p) for p in machine}
+    (work / "libraries.json").write_text(json.dumps(digests), encoding="utf-8")
+    seen = {str(p): _fingerprint(p) for p in machine}
+    (work / "collected.json").write_text(json.dumps(seen), encoding="utf-8")
+    document = sbom.collect(project, environment)
+    (work / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
+    shutil.rmtree(work / "work")
+    shutil.rmtree(folder, ignore_errors=True)
+    work.rename(folder)
+
+
+def _fingerprint(path: Path) -> list[int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _age(folder: Path) -> float:
+    return -folder.stat().st_mtime

@@ -1,0 +1,34 @@
+"""Everyday tasks: run the program from its source, clean up."""
+
+import os
+import shutil
+import subprocess
+
+from invoke.context import Context
+
+from . import project
+from .environment import ensure, interpreter
+from .task import task
+
+
+@task(help={"port": "Port to listen on (default: the program's own, 8000)."})
+def serve(_context: Context, port: int = 0) -> None:
+    """Run the service from its source; Ctrl-C ends it."""
+    this = project.load()
+    environment = ensure(this, interpreter(this), "packages")
+    command = [str(environment.python), "-m", this.package, "serve"]
+    command += ["--port", str(port)] if port else []
+    search = {**os.environ, "PYTHONPATH": str(this.source.parent)}
+    try:
+        code = subprocess.run(command, env=search, check=False).returncode
+    except KeyboardInterrupt:
+        return
+    raise SystemExit(code)
+
+
+@task()
+def clean(_context: Context) -> None:
+    """Delete what builds and checks leave behind; published artefacts stay."""
+    this = project.load()
+    for name in ("build", "reports", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache"):
+        shutil.rmtree(this.root / name, ignore_errors=True)

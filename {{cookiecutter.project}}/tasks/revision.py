@@ -1,0 +1,91 @@
+"""Which state of the source a build is made from: commit, dirty or not, and the release id."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .project import Project
+
+# What a build reads; any change here is another release.
+INPUTS = ("src", "deploy", "tasks", "pyproject.toml", "Pipfile.lock", ".python-version",
+          "invoke.yaml", "LICENSE")  # fmt: skip
+_EPOCH_WITHOUT_GIT = 315_532_800  # 1980-01-01, the earliest date that a zip archive can hold
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One state of the source tree."""
+
+    version: str
+    commit: str | None
+    """The full commit id; None outside a Git repository."""
+    dirty: bool
+    epoch: int
+    """The source date in seconds since 1970 (https://reproducible-builds.org/specs/source-date-epoch/)."""
+    inputs: str
+    """SHA-256 over the names and contents of everything that a build reads."""
+
+    @property
+    def release(self) -> str:
+        """The release id, unique for each content: `0.1.0+3f2a9c1d2e4f`."""
+        if self.commit is None:
+            return f"{self.version}+src.{self.inputs[:12]}"
+        suffix = f".dirty.{self.inputs[:8]}" if self.dirty else ""
+        return f"{self.version}+{self.commit[:12]}{suffix}"
+
+    def stamp(self) -> str:
+        """Give the text of release.json, by which the program knows its release."""
+        facts = {"version": self.version, "commit": self.commit, "release": self.release}
+        return json.dumps(facts, indent=2) + "\n"
+
+
+def current(project: Project) -> Revision:
+    """Look at the work tree as it is now."""
+    commit = _git(project.root, "rev-parse", "--verify", "HEAD")
+    if not _git(project.root, "ls-files", "pyproject.toml"):
+        commit = ""  # a repository around the project that does not hold it says nothing about it
+    shown = _git(project.root, "log", "-1", "--format=%ct") if commit else ""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH") or shown or _EPOCH_WITHOUT_GIT
+    return Revision(
+        version=project.version,
+        commit=commit or None,
+        dirty=bool(commit and _git(project.root, "status", "--porcelain", "--", ".")),
+        epoch=int(epoch),
+        inputs=digest(project.root),
+    )
+
+
+def digest(root: Path) -> str:
+    """Give the SHA-256 over names, modes and contents of the files that a build reads."""
+    total = hashlib.sha256()
+    for path in sorted(files(root)):
+        executable = "x" if os.access(path, os.X_OK) else "-"
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(root).as_posix()} {executable} {content}\n".encode())
+    return total.hexdigest()
+
+
+def files(root: Path) -> Iterator[Path]:
+    """Yield every file that a build reads, without what Python and editors leave behind."""
+    for start in (root / name for name in INPUTS):
+        found = start.rglob("*") if start.is_dir() else [start]
+        for path in found:
+            hidden = any(part == "__pycache__" or part.startswith(".") for part in
+                         path.relative_to(start).parts)  # fmt: skip
+            if path.is_file() and not hidden and path.suffix != ".pyc":
+                yield path
+
+
+def _git(root: Path, *arguments: str) -> str:
+    git = shutil.which("git")
+    if not git:
+        return ""
+    done = subprocess.run(
+        [git, "-C", str(root), *arguments], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""
