@@ -1,0 +1,125 @@
+"""The checks of the template: `nox` runs lint, security, test and e2e; `nox -l` lists them all.
+
+Every tool comes from Pipfile.lock and is checked against its hashes.
+"""
+
+import json
+import os
+import runpy
+import shutil
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PROJECT = ROOT / "{{cookiecutter.project}}"
+# Not imported, for that would leave bytecode in the folder that is baked.
+requirements = runpy.run_path(str(PROJECT / "tasks" / "lock.py"))["requirements"]
+
+PYTHONS: list[str] = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
+OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
+
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # which Python runs is the user's choice
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "security", "test", "e2e"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style, types and shell scripts of the template and of what it generates."""
+    install(session, "lint", "test")
+    install(session, "packages", "test", "dev-packages", folder=PROJECT)
+    session.run("shellcheck", "--severity=style", *shell_scripts(session))
+    for folder in (ROOT, bake(session)):
+        with session.chdir(folder):
+            session.run("ruff", "check")
+            session.run("ruff", "format", "--check")
+            session.run("mypy")
+
+
+@nox.session
+def security(session: nox.Session) -> None:
+    """Look for risky code and for secrets in the template."""
+    install(session, "security")
+    tracked = files(session)
+    python = [name for name in tracked if name.endswith(".py") and "tests/" not in name]
+    session.run("bandit", "--quiet", "--configfile", "pyproject.toml", *python)
+    session.run("detect-secrets-hook", *(name for name in tracked if not name.endswith(".lock")))
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Bake with every kind of answer and look at the result; arguments go to pytest."""
+    install(session, "test")
+    session.run("pytest", "--ignore=tests/e2e", *(session.posargs or ["tests"]))
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Build, install, upgrade and roll back real packages; arguments go to pytest."""
+    install(session, "test")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        session.run("sh", "tests/e2e/install-packages.sh", external=True)
+    session.run("pytest", *(session.posargs or ["tests/e2e"]))
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure what the README promises of speed; arguments name the benchmarks to run."""
+    install(session, "test", "locks")
+    for script in session.posargs or sorted(str(path) for path in Path("bench").glob("[!_]*.py")):
+        session.run("python", script)
+
+
+@nox.session(default=False, python=OLDEST)
+def locks(session: nox.Session) -> None:
+    """Renew the template's and the generated project's Pipfile.lock."""
+    install(session, "locks")
+    for folder in (ROOT, PROJECT):
+        # pipenv leaves its requests and responses behind, so it works on a copy.
+        copy = Path(session.create_tmp(), "lock")
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir()
+        shutil.copy(folder / "Pipfile", copy)
+        with session.chdir(copy):
+            session.run("pipenv", "lock", env={"TMPDIR": str(copy)})
+        (folder / "Pipfile.lock").write_text(anywhere(copy / "Pipfile.lock"), encoding="utf-8")
+
+
+def install(session: nox.Session, *categories: str, folder: Path = ROOT) -> None:
+    """Install Pipfile categories of `folder` as its Pipfile.lock pins them."""
+    listing = Path(session.create_tmp(), "requirements.txt")
+    listing.write_text(requirements(folder / "Pipfile.lock", categories), encoding="utf-8")
+    session.install("--require-hashes", "--no-deps", "--requirement", str(listing))
+
+
+def bake(session: nox.Session) -> Path:
+    """Make a project from the default answers and give its folder."""
+    folder = Path(session.create_tmp(), "bake")
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("cookiecutter", "--no-input", "--default-config", "--output-dir", str(folder), ".")
+    return next(folder.iterdir())
+
+
+def files(session: nox.Session) -> list[str]:
+    """Give the files of the template that git knows or would add."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = session.run(*command, external=True, silent=True) or ""
+    return [name for name in listed.split("\0") if Path(name).is_file()]
+
+
+def shell_scripts(session: nox.Session) -> list[str]:
+    """Give the files that begin as a shell script does, rendered or not."""
+    starts = (b"#!/bin/sh", b"#!/usr/bin/env bash")
+    return [name for name in files(session) if Path(name).read_bytes().startswith(starts)]
+
+
+def anywhere(lock: Path) -> str:
+    """Give the text of a Pipfile.lock without the package index it was made from."""
+    content = json.loads(lock.read_text(encoding="utf-8"))
+    content["_meta"]["sources"] = []
+    for category in content.keys() - {"_meta"}:
+        for entry in content[category].values():
+            entry.pop("index", None)
+    return json.dumps(content, indent=4, sort_keys=True) + "\n"

@@ -1,0 +1,111 @@
+"""What the template's tests share: a way to bake."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypedDict, Unpack
+
+import pytest
+from cookiecutter.main import cookiecutter
+
+from tests.support import ROOT, commit, literal, run, tracked
+
+# Who bakes from here would get Python's caches of the modules that are tested in place.
+sys.dont_write_bytecode = True
+
+
+class Answers(TypedDict, total=False):
+    """Answers to the questions; those that are missing are the defaults."""
+
+    project: str
+    description: str
+    author: str
+    email: str
+    python_version: str
+    license: str
+
+
+class Bake(Protocol):
+    """Makes a project and gives its folder."""
+
+    def __call__(self, *, git: bool = False, **answers: Unpack[Answers]) -> Path:
+        """Bake into a folder of its own; `git` also commits what was baked.
+
+        The answers are carried as they are, whatever they hold.
+        """
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Runs cookiecutter as a user does."""
+
+    template: Path
+    config: Path
+
+    def argv(self, *arguments: str | Path) -> list[str | Path]:
+        """Give the command that bakes the template with these options and answers."""
+        program = [sys.executable, "-m", "cookiecutter", "--config-file"]
+        return [*program, self.config, self.template, *arguments]
+
+    def __call__(
+        self, *arguments: str | Path, cwd: Path, code: int = 0, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Bake in `cwd`, typing `stdin`, and expect exit status `code`."""
+        return run(self.argv(*arguments), cwd=cwd, code=code, stdin=stdin)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a copy of the template as it is now, with nothing that git ignores."""
+    copy = tmp_path_factory.mktemp("template") / "template"
+    for name in tracked():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def cookiecutter_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a cookiecutter configuration that keeps what it remembers out of the home folder."""
+    folder = tmp_path_factory.mktemp("cookiecutter")
+    config = folder / "config.yaml"
+    config.write_text(f"replay_dir: '{folder}/replay'\ncookiecutters_dir: '{folder}/clones'\n")
+    return config
+
+
+@pytest.fixture(scope="session")
+def bake(
+    template: Path, cookiecutter_config: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Bake:
+    """Give the function that makes projects from the template."""
+
+    def bake(*, git: bool = False, **answers: Unpack[Answers]) -> Path:
+        made = cookiecutter(
+            str(template),
+            no_input=True,
+            extra_context={
+                name: text if name in {"python_version", "license"} else literal(str(text))
+                for name, text in answers.items()
+            },
+            output_dir=str(tmp_path_factory.mktemp("baked")),
+            config_file=str(cookiecutter_config),
+        )
+        if git:
+            commit(Path(made))
+        return Path(made)
+
+    return bake
+
+
+@pytest.fixture(scope="session")
+def command_line(template: Path, cookiecutter_config: Path) -> CommandLine:
+    """Give cookiecutter's command line for the template."""
+    return CommandLine(template, cookiecutter_config)
+
+
+@pytest.fixture(scope="session")
+def baked(bake: Bake) -> Path:
+    """Give a project made from the default answers, to be read and not changed."""
+    return bake()

@@ -1,0 +1,74 @@
+"""Plain functions that the template's tests share."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = ROOT / "{{cookiecutter.project}}"
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    code: int = 0,
+    stdin: str = "",
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that must end with exit status `code`, and give what it said."""
+    done = subprocess.run(
+        command, cwd=cwd, env=env, input=stdin, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, f"{command}:\n{done.stdout}{done.stderr}"
+    return done
+
+
+def literal(text: str) -> str:
+    """Spell `text` so that cookiecutter, which renders what it gets as KEY=VALUE, keeps it."""
+    return f"{{{{ {text!r} }}}}"
+
+
+def commit(folder: Path) -> None:
+    """Put everything in `folder` into a new Git repository as one commit of a fixed date."""
+    when = "2026-01-01T00:00:00Z"
+    fixed = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when, "GIT_CONFIG_GLOBAL": os.devnull}
+    who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    for arguments in (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["add", "--all"],
+        [*who, "commit", "--quiet", "--message=First commit"],
+    ):
+        run(["git", *arguments], cwd=folder, env={**os.environ, **fixed})
+
+
+def tracked(root: Path = ROOT) -> list[str]:
+    """Give the files in `root` that git knows or would add, and that are there."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = run(command, cwd=root).stdout.split("\0")
+    return sorted({name for name in names if (root / name).is_file()})
+
+
+def tree(folder: Path) -> set[str]:
+    """Give the paths of everything below `folder`."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Give the bytes of every file below `folder` by its path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.relative_to(folder).parts
+    }
+
+
+def missing(part: str) -> NoReturn:
+    """End a test that lacks a real part: an error where CI is set, else a skip that names it."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{part} is missing")
+    pytest.skip(f"{part} is missing")
