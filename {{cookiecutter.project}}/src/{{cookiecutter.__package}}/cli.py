@@ -46,7 +46,7 @@ def serve(**options: str | None) -> None:
 
     this = release.current()
     logs.configure(chosen.log_level, this.release)
-    server.run(app.create_app(this), listening, chosen.grace_seconds)
+    server.Server(app.create_app(this), chosen.grace_seconds).run(listening)
 
 
 @main.command()

@@ -23,34 +23,29 @@ _TICK = 0.02
 logger = logging.getLogger(__name__)
 
 
-def run(app: Starlette, sockets: list[socket.socket], grace_seconds: int) -> None:
-    """Serve `app` on `sockets` until told to stop by SIGTERM or SIGINT."""
-    config = uvicorn.Config(
-        app,
-        loop="asyncio",
-        http=H11Protocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,  # ours has more to say, see middleware.py
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=grace_seconds,
-    )
-    Server(config, app).run(sockets)
-
-
 class Server(uvicorn.Server):
-    """A uvicorn server whose stop loses no request.
+    """Serve `app`; when told to stop, go on for up to `grace_seconds` with what was asked before.
 
     uvicorn's own closes every connection that has no request at that moment: also the one just
     accepted whose request is on its way, and the one kept alive that is about to be used again.
     """
 
-    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+    def __init__(self, app: Starlette, grace_seconds: int) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http=H11Protocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,  # ours has more to say, see middleware.py
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        )
         super().__init__(config)
         self._app = app
+        self._grace_seconds = grace_seconds
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
@@ -64,7 +59,7 @@ class Server(uvicorn.Server):
         Unlike uvicorn's, this does not die of the signal in the end: a stop that was asked for
         and went well exits with 0.
         """
-        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.force_exit |= self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -95,21 +90,20 @@ class Server(uvicorn.Server):
         return [each for each in self.server_state.connections if isinstance(each, H11Protocol)]
 
     def _announce_close(self) -> None:
-        # From now on each answer is the last on its connection, and says so.
+        # From now on each answer is the last on its connection, and says so; where one has been
+        # half sent, it is the next.
         headers = [*self.server_state.default_headers, CLOSE_HEADER]
         self.server_state.default_headers = headers
         for connection in self._connections():
             if connection.cycle is not None:
                 connection.cycle.default_headers = headers
-                connection.cycle.keep_alive = False
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        grace = self.config.timeout_graceful_shutdown or 0
         while self.server_state.connections or self.server_state.tasks:
             passed = loop.time() - began
-            if self.force_exit or passed >= grace:
+            if self.force_exit or passed >= self._grace_seconds:
                 return
             if passed >= DRAIN_SECONDS:
                 for connection in filter(_idle, self._connections()):
@@ -122,8 +116,6 @@ class Server(uvicorn.Server):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=1)
-        for connection in self._connections():
-            connection.transport.close()
 
 
 def _idle(connection: H11Protocol) -> bool:
