@@ -51,7 +51,7 @@ def security(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Bake with every kind of answer and look at the result; arguments go to pytest."""
-    install(session, "test")
+    install(session, "test", "locks")
     session.run("pytest", "--ignore=tests/e2e", *(session.posargs or ["tests"]))
 
 

@@ -12,9 +12,6 @@ from cookiecutter.main import cookiecutter
 
 from tests.support import ROOT, commit, literal, run, tracked
 
-# Who bakes from here would get Python's caches of the modules that are tested in place.
-sys.dont_write_bytecode = True
-
 
 class Answers(TypedDict, total=False):
     """Answers to the questions; those that are missing are the defaults."""

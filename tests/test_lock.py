@@ -1,0 +1,69 @@
+"""The locks: they hold on every Python offered, name no package index, and fit their Pipfiles."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from tasks.interpreter import InterpreterError, find
+from tasks.lock import categories, requirements
+
+from tests.support import PROJECT, PYTHONS, ROOT, run
+
+LOCKS = {"template": ROOT / "Pipfile.lock", "project": PROJECT / "Pipfile.lock"}
+LEAST = 2  # Pythons to try the lock on; a machine need not have every one that is offered
+
+
+def interpreter(version: str) -> Path | None:
+    """Give the path of a Python, where it is here."""
+    try:
+        return find(version, fetch=False).path
+    except InterpreterError:
+        return None
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> Path:
+    """Give the requirements file of all categories of the project's lock together."""
+    listing = tmp_path / "requirements.txt"
+    listing.write_text(requirements(LOCKS["project"], categories(LOCKS["project"])), "utf-8")
+    return listing
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_all_categories_install_together(version: str, everything: Path) -> None:
+    python = interpreter(version)
+    if python is None:  # not an error where CI is set: see the next test
+        pytest.skip(f"Python {version} is missing")
+    folder = everything.parent
+    run(["uv", "venv", "--python", python, "environment"], cwd=folder)
+    environment = ["--python", "environment"]
+    run(["uv", "pip", "sync", *environment, "--require-hashes", everything], cwd=folder)
+    said = run(["uv", "pip", "check", *environment], cwd=folder).stderr
+    assert "All installed packages are compatible" in said
+
+
+def test_enough_of_the_pythons_offered_are_here() -> None:
+    missing = [version for version in PYTHONS if interpreter(version) is None]
+    assert len(PYTHONS) - len(missing) >= LEAST, f"missing: {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_every_locked_package_has_a_wheel_for_it(version: str, everything: Path) -> None:
+    plan = ["uv", "pip", "install", "--dry-run", "--no-deps", "--only-binary=:all:"]
+    target = ["--target", everything.parent / "target", "--python-version", version]
+    run([*plan, *target, "--require-hashes", "--requirement", everything], cwd=everything.parent)
+
+
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
+def test_no_package_index_is_named(lock: Path) -> None:
+    assert json.loads(lock.read_text("utf-8"))["_meta"]["sources"] == []
+    assert '"index"' not in lock.read_text("utf-8")
+
+
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
+def test_the_lock_fits_its_pipfile(lock: Path, tmp_path: Path) -> None:
+    for name in ("Pipfile", "Pipfile.lock"):
+        shutil.copy(lock.with_name(name), tmp_path)
+    run([sys.executable, "-m", "pipenv", "verify"], cwd=tmp_path)
