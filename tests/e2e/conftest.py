@@ -1,0 +1,46 @@
+"""What the end-to-end tests share: the releases, and machines to install them on."""
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Bake
+from tests.support import missing
+
+from .machine import TOOLS, Machine, machine
+from .releases import NAME, Releases
+
+NewMachine = Callable[[str], Machine]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def host() -> None:
+    """Skip everything where machines cannot be made."""
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        missing("root on Linux")
+    for tool in TOOLS:
+        if shutil.which(tool) is None:
+            missing(f"the command {tool} (tests/e2e/install-packages.sh)")
+
+
+@pytest.fixture(scope="session")
+def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    """Give the releases, built from one bake."""
+    return Releases(bake(git=True, project=NAME), tmp_path_factory.mktemp("releases"))
+
+
+@pytest.fixture(scope="module")
+def new_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewMachine]:
+    """Give a function that makes machines; they end with the module."""
+    with ExitStack() as machines:
+
+        def make(kind: str) -> Machine:
+            folder: Path = tmp_path_factory.mktemp("machine") / "m"
+            return machines.enter_context(machine(kind, folder))
+
+        yield make

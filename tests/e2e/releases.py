@@ -1,0 +1,114 @@
+"""The packages to install: built from a bake, whose source is edited as its developer would."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support import commit, run
+
+NAME = "my-service"
+HEALTH_SECONDS = 5
+"""How long a release of ours may take to get healthy: tests wait for it."""
+
+Edit = tuple[str, str, str]
+"""A file of the project, a line of it, and what stands there afterwards."""
+
+# On a machine only: a program that does not run where it is built is not even packed.
+_THERE = '"STATE_DIRECTORY" in __import__("os").environ'
+_CLI, _APP = "src/my_service/cli.py", "src/my_service/app.py"
+_SOCKET = "deploy/host/socket.in"
+
+VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
+    "old": ("0.1.0", ()),
+    "new": ("0.2.0", ()),
+    "exits at once": (
+        "0.3.0",
+        ((_CLI, "    chosen = _settings(options)\n",
+          f'    if {_THERE}:\n        raise Failure("the new database is missing")\n'
+          "    chosen = _settings(options)\n"),),
+    ),
+    "never ready": (
+        "0.3.1",
+        ((_APP, '    app.state.readiness = "ready"\n',
+          f'    app.state.readiness = "starting" if {_THERE} else "ready"\n'),),
+    ),
+    "wrong release": (
+        "0.3.2",
+        ((_CLI, "    this = release.current()\n",
+          "    this = release.current()\n"
+          f'    if {_THERE}:\n        this = release.Release("0.1.0", None, "0.1.0+another")\n'),),
+    ),
+    "other port": (
+        "0.4.0",
+        ((_SOCKET, "ListenStream=127.0.0.1:8000\n", "ListenStream=127.0.0.1:8080\n"),),
+    ),
+}  # fmt: skip
+"""What is built, by a word for what is special about it: its version, and the edits."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What `invoke deploy.offline-binary` has published."""
+
+    version: str
+    folder: Path
+
+    @property
+    def deb(self) -> Path:
+        """Give the Debian package."""
+        return self._one("*.deb")
+
+    @property
+    def rpm(self) -> Path:
+        """Give the RPM package."""
+        return self._one("*.rpm")
+
+    @property
+    def archive(self) -> Path:
+        """Give the archive."""
+        return self._one("*.tar.gz")
+
+    def _one(self, pattern: str) -> Path:
+        (found,) = self.folder.glob(pattern)
+        return found
+
+
+class Releases:
+    """Builds each release when it is first asked for, in one project."""
+
+    def __init__(self, project: Path, store: Path) -> None:
+        self._project = project
+        self._store = store
+        self._made: dict[str, Release] = {}
+
+    def __getitem__(self, which: str) -> Release:
+        """Give the release of `VERSIONS`."""
+        if which not in self._made:
+            self._made[which] = self._build(*VERSIONS[which])
+        return self._made[which]
+
+    def _build(self, version: str, edits: tuple[Edit, ...]) -> Release:
+        run(["git", "checkout", "--quiet", "--force", "--detach", self._first()], cwd=self._project)
+        number = ("pyproject.toml", 'version = "0.1.0"\n', f'version = "{version}"\n')
+        for name, before, after in (number, *edits):
+            path = self._project / name
+            text = path.read_text(encoding="utf-8")
+            assert text.count(before) == 1, f"{name} has no line {before!r} to edit"
+            path.write_text(text.replace(before, after), encoding="utf-8")
+        if edits or version != "0.1.0":
+            commit(self._project)
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        environ = os.environ | {"PATH": path, "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS)}
+        run(
+            [sys.executable, "-m", "invoke", "deploy.offline-binary"],
+            cwd=self._project, env=environ,
+        )  # fmt: skip
+        folder = self._store / version
+        subprocess.run(["cp", "-R", self._project / "dist" / "offline-binary", folder], check=True)
+        return Release(version, folder)
+
+    def _first(self) -> str:
+        return run(["git", "rev-list", "--max-parents=0", "HEAD"], cwd=self._project).stdout.strip()

@@ -1,0 +1,128 @@
+"""What a test asks of an installed service, and brings about on its machine."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TypedDict
+
+from .machine import Machine, Result
+from .releases import NAME, Release
+
+PORT = 8000
+LOAD = Path(__file__).with_name("load.py")
+BASE = f"/opt/{NAME}"
+
+
+def install(machine: Machine, release: Release, *, check: bool = True) -> Result:
+    """Install or upgrade by dpkg."""
+    package = put(machine, release.deb)
+    return machine.run("dpkg", "--install", package, check=check)
+
+
+def ensure(machine: Machine, release: Release) -> None:
+    """Make sure that a release serves, whatever was before."""
+    if active(machine) != release.version or answer(machine) != release.version:
+        install(machine, release)
+    assert answer(machine) == release.version
+
+
+def put(machine: Machine, path: Path) -> str:
+    """Copy a file into the machine unless it is there."""
+    inside = f"/root/{path.name}"
+    return inside if machine.path(inside).exists() else machine.put(path)
+
+
+def unpack(machine: Machine, release: Release) -> str:
+    """Unpack the archive of a release and give its folder in the machine."""
+    folder = f"/root/{release.version}"
+    if not machine.path(folder).exists():
+        inside = put(machine, release.archive)
+        machine.sh(f"mkdir {folder} && tar -xzf {inside} -C {folder} --strip-components=1")
+    return folder
+
+
+def active(machine: Machine) -> str | None:
+    """Give the version that `current` names."""
+    current = machine.path(f"{BASE}/current")
+    return Path(current.readlink()).name if current.is_symlink() else None
+
+
+def answer(machine: Machine, port: int = PORT, patience: float = 20) -> str | None:
+    """Ask /readyz from beside the machine: the version that answers, None if it is not ready."""
+    script = (
+        "import json, sys, urllib.request as r\n"
+        "opener = r.build_opener(r.ProxyHandler({}))\n"
+        f"with opener.open('http://127.0.0.1:{port}/readyz', timeout={patience}) as answer:\n"
+        "    print(json.load(answer)['version'])\n"
+    )
+    asked = machine.beside(sys.executable, "-c", script)
+    said, _ = asked.communicate(timeout=patience + 10)
+    return said.strip() or None
+
+
+def whole(machine: Machine, version: str) -> bool:
+    """Tell whether every file of an installed release is as it should be."""
+    script = f"cd {BASE}/releases/{version} && sha256sum --quiet -c SHA256SUMS"
+    return machine.sh(script, check=False).returncode == 0
+
+
+def history(machine: Machine) -> list[list[str]]:
+    """Give the history, a list of fields per line."""
+    text = machine.read(f"{BASE}/history")
+    return [line.split("\t") for line in text.splitlines()]
+
+
+def error(result: Result) -> str:
+    """Give the one line that says what went wrong; there must be exactly one."""
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+class Seen(TypedDict):
+    """What load.py prints."""
+
+    requests: int
+    failed: int
+    failures: list[str]
+    releases: dict[str, int]
+    longest: float
+
+
+class Load:
+    """Callers that ask the service without a pause while a test does something."""
+
+    def __init__(self, machine: Machine, mode: str, workers: int = 4) -> None:
+        self._process = machine.beside(
+            sys.executable, LOAD, "127.0.0.1", str(PORT), str(workers), "120", mode
+        )
+        time.sleep(0.5)
+
+    def end(self) -> Seen:
+        """Stop asking and give what was seen."""
+        time.sleep(0.5)
+        said, wrong = self._process.communicate(timeout=60)
+        assert not wrong, wrong
+        seen: Seen = json.loads(said)
+        return seen
+
+
+class Listener:
+    """Some other program of the machine, on a port of it."""
+
+    def __init__(self, machine: Machine, port: int) -> None:
+        script = (
+            "import socket, sys\n"
+            f"sock = socket.create_server(('127.0.0.1', {port}))\n"
+            "print('listening', flush=True)\n"
+            "sys.stdin.read()\n"
+        )
+        self._process: subprocess.Popen[str] = machine.beside(sys.executable, "-c", script)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "listening\n"
+
+    def end(self) -> None:
+        """Free the port."""
+        self._process.communicate(timeout=10)

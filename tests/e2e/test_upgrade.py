@@ -1,0 +1,112 @@
+"""Upgrades, rollbacks, and new releases that are broken."""
+
+from collections.abc import Callable
+
+import pytest
+
+from .conftest import NewMachine
+from .machine import Machine
+from .releases import NAME, Releases
+from .service import (
+    BASE,
+    Listener,
+    Load,
+    active,
+    answer,
+    ensure,
+    error,
+    history,
+    install,
+    whole,
+)
+
+
+@pytest.fixture(scope="module")
+def machine(new_machine: NewMachine) -> Machine:
+    return new_machine("systemd")
+
+
+@pytest.fixture
+def served(machine: Machine, releases: Releases) -> Machine:
+    """Give a machine on which the old release serves."""
+    ensure(machine, releases["old"])
+    return machine
+
+
+def test_no_request_fails_during_an_upgrade_and_a_rollback(
+    served: Machine, releases: Releases, record_property: Callable[[str, object], None]
+) -> None:
+    loads = {mode: Load(served, mode) for mode in ("close", "keep-alive")}
+    install(served, releases["new"])
+    assert active(served) == "0.2.0"
+    served.run(f"{NAME}-admin", "rollback")
+    assert active(served) == "0.1.0"
+    for mode, load in loads.items():
+        seen = load.end()
+        record_property(mode, seen)
+        assert seen["failed"] == 0, seen
+        assert {release.split("+")[0] for release in seen["releases"]} == {"0.1.0", "0.2.0"}
+
+
+BROKEN = {
+    "exits at once": "the program ended with status 1: error: the new database is missing",
+    "never ready": "not ready: 503 starting",
+    "wrong release": "release is 0.1.0+another, expected 0.3.2+",
+}
+
+
+@pytest.mark.parametrize("which", BROKEN)
+def test_a_broken_release_leaves_the_old_one_serving(
+    which: str, served: Machine, releases: Releases
+) -> None:
+    release = releases[which]
+    upgraded = install(served, release, check=False)
+    assert upgraded.returncode == 1
+    line = error(upgraded)
+    assert BROKEN[which] in line
+    assert f"{release.version} did not become healthy, 0.1.0 is active and healthy as before" in line
+    assert active(served) == answer(served) == "0.1.0"
+    assert not served.path(f"{BASE}/.pending").is_symlink()
+    status = served.run("dpkg-query", "-W", "-f", "${Status}", NAME).stdout
+    assert status == "install ok half-configured"
+    assert history(served)[-1][1:3] == ["failed", release.version]
+    assert BROKEN[which] in history(served)[-1][3]
+
+
+def test_a_new_port_that_is_taken_leaves_the_old_one_serving(
+    served: Machine, releases: Releases
+) -> None:
+    taken = Listener(served, 8080)
+    try:
+        upgraded = install(served, releases["other port"], check=False)
+        assert upgraded.returncode == 1
+        assert "Address already in use" in error(upgraded)
+        assert active(served) == answer(served) == "0.1.0"
+    finally:
+        taken.end()
+    served.run("dpkg", "--configure", "-a")
+    assert active(served) == answer(served, 8080) == "0.4.0"
+
+
+def test_releases_beyond_those_to_keep_are_removed_and_the_one_before_never(
+    served: Machine, releases: Releases
+) -> None:
+    for which in ("new", "other port", "old"):
+        install(served, releases[which])
+    kept = {path.name for path in served.path(f"{BASE}/releases").iterdir()}
+    assert kept == {"0.1.0", "0.2.0", "0.4.0"}
+    assert all(whole(served, version) for version in kept)
+
+
+def test_rollback_goes_to_the_release_that_was_active_before(
+    served: Machine, releases: Releases
+) -> None:
+    install(served, releases["other port"])
+    install(served, releases["new"])
+    served.run(f"{NAME}-admin", "rollback")
+    assert active(served) == "0.4.0"
+    served.run(f"{NAME}-admin", "rollback", "0.2.0")
+    assert active(served) == answer(served) == "0.2.0"
+    unknown = served.run(f"{NAME}-admin", "rollback", "0.9.0", check=False)
+    assert unknown.returncode == 2
+    assert "no release '0.9.0' is installed; there are: 0.1.0 0.2.0 0.4.0" in error(unknown)
