@@ -1,0 +1,252 @@
+"""`invoke deploy.offline-binary`: what it publishes, and what it never does."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tasks import lock, project
+from tasks.deploy import artifact
+
+from tests.conftest import Bake
+from tests.support import commit_change, contents, offered_here, run
+
+INVOKE = [sys.executable, "-m", "invoke"]
+BUILD = [*INVOKE, "deploy.offline-binary"]
+CODE = "src/my_service/cli.py"
+
+
+def build(folder: Path, *options: str, code: int = 0) -> str:
+    done = run([*BUILD, *options], cwd=folder, code=code)
+    return done.stdout + done.stderr
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
+
+
+@pytest.fixture(scope="module")
+def folder(bake: Bake) -> Path:
+    """Give a project whose first package is built."""
+    made = bake(git=True, python_version=offered_here())
+    build(made)
+    return made
+
+
+@pytest.fixture
+def published(folder: Path) -> Iterator[Path]:
+    """Give what is published; a test that changes the source gets it back as it was."""
+    yield folder / "dist" / "offline-binary"
+    run(["git", "checkout", "--quiet", "."], cwd=folder)
+
+
+def test_the_whole_set_is_published(published: Path) -> None:
+    machine = os.uname().machine
+    debian = {"x86_64": "amd64", "aarch64": "arm64"}[machine]
+    assert {path.name for path in published.iterdir()} == {
+        "SHA256SUMS",
+        "manifest.json",
+        "sbom.cdx.json",
+        f"my-service-0.1.0-linux-{machine}.tar.gz",
+        f"my-service-0.1.0-1.{machine}.rpm",
+        f"my-service_0.1.0_{debian}.deb",
+    }
+    assert artifact.verify(published) == []
+
+
+def test_the_manifest_says_what_was_built(folder: Path, published: Path) -> None:
+    facts = artifact.read_manifest(published)
+    commit = run(["git", "rev-parse", "HEAD"], cwd=folder).stdout.strip()
+    expected = {
+        "version": "0.1.0",
+        "commit": commit,
+        "dirty": False,
+        "release": f"0.1.0+{commit[:12]}",
+        "quadrant": "offline-binary",
+        "lock_sha256": artifact.sha256(folder / "Pipfile.lock"),
+        "source_date": "2026-01-01T00:00:00+00:00",
+    }
+    assert {key: facts[key] for key in expected} == expected
+    assert facts["python"].startswith(offered_here())
+    # objdump is an independent reader of what the program asks of glibc.
+    tables = run(
+        ["sh", "-c", "find . -type f -exec objdump -T {} + 2>/dev/null | grep -o 'GLIBC_2[.0-9]*'"],
+        cwd=newest(folder / "build" / "offline-binary", "base-*") / "tree",
+    )
+    floors = {tuple(map(int, line[6:].split(".")[:2])) for line in tables.stdout.split()}
+    assert facts["glibc_floor"] == ".".join(map(str, max(floors)))
+    assert "libcrypto" in " ".join(facts["libraries"])
+
+
+def newest(folder: Path, pattern: str) -> Path:
+    return max(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+
+
+def test_the_bill_of_materials_is_the_lock(folder: Path, published: Path) -> None:
+    bill = json.loads((published / artifact.SBOM).read_text())
+    components = {c["name"]: c for c in bill["components"]}
+    locked = lock.packages(folder / "Pipfile.lock", "packages")
+    names = {project.normalised(name) for name in components}
+    assert names == {project.normalised(name) for name in locked} | {"cpython"}
+    click = components["click"]
+    assert click["version"] == locked["click"]["version"].lstrip("=")
+    hashes = {h["content"] for h in click["externalReferences"][0]["hashes"]}
+    assert hashes == {h.removeprefix("sha256:") for h in locked["click"]["hashes"]}
+    assert click["licenses"]
+    root = bill["metadata"]["component"]
+    assert root["version"] == artifact.read_manifest(published)["release"]
+    edges = {edge["ref"]: edge.get("dependsOn", []) for edge in bill["dependencies"]}
+    assert len(edges[root["bom-ref"]]) == 6  # the Pipfile's five and the interpreter
+    assert any(ref.startswith("h11==") for ref in edges[components["uvicorn"]["bom-ref"]])
+
+
+def test_no_build_tool_slips_in(folder: Path, published: Path, tmp_path: Path) -> None:
+    with tarfile.open(next(published.glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    internal = next(tmp_path.glob("*/bin/_internal"))
+    there = {path.name.partition(".")[0] for path in internal.iterdir()}
+    assert {"click", "starlette", "my_service"} <= there
+    build_only = {"PyInstaller", "altgraph", "cyclonedx", "lxml", "setuptools", "attr", "packaging"}
+    assert not there & (build_only | {"tkinter", "test"})
+    assert not list((internal / "my_service").rglob("*.py"))
+    program = internal.parent / "my-service"
+    said = run([program, "version"], cwd=tmp_path).stdout
+    assert said == f"my-service {artifact.read_manifest(published)['release']}\n"
+    # Nothing of the folder that it was built in.
+    root = os.fsencode(folder)
+    assert not [p for p in internal.rglob("*") if p.is_file() and root in p.read_bytes()]
+
+
+def test_an_unchanged_project_is_not_built_again(folder: Path, published: Path) -> None:
+    before = {path: path.stat().st_ino for path in published.iterdir()}
+    assert "unchanged, nothing to do" in build(folder)
+    assert {path: path.stat().st_ino for path in published.iterdir()} == before
+
+
+def test_a_damaged_artefact_is_built_again(folder: Path, published: Path) -> None:
+    before = contents(published)
+    package = next(published.glob("*.deb"))
+    package.chmod(0o644)
+    package.write_bytes(package.read_bytes()[:-1] + b"?")
+    wrong = run([*INVOKE, "deploy.verify", published], cwd=folder, code=1)
+    assert f"{package.name}: changed" in wrong.stderr
+    assert "built" in build(folder)
+    assert contents(published) == before
+
+
+def test_the_plan_changes_nothing(folder: Path, published: Path) -> None:
+    append(folder / CODE, "# changed\n")
+    before = contents(folder)
+    assert "to be built" in build(folder, "--dry-run")
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("wanted", ["2.7", "3.13.0", "banana"])
+def test_an_unsupported_python_is_refused(folder: Path, published: Path, wanted: str) -> None:
+    said = build(folder, "--python", wanted, code=1)
+    assert said == f"error: --python is '{wanted}': expected one of 3.11, 3.12, 3.13, 3.14\n"
+
+
+@pytest.mark.parametrize("value", ["abc", "1", "-3"])
+def test_a_wrong_setting_is_refused(folder: Path, published: Path, value: str) -> None:
+    path = folder / "invoke.yaml"
+    path.write_text(path.read_text().replace("keep_releases: 3", f"keep_releases: {value}"))
+    said = build(folder, code=1)
+    expected = "expected a whole number from 2 on"
+    assert said == f"error: deploy.keep_releases is '{value}': {expected}\n"
+
+
+def test_a_program_that_does_not_run_is_not_published(folder: Path, published: Path) -> None:
+    before = contents(published)
+    append(folder / "src/my_service/app.py", "\nraise SystemExit('it breaks here')\n")
+    said = build(folder, code=1)
+    assert "error: the built program does not work: it ended with exit code 1" in said
+    assert "it breaks here" in said
+    assert "Traceback" not in said
+    assert contents(published) == before
+
+
+def test_a_wrong_release_id_is_not_published(folder: Path, published: Path) -> None:
+    path = folder / "src/my_service/release.py"
+    path.write_text(path.read_text().replace('facts["release"]', '"0.0.9+lies"'))
+    assert "it says that it is release 0.0.9+lies, not 0.1.0+" in build(folder, code=1)
+
+
+def test_a_kill_at_any_moment_leaves_what_was_there(folder: Path, published: Path) -> None:
+    append(folder / CODE, "# killed\n")
+    before = contents(published)
+    start = time.monotonic()
+    build(folder)
+    whole = time.monotonic() - start
+    after = contents(published)
+    assert after != before
+    run(["git", "checkout", "--quiet", "."], cwd=folder)
+    build(folder)
+    append(folder / CODE, "# killed\n")
+    for part in range(1, 10):
+        with subprocess.Popen(
+            BUILD, cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL
+        ) as building:
+            try:
+                building.wait(whole * part / 9)
+            except subprocess.TimeoutExpired:
+                os.killpg(building.pid, signal.SIGKILL)
+        assert contents(published) in (before, after)
+    build(folder)
+    assert contents(published) == after
+    assert [path.name for path in published.parent.iterdir()] == ["offline-binary"]
+
+
+def test_a_quick_build_gives_the_bytes_of_a_full_one_elsewhere(
+    folder: Path, published: Path, bake: Bake
+) -> None:
+    """One commit, built on a base kept from before, and from nothing in another folder."""
+    elsewhere = bake(git=True, python_version=offered_here())
+    for place in (folder, elsewhere):
+        append(place / CODE, "# the second commit\n")
+        commit_change(place)
+    assert "PyInstaller" not in build(folder)
+    assert "PyInstaller" in build(elsewhere)
+    there = contents(elsewhere / "dist" / "offline-binary")
+    assert contents(published) == there
+    assert len(there) == 6
+
+
+POOL = """
+
+@main.command()
+def pool() -> None:
+    \"\"\"Work in other processes.\"\"\"
+    import importlib
+    import multiprocessing
+
+    click.echo(importlib.import_module("colorsys").rgb_to_hls(0, 0, 0))
+    with multiprocessing.get_context("spawn").Pool(2) as workers:
+        click.echo(workers.map(abs, [-1, -2]))
+"""
+
+
+def test_one_file_with_hidden_imports_and_helper_processes(
+    folder: Path, published: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    shutil.copytree(published, kept)
+    append(folder / CODE, POOL)
+    settings = folder / "invoke.yaml"
+    text = settings.read_text()
+    settings.write_text(text.replace("hidden_imports: []", "hidden_imports: [colorsys]"))
+    build(folder, "--onefile")
+    names = sorted(path.name for path in published.iterdir())
+    assert len(names) == 4
+    single = published / next(name for name in names if name.endswith(".run"))
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    said = run([single, "pool"], cwd=tmp_path, env=home).stdout
+    assert said == "(0, 0, 0)\n[1, 2]\n" or said == "(0.0, 0, 0.0)\n[1, 2]\n"
+    assert artifact.verify(published) == []
