@@ -39,6 +39,7 @@ class Recipe:
 
 RECIPES = {
     "systemd": Recipe("bookworm", ("dbus", "systemd", "systemd-sysv")),
+    "dnf": Recipe("bookworm", ("dbus", "dnf", "rpm", "systemd", "systemd-sysv")),
     "plain": Recipe("bookworm"),
     "old": Recipe("bullseye"),
 }
@@ -178,7 +179,7 @@ def machine(kind: str, folder: Path) -> Iterator[Machine]:
     folder.mkdir(parents=True)
     # In memory: what tests write is thrown away, and nothing else on this host is flushed by it.
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", folder], check=True)
-    made = Machine(folder, booted=kind == "systemd")
+    made = Machine(folder, booted="systemd" in RECIPES[kind].packages)
     try:
         for name in ("upper", "work", "root"):
             (folder / name).mkdir()

@@ -1,112 +1,230 @@
 """`activate` killed at every step, and machines that lose power in the middle."""
 
-import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from .conftest import NewMachine
+from .killer import Killer, Turn, turns
 from .machine import Machine
-from .releases import HEALTH_SECONDS, Releases
-from .service import BASE, active, answer, ensure, history, install, unpack, whole
+from .releases import HEALTH_SECONDS, NAME, Releases
+from .service import BASE, Listener, active, answer, history, unpack, whole
 
-# What changes something, waits, or runs the program. A kill before one of these leaves what a kill
-# at any moment since the one before it leaves: everything else only reads.
-STEPS = ("mkdir", "flock", "rm", "cp", "chown", "chmod", "mv", "ln", "sync", "timeout", "systemctl")
-# A child goes on when its parent is killed: here that matters.
-OUTLIVE = ("cp", "mv", "timeout", "systemctl")
-
-# Stands before the real command on PATH: kills the run at its turn, and, where the child outlives
-# the run, does what the child would have done.
-SHIM = """#!/bin/sh
-turn=$(($(cat /shims/turn) + 1))
-echo $turn >/shims/turn
-echo "{command} $*" >>/shims/log
-if [ $turn -eq "$(cat /shims/last)" ]; then
-    kill -9 "$(cat /shims/pid)"
-    [ -e /shims/outlive ] || exit 137
-fi
-PATH=$REAL_PATH exec {command} "$@"
-"""
-RUN = """
-echo 0 >/shims/turn
-: >/shims/log
-export REAL_PATH=$PATH PATH=/shims:$PATH
-echo $$ >/shims/pid
-exec {activate}
-"""
-
-
-class Killer:
-    """Runs `activate` in a machine and kills it at a given step."""
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        folder = machine.path("/shims")
-        folder.mkdir(exist_ok=True)
-        for command in STEPS:
-            shim = folder / command
-            shim.write_text(SHIM.format(command=command))
-            shim.chmod(0o755)
-
-    def run(self, tree: str, step: int, *, outlive: bool = False) -> str | None:
-        """Run until before that step and give its command; None if it ended before."""
-        self.machine.path("/shims/last").write_text(f"{step}\n")
-        flag = self.machine.path("/shims/outlive")
-        flag.touch() if outlive else flag.unlink(missing_ok=True)
-        self.machine.sh(RUN.format(activate=f"{tree}/host/activate {tree}"), check=False)
-        steps = self.machine.read("/shims/log").splitlines()
-        return steps[step - 1] if len(steps) >= step else None
+MACHINES = 2
+"""So many work through the steps at the same time."""
 
 
 @pytest.fixture(scope="module")
-def machine(new_machine: NewMachine, releases: Releases) -> Machine:
-    machine = new_machine("systemd")
-    for which in ("old", "new"):
-        unpack(machine, releases[which])
-    machine.run("/root/0.1.0/install")
-    return machine
+def killers(new_machine: NewMachine, releases: Releases) -> list[Killer]:
+    """Give machines on which nothing is installed and the archives lie unpacked in /root."""
+    machines = [new_machine("systemd") for _ in range(MACHINES)]
+    for machine in machines:
+        for which in ("old", "new", "exits at once", "never ready", "other port"):
+            unpack(machine, releases[which])
+    return [Killer(machine) for machine in machines]
 
 
-def kills(killer: Killer, tree: str, *, after: int = 0) -> Iterator[str]:
-    """Kill one run after the other, each a step later, until one ends by itself."""
-    step = after
-    while said := killer.run(tree, step := step + 1):
-        yield f"step {step}: {said}"
-        if said.split()[0] in OUTLIVE and killer.run(tree, step, outlive=True):
-            yield f"step {step}, which went on alone: {said}"
+@pytest.fixture
+def killer(killers: list[Killer], releases: Releases) -> Killer:
+    """Give one of them on which the old release serves."""
+    bring_back(killers[0].machine)
+    return killers[0]
 
 
-def assert_serves_either(machine: Machine, where: str) -> None:
-    """Check that one of the two releases is whole, active and serving."""
-    served = answer(machine)
-    assert served in {"0.1.0", "0.2.0"}, where
-    now = active(machine)
-    assert now is not None, where
-    assert whole(machine, now), where
-    assert served == now or machine.path(f"{BASE}/.pending").is_symlink(), where
+def at_every_turn(killers: list[Killer], ways: list[Turn], test: Callable[[Killer, Turn], None]) -> None:
+    """Test each way to be killed, shared out among the machines."""
+
+    def share(number: int) -> None:
+        for turn in ways[number::MACHINES]:
+            test(killers[number], turn)
+
+    with ThreadPoolExecutor(MACHINES) as pool:
+        for done in [pool.submit(share, number) for number in range(MACHINES)]:
+            done.result()
 
 
-def reset(machine: Machine) -> None:
-    """Bring the old release back, as if the new one had never been there."""
-    machine.run("/root/0.1.0/host/activate")
-    machine.sh(f"rm -rf {BASE}/releases/0.2.0")
-    assert active(machine) == "0.1.0"
+def activate(version: str) -> str:
+    return f"/root/{version}/host/activate"
 
 
-def test_killed_at_every_step_of_an_upgrade_a_release_serves_and_the_next_run_ends_it(
-    machine: Machine,
+def bring_back(machine: Machine) -> None:
+    """Make the old release the only one, and serving."""
+    machine.run(activate("0.1.0"))
+    machine.sh(f"cd {BASE}/releases && rm -rf $(ls | grep -vxF 0.1.0)")
+    assert active(machine) == answer(machine) == "0.1.0"
+
+
+def assert_finished(machine: Machine, version: str, where: str) -> None:
+    """Check that a release is active, serving, whole, and nothing is left of a killed run."""
+    assert active(machine) == answer(machine) == version, where
+    assert whole(machine, version), where
+    assert not machine.path(f"{BASE}/.pending").is_symlink(), where
+    left = {path.name for path in machine.path(f"{BASE}/releases").iterdir()}
+    assert {name for name in left if name.startswith(".")} == set(), where
+
+
+def test_a_first_installation_killed_at_any_step_is_ended_by_the_next_run(
+    killers: list[Killer],
 ) -> None:
-    reset(machine)
-    steps = []
-    for where in kills(Killer(machine), "/root/0.2.0"):
-        steps.append(where)
-        assert_serves_either(machine, where)
-        machine.run("/root/0.2.0/host/activate")
-        assert active(machine) == answer(machine) == "0.2.0", where
-        assert not machine.path(f"{BASE}/.pending").is_symlink(), where
-        left = {path.name for path in machine.path(f"{BASE}/releases").iterdir()}
-        assert left == {"0.1.0", "0.2.0"}, where
-        reset(machine)
-    assert len(steps) > 20, steps
+    def retire(machine: Machine) -> None:
+        machine.run("/root/0.1.0/host/retire", "--purge")
+
+    for killer in killers:
+        retire(killer.machine)
+    assert killers[0].run(activate("0.1.0"), 0) is None
+    steps = killers[0].steps()
+    # What comes before is the same for an upgrade.
+    user = 1 + next(n for n, step in enumerate(steps) if step.startswith("useradd"))
+    ways = turns(steps, first=user)
+    retire(killers[0].machine)
+
+    def test(killer: Killer, turn: Turn) -> None:
+        where = f"{turn}: {killer.run(activate('0.1.0'), turn[0], outlive=turn[1])}"
+        killer.machine.run(activate("0.1.0"))
+        assert_finished(killer.machine, "0.1.0", where)
+        retire(killer.machine)
+
+    at_every_turn(killers, ways, test)
+
+
+def test_an_upgrade_killed_at_any_step_leaves_a_release_serving_and_the_next_run_ends_it(
+    killers: list[Killer],
+) -> None:
+    for killer in killers:
+        bring_back(killer.machine)
+    assert killers[0].run(activate("0.2.0"), 0) is None
+    ways = turns(killers[0].steps())
+    bring_back(killers[0].machine)
+
+    def test(killer: Killer, turn: Turn) -> None:
+        machine = killer.machine
+        old = active(machine) or ""
+        new = "0.2.0" if old == "0.1.0" else "0.1.0"
+        machine.sh(f"rm -rf {BASE}/releases/{new}")
+        where = f"{turn}: {killer.run(activate(new), turn[0], outlive=turn[1])}"
+        served, now = answer(machine), active(machine) or ""
+        assert served in {old, new}, where
+        assert whole(machine, now), where
+        assert served == now or machine.path(f"{BASE}/.pending").is_symlink(), where
+        machine.run(activate(new))
+        assert_finished(machine, new, where)
+
+    at_every_turn(killers, ways, test)
+    assert len(ways) > 25, ways
+
+
+def test_a_return_from_a_broken_release_killed_at_any_step_ends_with_the_old_one_by_itself(
+    killers: list[Killer],
+) -> None:
+    for killer in killers:
+        bring_back(killer.machine)
+    assert killers[0].run(activate("0.3.0"), 0) is None
+    steps = killers[0].steps()
+    restarted = 1 + next(n for n, step in enumerate(steps) if "systemctl restart" in step)
+
+    def test(killer: Killer, turn: Turn) -> None:
+        where = f"{turn}: {killer.run(activate('0.3.0'), turn[0], outlive=turn[1])}"
+        machine = killer.machine
+        settles(machine, "0.1.0", where)
+        machine.run(activate("0.1.0"))
+        assert_finished(machine, "0.1.0", where)
+
+    at_every_turn(killers, turns(steps, first=restarted), test)
+
+
+def settles(machine: Machine, version: str, where: str, port: int = 8000) -> None:
+    """Wait until a machine, left alone, serves a release."""
+    end = time.monotonic() + HEALTH_SECONDS + 15
+    while time.monotonic() < end:
+        if answer(machine, port, patience=3) == version:
+            return
+        time.sleep(0.2)
+    log = machine.sh(f"journalctl --no-pager -n 40; ls -la {BASE}").stdout
+    raise AssertionError(f"{where}: {version} does not serve\n{log}")
+
+
+@pytest.mark.parametrize("version", ["0.3.0", "0.3.1"], ids=["exits at once", "never ready"])
+def test_a_restart_that_outlives_its_run_brings_the_old_release_back(
+    version: str, killer: Killer
+) -> None:
+    restart = f"timeout {HEALTH_SECONDS + 180} systemctl restart {NAME}.service"
+    assert killer.run(activate(version), restart, outlive=True) == restart
+    settles(killer.machine, "0.1.0", version)
+    assert active(killer.machine) == "0.1.0"
+    assert history(killer.machine)[-1][1:3] == ["failed", version]
+
+
+def on_trial(machine: Machine, version: str) -> None:
+    """Kill a run while the service has begun with the new release and its health is not known."""
+    run = machine.background("sh", "-c", f"echo $$ >/run/pid; exec {activate(version)}")
+    machine.sh(
+        f"until [ $(systemctl show -p SubState --value {NAME}) = start-post ] &&"
+        f" [ $(readlink {BASE}/current) = releases/{version} ]; do :; done; kill -9 $(cat /run/pid)",
+        seconds=20,
+    )
+    run.communicate(timeout=10)
+
+
+def test_a_release_that_never_gets_ready_is_left_by_itself(killer: Killer) -> None:
+    on_trial(killer.machine, "0.3.1")
+    settles(killer.machine, "0.1.0", "0.3.1")
+    assert_finished(killer.machine, "0.1.0", "0.3.1")
+    assert history(killer.machine)[-1][1:3] == ["failed", "0.3.1"]
+
+
+def test_a_release_that_gets_ready_stays_though_its_run_was_killed(killer: Killer) -> None:
+    on_trial(killer.machine, "0.2.0")
+    settles(killer.machine, "0.2.0", "0.2.0")
+    time.sleep(1)
+    killer.machine.run("systemctl", "restart", NAME)
+    assert_finished(killer.machine, "0.2.0", "0.2.0")
+    assert history(killer.machine)[-1][1:3] == ["active", "0.2.0"]
+
+
+def test_a_new_port_that_is_taken_is_left_by_itself(killer: Killer) -> None:
+    taken = Listener(killer.machine, 8080)
+    try:
+        restart = f"timeout {HEALTH_SECONDS + 180} systemctl restart {NAME}.socket {NAME}.service"
+        assert killer.run(activate("0.4.0"), restart, outlive=True) == restart
+        settles(killer.machine, "0.1.0", restart)
+    finally:
+        taken.end()
+
+
+@pytest.mark.parametrize("version", ["0.2.0", "0.4.0"], ids=["same port", "other port"])
+def test_power_lost_in_the_middle_brings_the_old_release_back(
+    version: str, killer: Killer
+) -> None:
+    machine = killer.machine
+    switch = f"mv -T {BASE}/current.new {BASE}/current"
+    for at, outlive in ((switch, False), (switch, True), ("systemctl daemon-reload", False)):
+        if killer.run(activate(version), at, outlive=outlive) is None:
+            assert at == "systemctl daemon-reload", at  # where both have the same units
+            continue
+        machine.stop()
+        machine.start()
+        settles(machine, "0.1.0", at)
+        assert_finished(machine, "0.1.0", at)
+
+
+def test_power_lost_while_a_release_is_on_trial_brings_the_old_one_back(killer: Killer) -> None:
+    machine = killer.machine
+    on_trial(machine, "0.3.1")
+    machine.stop()
+    machine.start()
+    settles(machine, "0.1.0", "0.3.1")
+    assert_finished(machine, "0.1.0", "0.3.1")
+
+
+def test_a_second_run_waits_for_the_first(killer: Killer) -> None:
+    machine = killer.machine
+    holder = machine.background("flock", f"{BASE}/.lock", "sleep", "2")
+    try:
+        time.sleep(0.3)
+        begun = time.monotonic()
+        machine.run(activate("0.1.0"))
+        assert time.monotonic() - begun > 1
+    finally:
+        holder.communicate(timeout=10)

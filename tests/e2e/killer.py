@@ -1,0 +1,78 @@
+"""Kills `activate` at a chosen step, by commands on its PATH that count."""
+
+from itertools import count
+
+from .machine import Machine
+
+# What changes something, waits, or runs the program. A kill before one of these leaves what a kill
+# at any moment since the one before it leaves: everything else only reads.
+STEPS = ("mkdir", "flock", "rm", "cp", "chown", "chmod", "mv", "ln", "sync", "timeout", "systemctl",
+         "useradd")  # fmt: skip
+OUTLIVE = ("cp", "mv", "timeout")
+"""Commands that go on when their parent is killed, where that makes a difference."""
+
+# Stands before the real command: kills the run at its turn, and then does as it was told or not.
+_SHIM = """#!/bin/sh
+turn=$(($(cat /shims/turn) + 1))
+echo $turn >/shims/turn
+echo "{command} $*" >>/shims/log
+kill_now() {{
+    kill -9 "$(cat /shims/pid)"
+    [ -e /shims/outlive ] || exit 137
+}}
+case "$(cat /shims/at)" in
+"$turn" | "{command} $*") kill_now ;;
+esac
+PATH=$REAL_PATH exec {command} "$@"
+"""
+_RUN = """
+echo 0 >/shims/turn
+: >/shims/log
+export REAL_PATH=$PATH PATH=/shims:$PATH
+echo $$ >/shims/pid
+exec {activate}
+"""
+
+
+class Killer:
+    """Runs `activate` in a machine and kills it on the way."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        folder = machine.path("/shims")
+        folder.mkdir()
+        for command in STEPS:
+            shim = folder / command
+            shim.write_text(_SHIM.format(command=command))
+            shim.chmod(0o755)
+
+    def run(self, activate: str, at: int | str, *, outlive: bool = False) -> str | None:
+        """Run that command line until the step of that number, or that very command.
+
+        The step itself is not done, unless it is to `outlive` the run. Gives the step, None where
+        the run ended before.
+        """
+        self.machine.path("/shims/at").write_text(f"{at}\n")
+        flag = self.machine.path("/shims/outlive")
+        flag.touch() if outlive else flag.unlink(missing_ok=True)
+        ended = self.machine.sh(_RUN.format(activate=activate), check=False)
+        return self.steps()[-1] if ended.returncode == -9 or ended.returncode == 137 else None
+
+    def steps(self) -> list[str]:
+        """Give the steps of the last run."""
+        return self.machine.read("/shims/log").splitlines()
+
+
+Turn = tuple[int, bool]
+"""A step's number, and whether the step outlives the run."""
+
+
+def turns(steps: list[str], first: int = 1) -> list[Turn]:
+    """Give every way to kill a run that makes these steps, from that one on."""
+    ways = []
+    for number, step in zip(count(1), steps, strict=False):
+        if number >= first:
+            ways.append((number, False))
+            if step.split()[0] in OUTLIVE:
+                ways.append((number, True))
+    return ways
