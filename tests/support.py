@@ -1,5 +1,6 @@
 """Plain functions that the template's tests share."""
 
+import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -7,9 +8,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from tasks import interpreter
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "{{cookiecutter.project}}"
+PYTHONS: list[str] = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
 
 
 def run(
@@ -35,15 +38,25 @@ def literal(text: str) -> str:
 
 def commit(folder: Path) -> None:
     """Put everything in `folder` into a new Git repository as one commit of a fixed date."""
+    run(["git", "init", "--quiet", "--initial-branch=main"], cwd=folder)
+    commit_change(folder)
+
+
+def commit_change(folder: Path) -> None:
+    """Commit what was changed in `folder`, with the same date always."""
     when = "2026-01-01T00:00:00Z"
     fixed = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when, "GIT_CONFIG_GLOBAL": os.devnull}
     who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    for arguments in (
-        ["init", "--quiet", "--initial-branch=main"],
-        ["add", "--all"],
-        [*who, "commit", "--quiet", "--message=First commit"],
-    ):
+    for arguments in (["add", "--all"], [*who, "commit", "--quiet", "--message=A commit"]):
         run(["git", *arguments], cwd=folder, env={**os.environ, **fixed})
+
+
+def offered_here() -> str:
+    """Give the newest offered Python that this machine has, such as `3.13`."""
+    for version in sorted(PYTHONS, key=lambda v: int(v.partition(".")[2]), reverse=True):
+        if interpreter.present(version):
+            return version
+    missing(f"one of Python {', '.join(PYTHONS)}")
 
 
 def tracked(root: Path = ROOT) -> list[str]:

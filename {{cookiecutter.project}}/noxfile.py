@@ -109,7 +109,7 @@ def _report(session: nox.Session, name: str, *command: str) -> Path:
     path = REPORTS / f"{name}.json"
     path.unlink(missing_ok=True)
     with path.open("w", encoding="utf-8") as file:
-        session.run(*command, stdout=file, success_codes=range(256))
+        session.run(*command, stdout=file, stderr=sys.stderr, success_codes=range(256))
     return path
 
 

@@ -36,8 +36,10 @@ def detect_secrets(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-_NOT_SCANNED = {"__pycache__", ".git", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".venv", "build",
-                "dist", "reports", "Pipfile.lock"}  # fmt: skip
+_NOT_SCANNED = {
+    *("__pycache__", ".git", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".venv"),
+    *("build", "dist", "reports", "Pipfile.lock"),
+}
 _FINDINGS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "bandit": bandit,
     "pip-audit": pip_audit,

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 Logged = Callable[[], list[Any]]
 
 
-@pytest.mark.parametrize("sane", ["r1", "0af7651916cd43dd", "Root=1-67891233-abcdef", "a" * 128])
+@pytest.mark.parametrize("sane", ["r1", "job-17.b", "Root=1-67891233-abcdef", "a" * 128])
 def test_sane_request_id_is_kept(client: TestClient, sane: str) -> None:
     assert client.get("/", headers={"X-Request-ID": sane}).headers["x-request-id"] == sane
 

@@ -1,0 +1,206 @@
+"""nox in a baked project: green with no fixing, and red for what it is there to find."""
+
+import json
+import os
+import sys
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tasks import interpreter
+
+from tests.conftest import Bake
+from tests.support import PYTHONS, offered_here, run
+
+NOX = [sys.executable, "-m", "nox"]
+HERE = [version for version in PYTHONS if interpreter.present(version)]
+NOT_HERE = [version for version in PYTHONS if version not in HERE]
+
+
+def nox(folder: Path, *arguments: str, code: int = 0, **env: str) -> str:
+    kept = {key: value for key, value in os.environ.items() if key not in {"CI", "OSV_URL"}}
+    done = run([*NOX, *arguments], cwd=folder, env={**kept, **env}, code=code)
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(bake: Bake) -> Path:
+    return bake(git=True, python_version=offered_here(), description='A "quoted" \\ {{ it\'s }} é🎉')
+
+
+@pytest.fixture
+def mended(folder: Path) -> Iterator[Path]:
+    """Give the project to a test that breaks it; afterwards it is as it was."""
+    yield folder
+    run(["git", "checkout", "--quiet", "."], cwd=folder)
+    run(["git", "clean", "--quiet", "--force", "-d"], cwd=folder)
+
+
+class Advisories(ThreadingHTTPServer):
+    """An advisory service on loopback that knows some packages as vulnerable, or is broken."""
+
+    vulnerable: frozenset[str] = frozenset()
+    broken = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1/query"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Advisories
+
+    def do_POST(self) -> None:
+        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        found = query["package"]["name"] in self.server.vulnerable
+        advisory = {"id": "GHSA-test", "summary": "made up", "affected": []}
+        body = json.dumps({"vulns": [advisory]} if found else {}).encode()
+        self.send_response(503 if self.server.broken else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base's name)
+        pass
+
+
+@pytest.fixture
+def advisories() -> Iterator[Advisories]:
+    with Advisories(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_fresh_project_is_green(folder: Path, advisories: Advisories) -> None:
+    said = nox(folder, OSV_URL=advisories.url)
+    for session in ["lint", *(f"test-{version}" for version in HERE), "security"]:
+        assert f"* {session}: success" in said
+    for version in NOT_HERE:
+        assert f"* test-{version}: skipped (Python interpreter {version} not found)" in said
+    reports = folder / "reports"
+    for name in ("bandit", "detect-secrets", "pip-audit", "mypy", "ruff"):
+        (reports / f"{name}.json").read_bytes().decode()
+    for version in HERE:
+        coverage = ET.parse(reports / f"coverage-{version}.xml").getroot()
+        assert float(coverage.attrib["branch-rate"]) >= 0.9
+        suite = next(ET.parse(reports / f"junit-{version}.xml").getroot().iter("testsuite"))
+        assert int(suite.attrib["tests"]) > 50
+        assert suite.attrib["skipped"] == suite.attrib["failures"] == "0"
+
+
+def test_a_second_run_installs_nothing(folder: Path, advisories: Advisories) -> None:
+    nox(folder, "-s", "lint", "security", OSV_URL=advisories.url)
+    said = nox(folder, "-s", "lint", "security", OSV_URL=advisories.url)
+    assert "install" not in said
+
+
+def test_a_missing_python_is_an_error_in_ci(folder: Path) -> None:
+    absent = NOT_HERE or ["3.10"]
+    pyproject = folder / "pyproject.toml"
+    if not NOT_HERE:
+        text = pyproject.read_text()
+        pyproject.write_text(text.replace("Python :: 3.11", f"Python :: {absent[0]}"))
+    said = nox(folder, "-s", f"test-{absent[0]}", code=1, CI="true")
+    assert f"Python interpreter {absent[0]} not found" in said
+    run(["git", "checkout", "--quiet", "."], cwd=folder)
+
+
+def test_the_python_that_ships_is_never_skipped(mended: Path) -> None:
+    (mended / ".python-version").write_text("3.99\n")
+    pyproject = mended / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace("Python :: 3.14", "Python :: 3.99"))
+    assert "Python interpreter 3.99 not found" in nox(mended, "-s", "test-3.99", code=1)
+
+
+def appended(name: str, text: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text((path.read_text() if path.exists() else "") + text)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (appended("src/my_service/more.py", "import os\n"), "F401"),
+        (appended("src/my_service/cli.py", "x = {  'a':1}\n"), "would be reformatted"),
+        (appended("src/my_service/cli.py", '\n\ndef _f() -> int:\n    return ""\n'), "error: Incomp"),
+        (appended("tasks/lock.py", "\n\ndef _f(x):\n    return x\n"), "Function is missing a type"),
+        (appended("docs/more.md", "`invoke deploy.nothing`"), "docs/more.md: invoke deploy.nothing"),
+        (appended("docs/more.md", "`invoke serve --nothing`"), "more.md: invoke serve --nothing"),
+        (appended("README.md", "`nox -s nothing`"), "README.md: nox -s nothing"),
+        (appended("README.md", "`my-service nothing`"), "README.md: my-service nothing"),
+        (appended("README.md", "`my-service-admin nothing`"), "README.md: my-service-admin nothing"),
+    ],
+)
+def test_lint_finds(mended: Path, damage: Callable[[Path], None], said: str) -> None:
+    damage(mended)
+    assert said in nox(mended, "-s", "lint", code=1)
+
+
+def test_a_failing_test_is_red(mended: Path) -> None:
+    appended("tests/test_more.py", "def test_it() -> None:\n    assert 1 == 2\n")(mended)
+    assert "1 failed" in nox(mended, "-s", f"test-{HERE[0]}", "--", "-k", "test_it", code=1)
+
+
+def test_untested_code_is_red(mended: Path) -> None:
+    many = "".join(f"    if x == {n}:\n        x += {n}\n" for n in range(100))
+    appended("src/my_service/more.py", f"def f(x: int) -> int:\n{many}    return x\n")(mended)
+    said = nox(mended, "-s", f"test-{HERE[0]}", code=1)
+    assert "Required test coverage of 90.0% not reached" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("src/my_service/more.py", 'eval("1")\n', "bandit: B307:src/my_service/more.py"),
+        ("docs/more.md", f"AKIA{'IOSFODNN7EXAMPLF'}\n", ":docs/more.md"),
+    ],
+)
+def test_security_finds(
+    mended: Path, advisories: Advisories, name: str, text: str, said: str
+) -> None:
+    appended(name, text)(mended)
+    output = nox(mended, "-s", "security", code=1, OSV_URL=advisories.url)
+    assert said in output
+    assert "pip-audit: 0 problems, exit code 0" in output
+
+
+def test_a_vulnerable_package_is_red_until_it_is_allowed(
+    mended: Path, advisories: Advisories
+) -> None:
+    advisories.vulnerable = frozenset({"click"})
+    said = nox(mended, "-s", "security", code=1, OSV_URL=advisories.url)
+    assert "pip-audit: GHSA-test:click" in said
+    assert "bandit: 0 problems, exit code 0" in said
+    entry = '\n[[tool.security.allow]]\ncheck = "pip-audit"\nfinding = "GHSA-test:click"\n'
+    appended("pyproject.toml", f'{entry}until = 2999-12-31\nreason = "made up"\n')(mended)
+    said = nox(mended, "-s", "security", OSV_URL=advisories.url)
+    assert "Session security was successful" in said
+    pyproject = mended / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace("2999-12-31", "2020-12-31"))
+    said = nox(mended, "-s", "security", code=1, OSV_URL=advisories.url)
+    assert "allow-list entry GHSA-test:click ended on 2020-12-31" in said
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_a_silent_advisory_service_is_never_green(
+    folder: Path, advisories: Advisories, broken: bool
+) -> None:
+    advisories.broken = broken
+    url = advisories.url if broken else "http://127.0.0.1:9/v1/query"
+    said = nox(folder, "-s", "security", OSV_URL=url)
+    silent = f"pip-audit gave no report (it asked {url})"
+    assert f"Session security skipped: not audited: {silent}" in said
+    assert "success" not in said
+    said = nox(folder, "-s", "security", code=1, OSV_URL=url, CI="1")
+    assert f"Session security aborted: {silent}" in said
