@@ -1,0 +1,34 @@
+"""Glues a script and what it unpacks into one executable file."""
+
+import hashlib
+import re
+
+
+def onefile(head: str, tokens: dict[str, str], payload: bytes) -> bytes:
+    """Give the file that begins with the script `head` and ends with `payload`, a gzipped tar.
+
+    Each ``@token@`` of the head is replaced by its value in `tokens`; two are computed here:
+    ``@digest@``, the payload's SHA-256, and ``@skip@``, the number of the payload's first byte,
+    counted from 1 as ``tail -c +N`` does. The same input gives the same bytes.
+
+    Raises ValueError for a token without a value, and for a head whose last line has no end: the
+    payload would be a part of it.
+    """
+    if not head.endswith("\n"):
+        raise ValueError("the head's last line has no end")
+    digest = hashlib.sha256(payload).hexdigest()
+    skip = 0
+    while True:  # a number with more digits moves the payload by as many bytes
+        rendered = _render(head, {**tokens, "digest": digest, "skip": str(skip)}).encode()
+        if skip == len(rendered) + 1:
+            return rendered + payload
+        skip = len(rendered) + 1
+
+
+def _render(text: str, values: dict[str, str]) -> str:
+    def value(token: re.Match[str]) -> str:
+        if token[1] not in values:
+            raise ValueError(f"{token[0]} has no value")
+        return values[token[1]]
+
+    return re.sub(r"@([a-z_]+)@", value, text)
