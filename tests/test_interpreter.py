@@ -77,9 +77,10 @@ def test_uv_is_asked_last_and_may_fetch(tmp_path: Path) -> None:
 
 
 def test_nox_is_told_of_pyenvs_pythons(tmp_path: Path) -> None:
-    assert interpreter.activate_pyenv(["3.11", "3.13"]) == {}
+    path = str(tmp_path / "path")
+    assert interpreter.search_path(["3.11", "3.13"]) == path
     for name in ("3.11.7", "3.13.9", "3.13.10"):
         python(tmp_path / f"pyenv/versions/{name}/bin/python", name)
-    assert interpreter.activate_pyenv(["3.11", "3.12", "3.13"]) == {
-        "PYENV_VERSION": "3.11.7:3.13.10"
-    }
+    versions = [str(tmp_path / f"pyenv/versions/{name}/bin") for name in ("3.11.7", "3.13.10")]
+    found = interpreter.search_path(["3.11", "3.12", "3.13"])
+    assert found == os.pathsep.join([path, *versions])

@@ -26,7 +26,7 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = IN_CI or not interpreter.present(THIS.python)
 nox.options.download_python = "auto" if IN_CI else "never"
 # nox sees of pyenv's Pythons only those that are active.
-os.environ.update(interpreter.activate_pyenv(THIS.pythons))
+os.environ["PATH"] = interpreter.search_path(THIS.pythons)
 
 
 @nox.session

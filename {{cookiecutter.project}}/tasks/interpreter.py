@@ -44,11 +44,10 @@ def find(wanted: str, accepted: Iterable[str] = (), *, fetch: bool = True) -> In
     )
 
 
-def activate_pyenv(versions: Iterable[str]) -> dict[str, str]:
-    """Give the environment variables that make pyenv's Pythons of these versions visible to all."""
-    folders = [next(iter(_pyenv(version)), None) for version in versions]
-    names = [folder.name for folder in folders if folder]
-    return {"PYENV_VERSION": ":".join(names)} if names else {}
+def search_path(versions: Iterable[str]) -> str:
+    """Give a PATH on which pyenv's Pythons of these versions are found after all that is there."""
+    newest = [folders[0] for version in versions if (folders := _pyenv(version))]
+    return os.pathsep.join([*os.get_exec_path(), *(str(folder / "bin") for folder in newest)])
 
 
 def present(version: str) -> bool:
