@@ -34,8 +34,8 @@ class Environment:
         return self.folder / "bin" / name
 
 
-def interpreter(project: Project, python: str | None = None) -> Interpreter:
-    """Find the project's Python, or the supported one that the user asked for.
+def interpreter(project: Project, python: str = "") -> Interpreter:
+    """Find the project's Python, or the supported one that the user asked for instead.
 
     Raises `TaskError` for a version that the project does not support or that is not here.
     """

@@ -10,6 +10,7 @@ from ..console import TaskError, closing
 from ..task import task
 from . import artifact
 from . import offline_binary as binary
+from .plan import plan
 from .settings import read
 
 
@@ -25,8 +26,8 @@ def offline_binary(
 ) -> None:
     """Build a program, an archive, a .deb and an .rpm that need nothing on the target."""
     settings = read(context.config.get("deploy", {}))
-    plan = binary.plan(project.load(), settings, python=python or None, onefile=onefile)
-    (binary.describe if dry_run else binary.build)(plan)
+    what = plan(binary.QUADRANT, project.load(), settings, python=python, onefile=onefile)
+    (binary.describe if dry_run else binary.build)(what)
 
 
 @task(help={"path": "A published folder such as dist/offline-binary, or one file in it."})

@@ -1,7 +1,8 @@
 """Glues a script and what it unpacks into one executable file."""
 
 import hashlib
-import re
+
+from .render import render
 
 
 def onefile(head: str, tokens: dict[str, str], payload: bytes) -> bytes:
@@ -19,16 +20,7 @@ def onefile(head: str, tokens: dict[str, str], payload: bytes) -> bytes:
     digest = hashlib.sha256(payload).hexdigest()
     skip = 0
     while True:  # a number with more digits moves the payload by as many bytes
-        rendered = _render(head, {**tokens, "digest": digest, "skip": str(skip)}).encode()
+        rendered = render(head, {**tokens, "digest": digest, "skip": str(skip)}).encode()
         if skip == len(rendered) + 1:
             return rendered + payload
         skip = len(rendered) + 1
-
-
-def _render(text: str, values: dict[str, str]) -> str:
-    def value(token: re.Match[str]) -> str:
-        if token[1] not in values:
-            raise ValueError(f"{token[0]} has no value")
-        return values[token[1]]
-
-    return re.sub(r"@([a-z_]+)@", value, text)

@@ -1,8 +1,9 @@
-"""Packs a release tree: archive, .deb and .rpm, the same bytes for the same tree."""
+"""Packs a program: archive, .deb, .rpm or one file; the same bytes for the same program."""
 
 import gzip
 import io
 import json
+import platform
 import re
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
@@ -11,50 +12,108 @@ from pathlib import Path
 
 from ..environment import Environment
 from ..process import run
-from ..project import Project
-from ..revision import Revision
+from . import release_tree
+from .onefile import onefile
+from .plan import Plan
 from .program import FOLDER
-from .release_tree import Target, render, tokens
+from .render import render
 
 MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as nfpm names them
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as Debian and nfpm name them
 _GZIP_LEVEL = 6
 
 
 @dataclass(frozen=True)
 class Packing:
-    """Everything that the packers need to know; `work` takes what they write by the way."""
+    """What is packed, and with what."""
 
-    project: Project
+    plan: Plan
     environment: Environment
-    revision: Revision
-    target: Target
+    glibc: str
+    """The oldest glibc that the program runs on."""
     tree: Path
-    work: Path
+    """Holds `bin/`; the folder around it is for what is written by the way."""
     output: Path
 
 
-def pack(packing: Packing, *, packages: bool) -> None:
-    """Write the archive and, where wanted, the packages, side by side."""
-    packers = (archive, deb, rpm) if packages else (archive,)
-    if packages:
+def release(packing: Packing) -> None:
+    """Complete the release tree and write the archive and, for Linux, the packages."""
+    what, tree = packing.plan, packing.tree
+    release_tree.lay_out(tree, what, packing.glibc, packing.output)
+    packers = (_archive, _deb, _rpm) if what.for_hosts else (_archive,)
+    if what.for_hosts:
         _prepare(packing)
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(packer, packing) for packer in packers]:
             done.result()
 
 
-def archive(packing: Packing) -> None:
-    """Write the tree as `.tar.gz`, with the installer for machines without a package manager."""
-    project = packing.project
-    stem = f"{project.program}-{project.version}-linux-{packing.target.machine}"
-    installer = project.root / FOLDER / "install"
-    content = tarball(packing.tree, f"{stem}/", packing.revision.epoch, installer)
-    (packing.output / f"{stem}.tar.gz").write_bytes(content)
+def single(packing: Packing) -> Path:
+    """Write the program as one executable file and give its path."""
+    what = packing.plan
+    release_tree.normalise(packing.tree, what.revision.epoch)
+    head = (what.project.root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
+    payload = _tarball(packing.tree / "bin", "", what.revision.epoch)
+    path = packing.output / f"{what.stem}.run"
+    path.write_bytes(onefile(head, release_tree.tokens(what.project), payload))
+    path.chmod(0o755)
+    return path
 
 
-def tarball(tree: Path, prefix: str, epoch: int, *more: Path) -> bytes:
-    """Give a gzip tar of a tree, and of some files besides: the same bytes for the same content."""
+def _archive(packing: Packing) -> None:
+    what = packing.plan
+    installer = [what.project.root / FOLDER / "install"] if what.for_hosts else []
+    content = _tarball(packing.tree, f"{what.stem}/", what.revision.epoch, *installer)
+    (packing.output / f"{what.stem}.tar.gz").write_bytes(content)
+
+
+def _deb(packing: Packing) -> None:
+    project = packing.plan.project
+    version = _package_version(project.version)
+    _nfpm(packing, "deb", f"{project.program}_{version}_{_architecture()}.deb")
+
+
+def _rpm(packing: Packing) -> None:
+    project = packing.plan.project
+    version = _package_version(project.version)
+    _nfpm(packing, "rpm", f"{project.program}-{version}-1.{platform.machine()}.rpm")
+
+
+def _nfpm(packing: Packing, packager: str, name: str) -> None:
+    nfpm = packing.environment.command("nfpm")
+    config = packing.tree.with_name("nfpm.yaml")
+    run(
+        [nfpm, "package", "--config", config, "--packager", packager,
+         "--target", packing.output / name],
+        env={"SOURCE_DATE_EPOCH": str(packing.plan.revision.epoch)},
+    )  # fmt: skip
+
+
+def _prepare(packing: Packing) -> None:
+    project, host, work = packing.plan.project, packing.tree / "host", packing.tree.parent
+    conf = (host / "release.conf").read_text(encoding="utf-8")
+    values = release_tree.tokens(project)
+    values |= dict(line.split("=", 1) for line in conf.splitlines())
+    values["preflight"] = (host / "preflight").read_text(encoding="utf-8")
+    for name in MAINTAINER_SCRIPTS:
+        text = (project.root / FOLDER / f"{name}.in").read_text(encoding="utf-8")
+        (work / name).write_text(render(text, values), encoding="utf-8", newline="\n")
+    # JSON's strings are YAML's too, whatever they hold.
+    values |= {
+        "maintainer": json.dumps(f"{project.author} <{project.email}>", ensure_ascii=False),
+        "description": json.dumps(values["description"], ensure_ascii=False),
+        "license": json.dumps(project.license),
+        "version": json.dumps(_package_version(project.version)),
+        "architecture": _architecture(),
+        "root": str(project.root),
+        "tree": str(packing.tree),
+        "work": str(work),
+    }
+    text = (project.root / FOLDER / "nfpm.yaml.in").read_text(encoding="utf-8")
+    (work / "nfpm.yaml").write_text(render(text, values), encoding="utf-8")
+
+
+def _tarball(tree: Path, prefix: str, epoch: int, *more: Path) -> bytes:
     members = [(path, path.relative_to(tree).as_posix()) for path in sorted(tree.rglob("*"))]
     members += [(path, path.name) for path in more]
 
@@ -74,55 +133,8 @@ def tarball(tree: Path, prefix: str, epoch: int, *more: Path) -> bytes:
     return buffer.getvalue()
 
 
-def deb(packing: Packing) -> None:
-    """Write the `.deb`."""
-    version = _package_version(packing.revision.version)
-    architecture = _ARCHITECTURES.get(packing.target.machine, packing.target.machine)
-    name = f"{packing.project.program}_{version}_{architecture}.deb"
-    _nfpm(packing, "deb", packing.output / name)
-
-
-def rpm(packing: Packing) -> None:
-    """Write the `.rpm`."""
-    version = _package_version(packing.revision.version)
-    name = f"{packing.project.program}-{version}-1.{packing.target.machine}.rpm"
-    _nfpm(packing, "rpm", packing.output / name)
-
-
-def _prepare(packing: Packing) -> None:
-    project, target = packing.project, packing.target
-    source = project.root / FOLDER
-    host = packing.tree / "host"
-    preflight = (host / "preflight").read_text(encoding="utf-8")
-    conf = (host / "release.conf").read_text(encoding="utf-8")
-    facts = dict(line.split("=", 1) for line in conf.splitlines())
-    values = tokens(project) | facts
-    for name in MAINTAINER_SCRIPTS:
-        text = (source / f"{name}.in").read_text(encoding="utf-8")
-        script = packing.work / name
-        script.write_text(render(text, values).replace("@preflight@\n", preflight), newline="\n")
-    quoted = {
-        "maintainer": json.dumps(f"{project.author} <{project.email}>", ensure_ascii=False),
-        "description": json.dumps(values["description"], ensure_ascii=False),
-        "license": json.dumps(project.license),
-        "version": _package_version(project.version),
-        "architecture": _ARCHITECTURES.get(target.machine, target.machine),
-        "root": str(project.root),
-        "tree": str(packing.tree),
-        "work": str(packing.work),
-    }
-    text = (source / "nfpm.yaml.in").read_text(encoding="utf-8")
-    config = packing.work / "nfpm.yaml"
-    config.write_text(render(text, values | quoted), encoding="utf-8")
-
-
-def _nfpm(packing: Packing, packager: str, path: Path) -> None:
-    nfpm = packing.environment.command("nfpm")
-    config = packing.work / "nfpm.yaml"
-    run(
-        [nfpm, "package", "--config", config, "--packager", packager, "--target", path],
-        env={"SOURCE_DATE_EPOCH": str(packing.revision.epoch)},
-    )
+def _architecture() -> str:
+    return _ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def _package_version(version: str) -> str:

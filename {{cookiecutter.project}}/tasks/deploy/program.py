@@ -24,6 +24,7 @@ from ..process import run
 from ..project import Project
 from ..revision import Revision
 from . import artifact, sbom
+from .render import render
 from .settings import Settings
 
 FOLDER = Path("deploy/offline-binary")
@@ -137,7 +138,7 @@ def _collect(
     spec, entry = inputs
     (work / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     (work / SPEC).write_text(spec, encoding="utf-8")
-    (work / "entry.py").write_text(entry.replace("@package@", plan["package"]), encoding="utf-8")
+    (work / "entry.py").write_text(render(entry, {"package": plan["package"]}), encoding="utf-8")
     run(
         [environment.command("pyinstaller"), "--log-level", "WARN", "--noconfirm",
          "--workpath", work / "work", "--distpath", work, work / SPEC],

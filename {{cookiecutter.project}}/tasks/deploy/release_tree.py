@@ -1,30 +1,19 @@
 """Lays out a release as machines keep it: the program, the host scripts, what they need to know."""
 
 import os
-import re
+import platform
+import shutil
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..project import Project
-from ..revision import Revision
 from . import artifact
+from .plan import Plan
+from .render import render
 
 HOST = Path("deploy/host")
 _RENDERED = ".in"  # deploy/host/service.in becomes host/NAME.service; other files are copied
 _UNITS = {"service", "socket"}  # where systemd.unit(5) gives `%` a meaning
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a machine must be and do to run the release."""
-
-    machine: str
-    """As `uname -m` says it."""
-    glibc: str
-    keep_releases: int
-    health_seconds: int
 
 
 def tokens(project: Project) -> dict[str, str]:
@@ -38,29 +27,20 @@ def tokens(project: Project) -> dict[str, str]:
     }
 
 
-def render(text: str, values: Mapping[str, str]) -> str:
-    """Replace each `@token@` that has a value; what stands in a value is never replaced again."""
-    return re.sub(r"@(\w+)@", lambda found: values.get(found[1], found[0]), text)
-
-
-def lay_out(tree: Path, project: Project, revision: Revision, target: Target) -> None:
-    """Complete a folder that holds `bin/`: host scripts, units, release.conf, checksums.
+def lay_out(tree: Path, what: Plan, glibc: str, published: Path) -> None:
+    """Complete a folder that holds `bin/`: manifest, checksums and, for Linux, what hosts need.
 
     Times, modes and order depend on the revision alone: the same input gives the same bytes.
     """
-    host = tree / "host"
-    host.mkdir()
-    for source in sorted((project.root / HOST).iterdir()):
-        text = source.read_text(encoding="utf-8")
-        if source.suffix == _RENDERED:
-            rendered = render(text, _values(project, source))
-            _write(host / f"{project.program}.{source.stem}", rendered)
-        else:
-            _write(host / source.name, text)
-            (host / source.name).chmod(0o755 if text.startswith("#!") else 0o644)
-    _write(host / "release.conf", _conf(tree, project, revision, target))
+    shutil.copyfile(published / artifact.MANIFEST, tree / artifact.MANIFEST)
+    if what.for_hosts:
+        host = tree / "host"
+        host.mkdir()
+        for source in sorted((what.project.root / HOST).iterdir()):
+            _add(source, host, what.project)
+        _write(host / "release.conf", _conf(tree, what, glibc))
     artifact.write_checksums(tree)
-    normalise(tree, revision.epoch)
+    normalise(tree, what.revision.epoch)
 
 
 def normalise(tree: Path, epoch: int) -> None:
@@ -73,25 +53,30 @@ def normalise(tree: Path, epoch: int) -> None:
         os.utime(path, (epoch, epoch))
 
 
-def _values(project: Project, source: Path) -> dict[str, str]:
-    values = tokens(project)
-    if source.stem in _UNITS:
-        values["description"] = values["description"].replace("%", "%%")
-    return values
+def _add(source: Path, host: Path, project: Project) -> None:
+    text = source.read_text(encoding="utf-8")
+    if source.suffix == _RENDERED:
+        values = tokens(project)
+        if source.stem in _UNITS:
+            values["description"] = values["description"].replace("%", "%%")
+        _write(host / f"{project.program}.{source.stem}", render(text, values))
+    else:
+        _write(host / source.name, text)
+        (host / source.name).chmod(0o755 if text.startswith("#!") else 0o644)
 
 
-def _conf(tree: Path, project: Project, revision: Revision, target: Target) -> str:
+def _conf(tree: Path, what: Plan, glibc: str) -> str:
     used = sum(p.stat().st_size // 1024 + 1 for p in tree.rglob("*") if p.is_file())
     facts = {
-        "name": project.program,
-        "version": revision.version,
-        "release": revision.release,
-        "user": project.user,
-        "machine": target.machine,
-        "glibc": target.glibc,
+        "name": what.project.program,
+        "version": what.project.version,
+        "release": what.revision.release,
+        "user": what.project.user,
+        "machine": platform.machine(),
+        "glibc": glibc,
         "size_kb": used,
-        "keep_releases": target.keep_releases,
-        "health_seconds": target.health_seconds,
+        "keep_releases": what.settings.keep_releases,
+        "health_seconds": what.settings.health_seconds,
     }
     return "".join(f"{key}={value}\n" for key, value in facts.items())
 

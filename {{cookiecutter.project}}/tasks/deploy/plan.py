@@ -1,0 +1,94 @@
+"""Decides what a build gives, and whether exactly that is published already."""
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .. import revision
+from ..console import TaskError
+from ..environment import interpreter
+from ..interpreter import Interpreter
+from ..project import Project
+from . import artifact
+from .settings import Settings
+
+_RECORD = "published.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides what a build gives."""
+
+    quadrant: str
+    project: Project
+    revision: revision.Revision
+    interpreter: Interpreter
+    settings: Settings
+    onefile: bool
+
+    @property
+    def system(self) -> str:
+        """The system and machine that are built on and for: `linux-x86_64`."""
+        return f"{platform.system()}-{platform.machine()}".lower()
+
+    @property
+    def for_hosts(self) -> bool:
+        """Whether what is built can be installed as a service, which is so on Linux alone."""
+        return platform.system() == "Linux"
+
+    @property
+    def stem(self) -> str:
+        """What the names of files for one system begin with."""
+        return f"{self.project.program}-{self.project.version}-{self.system}"
+
+    @property
+    def target(self) -> Path:
+        """Where the artefacts are published."""
+        return self.project.dist / self.quadrant
+
+    @property
+    def rooms(self) -> Path:
+        """Where the quadrant keeps its intermediate results."""
+        return self.project.build / self.quadrant
+
+    @property
+    def key(self) -> str:
+        """What must be unchanged for the published artefacts to be still the right ones."""
+        facts = [self.revision.inputs, self.revision.release, self.revision.epoch, self.system,
+                 self.interpreter.build, self.onefile, asdict(self.settings)]  # fmt: skip
+        return json.dumps(facts, sort_keys=True)
+
+
+def plan(
+    quadrant: str, project: Project, settings: Settings, *, python: str = "", onefile: bool = False
+) -> Plan:
+    """Decide what to build from the project as it is now.
+
+    Raises `TaskError` for a Python that is not supported or not here, and for a form that this
+    system cannot have.
+    """
+    if onefile and platform.system() == "Windows":
+        raise TaskError("--onefile makes a file for sh, which Windows does not have")
+    found = interpreter(project, python)
+    return Plan(quadrant, project, revision.current(project), found, settings, onefile)
+
+
+def published(what: Plan, is_current: Callable[[str], bool]) -> bool:
+    """Tell whether exactly this build is published, every byte of it as it was.
+
+    `is_current` gets what `record` was told the build was made with.
+    """
+    try:
+        record = json.loads((what.rooms / _RECORD).read_text(encoding="utf-8"))
+        unchanged = record["key"] == what.key and is_current(record["made_with"])
+        return bool(unchanged and not artifact.verify(what.target))
+    except (OSError, ValueError, TaskError):
+        return False
+
+
+def record(what: Plan, made_with: str) -> None:
+    """Remember that this build has been published."""
+    text = json.dumps({"key": what.key, "made_with": made_with})
+    (what.rooms / _RECORD).write_text(text, encoding="utf-8")

@@ -1,0 +1,20 @@
+"""Fills the `@token@` places of the files under deploy/."""
+
+import re
+from collections.abc import Mapping
+
+_TOKEN = re.compile(r"@([a-z_]+)@")
+
+
+def render(text: str, values: Mapping[str, str]) -> str:
+    """Replace each `@token@` by its value; what stands in a value is never replaced again.
+
+    Raises `ValueError` for a token without a value: it would reach a machine as it stands.
+    """
+
+    def value(token: re.Match[str]) -> str:
+        if token[1] not in values:
+            raise ValueError(f"{token[0]} has no value")
+        return values[token[1]]
+
+    return _TOKEN.sub(value, text)
