@@ -115,10 +115,10 @@ def _report(what: Plan, seconds: float, *, fresh: bool) -> None:
     found = sorted(what.target.iterdir())
     rows |= {path.name: size(path) for path in found}
     rows["seconds"] = f"{seconds:.1f}"
-    for path in found:
-        if path.suffix in _NEXT:
-            title, command = _NEXT[path.suffix]
-            rows[title] = command.format(path.relative_to(what.project.root).as_posix())
+    by_suffix = {path.suffix: path.relative_to(what.project.root).as_posix() for path in found}
+    for suffix, (title, command) in _NEXT.items():
+        if suffix in by_suffix:
+            rows[title] = command.format(by_suffix[suffix])
     if not what.for_hosts:
         rows["not here"] = "the .deb and the .rpm are built on Linux"
     closing(f"deploy.{QUADRANT}: {'built' if fresh else 'unchanged, nothing to do'}", rows)

@@ -1,0 +1,89 @@
+"""invoke in a baked project: a menu that tells what can be done, and tasks that do it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from tasks import namespace
+
+from tests.conftest import Bake
+from tests.support import offered_here, run
+
+INVOKE = [sys.executable, "-m", "invoke"]
+TASKS = sorted(namespace.task_names)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_and_its_options_explain_themselves(name: str) -> None:
+    task = namespace[name]
+    assert re.fullmatch(r"[A-Z].*\.", (task.__doc__ or "").splitlines()[0])
+    for argument in task.get_arguments():
+        assert argument.help, f"{name} --{argument.name}"
+
+
+def test_the_menu(baked: Path) -> None:
+    listed = run([*INVOKE, "--list"], cwd=baked).stdout
+    assert re.findall(r"^  (\S+)", listed, re.MULTILINE) == [
+        "clean",
+        "serve",
+        "deploy.offline-binary",
+        "deploy.verify",
+    ]
+
+
+def test_tasks_import_only_the_standard_library_and_invoke(baked: Path) -> None:
+    """The same is true of noxfile.py, with nox."""
+    script = (
+        "import sys; before = set(sys.modules); import invoke; known = set(sys.modules)\n"
+        "import tasks; new = {name.partition('.')[0] for name in set(sys.modules) - known}\n"
+        "print(*sorted(new - set(sys.stdlib_module_names) - {'tasks', 'invoke'}))"
+    )
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    assert run([sys.executable, "-c", script], cwd=baked, env=environment).stdout == "\n"
+
+
+def test_nox_works_where_invoke_is_not_installed(baked: Path) -> None:
+    script = (
+        "import sys; sys.modules['invoke'] = None\n"
+        "import importlib.util; real = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda n, p=None: None if n == 'invoke' else real(n, p)\n"
+        "from nox.__main__ import main; sys.argv = ['nox', '--list']; main()"
+    )
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    said = run([sys.executable, "-c", script], cwd=baked, env=environment).stdout
+    assert {"* lint", "* test-3.13", "* security"} <= set(re.findall(r"^\* \S+", said, re.MULTILINE))
+
+
+def test_serve_and_clean(bake: Bake) -> None:
+    folder = bake(python_version=offered_here())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    serving = subprocess.Popen(
+        [*INVOKE, "serve", "--port", str(port)], cwd=folder, start_new_session=True
+    )
+    answer = b""
+    end = time.monotonic() + 60
+    while not answer and time.monotonic() < end:
+        time.sleep(0.05)
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/") as response:
+            answer = response.read()
+    os.killpg(serving.pid, signal.SIGINT)  # as a terminal does at Ctrl-C
+    assert serving.wait(10) == 0
+    assert b"0.1.0+dev" in answer
+    assert (folder / "build").exists()
+    run([*INVOKE, "clean"], cwd=folder)
+    assert not (folder / "build").exists()
+
+
+def test_an_unknown_path_is_one_line(baked: Path) -> None:
+    done = run([*INVOKE, "deploy.verify", "nowhere"], cwd=baked, code=1)
+    assert done.stderr == "error: there is no nowhere\n"
