@@ -26,11 +26,12 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_pyenv_comes_first_with_its_newest_patch(tmp_path: Path) -> None:
     python(tmp_path / "path" / "python3.13", "3.13.99")
-    python(tmp_path / "pyenv/versions/3.13.9/bin/python", "3.13.9")
-    newest = python(tmp_path / "pyenv/versions/3.13.10/bin/python", "3.13.10")
+    for patch in (2, 9, 12, 10, 1, 3):
+        python(tmp_path / f"pyenv/versions/3.13.{patch}/bin/python", f"3.13.{patch}")
     python(tmp_path / "pyenv/versions/3.131.0/bin/python", "3.131.0")
     found = interpreter.find("3.13")
-    assert (found.path, found.version) == (newest, "3.13.10")
+    newest = tmp_path / "pyenv/versions/3.13.12/bin/python"
+    assert (found.path, found.version) == (newest, "3.13.12")
 
 
 def test_a_full_version_is_taken_at_its_word(tmp_path: Path) -> None:
