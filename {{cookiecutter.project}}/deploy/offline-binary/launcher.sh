@@ -28,9 +28,9 @@ _one_candidate() {
 # in POSIX, but in every shell that is a system's sh; a fork for stat would cost more than they do.)
 _one_private() {
     # shellcheck disable=SC3067
-    [ -d "$1" ] && [ ! -h "$1" ] && [ -O "$1" ] && _one_steady "${1%/*}" || return 1
+    [ -d "$1" ] && [ -O "$1" ] && _one_steady "${1%/*}" || return 1
     case $(ls -ld -- "$1") in
-        drwx--[-S]---[\ .]*) return 0 ;; # no mode for others, no access list ("+") either
+        drwx--[-S]---*) return 0 ;; # a folder and no link; what an access list gives shows here too
         *) return 1 ;;
     esac
 }
@@ -49,8 +49,6 @@ _one_payload() {
 _one_whole() {
     if command -v sha256sum; then
         _one_found=$(_one_payload | sha256sum)
-    elif command -v shasum; then
-        _one_found=$(_one_payload | shasum -a 256)
     else
         _one_payload | gzip -t && _one_found=@digest@
     fi >/dev/null 2>&1
@@ -67,7 +65,7 @@ _one_unpack() (
     [ -d "$base" ] || { [ "$_one_number" -le 3 ] && mkdir "$base"; } || [ -d "$base" ] ||
         fail "no such folder"
     _one_steady "$base" || fail "in a folder of someone else"
-    [ -d "$cache" ] || mkdir "$cache" || [ -d "$cache" ] || fail "can't be made"
+    mkdir "$cache" || [ -d "$cache" ] || fail "can't be made"
     _one_private "$cache" || fail "not a folder that only we can write to"
     [ -x "$made/@name@" ] && exit
 
