@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -146,6 +147,22 @@ class Machine:
     def read(self, inside: str) -> str:
         """Give the text of one of its files."""
         return self.path(inside).read_text(encoding="utf-8")
+
+    def read_live(self, inside: str) -> str:
+        """Give the text of a file that its kernel makes, such as one below /proc."""
+        return self.run("cat", inside).stdout
+
+    def reach(self, address: str) -> str:
+        """Try to connect to an address from beside it, and give what the system says."""
+        script = (
+            "import socket\n"
+            "try:\n"
+            f"    socket.create_connection(({address!r}, 80), timeout=5)\n"
+            "except OSError as error:\n"
+            "    print(error.strerror)\n"
+        )
+        said, _ = self.beside(sys.executable, "-c", script).communicate(timeout=20)
+        return said.strip()
 
     def _enter(self, *what: str) -> list[str]:
         return ["nsenter", f"--target={self._leader}", *what, "--"]

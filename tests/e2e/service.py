@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
@@ -36,7 +37,7 @@ def put(machine: Machine, path: Path) -> str:
 
 def unpack(machine: Machine, release: Release) -> str:
     """Unpack the archive of a release and give its folder in the machine."""
-    folder = f"/root/{release.version}"
+    folder = f"/srv/{release.version}"
     if not machine.path(folder).exists():
         inside = put(machine, release.archive)
         machine.sh(f"mkdir {folder} && tar -xzf {inside} -C {folder} --strip-components=1")
@@ -60,6 +61,14 @@ def answer(machine: Machine, port: int = PORT, patience: float = 20) -> str | No
     asked = machine.beside(sys.executable, "-c", script)
     said, _ = asked.communicate(timeout=patience + 10)
     return said.strip() or None
+
+
+def eventually(happened: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    """Wait until something has happened."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
 
 
 def whole(machine: Machine, version: str) -> bool:

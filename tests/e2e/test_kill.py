@@ -18,7 +18,7 @@ MACHINES = 2
 
 @pytest.fixture(scope="module")
 def killers(new_machine: NewMachine, releases: Releases) -> list[Killer]:
-    """Give machines on which nothing is installed and the archives lie unpacked in /root."""
+    """Give machines on which nothing is installed and the archives lie unpacked in /srv."""
     machines = [new_machine("systemd") for _ in range(MACHINES)]
     for machine in machines:
         for which in ("old", "new", "exits at once", "never ready", "other port"):
@@ -46,7 +46,7 @@ def at_every_turn(killers: list[Killer], ways: list[Turn], test: Callable[[Kille
 
 
 def activate(version: str) -> str:
-    return f"/root/{version}/host/activate"
+    return f"/srv/{version}/host/activate"
 
 
 def bring_back(machine: Machine) -> None:
@@ -69,7 +69,7 @@ def test_a_first_installation_killed_at_any_step_is_ended_by_the_next_run(
     killers: list[Killer],
 ) -> None:
     def retire(machine: Machine) -> None:
-        machine.run("/root/0.1.0/host/retire", "--purge")
+        machine.run("/srv/0.1.0/host/retire", "--purge")
 
     for killer in killers:
         retire(killer.machine)

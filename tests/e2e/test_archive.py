@@ -1,0 +1,66 @@
+"""The archive: for machines without a package manager, or whose owner wants none."""
+
+import pytest
+
+from .conftest import NewMachine
+from .machine import Machine
+from .releases import NAME, Releases
+from .service import BASE, active, answer, unpack
+
+
+@pytest.fixture(scope="module")
+def machine(new_machine: NewMachine) -> Machine:
+    return new_machine("systemd")
+
+
+def test_install_upgrade_rollback_and_retire(machine: Machine, releases: Releases) -> None:
+    old, new = unpack(machine, releases["old"]), unpack(machine, releases["new"])
+    # As somebody has unpacked it who is not root: what is installed must not stay theirs.
+    machine.run("chown", "-R", "1234:1234", old)
+    machine.run(f"{old}/install")
+    assert active(machine) == answer(machine) == "0.1.0"
+    assert machine.run(NAME, "version").stdout.startswith(f"{NAME} 0.1.0+")
+    theirs = machine.run("find", BASE, "-not", "-user", "root", "-o", "-perm", "/022", "-type", "f")
+    assert theirs.stdout == ""
+    machine.run("rm", "-rf", old)
+
+    machine.run(f"{new}/install")
+    assert active(machine) == answer(machine) == "0.2.0"
+    machine.run(f"{NAME}-admin", "rollback")
+    assert active(machine) == answer(machine) == "0.1.0"
+
+    machine.run(f"{BASE}/current/host/retire")
+    assert not machine.path(BASE).exists()
+    assert machine.path(f"/etc/{NAME}/{NAME}.env").is_file()
+    machine.run(f"{new}/host/retire", "--purge")
+    machine.run(f"{new}/host/retire", "--purge")
+    named = ("find", "/", "-xdev", "-name", f"*{NAME}*", "-not", "-path", "/root/*")
+    left = machine.run(*named, "-not", "-path", "/srv/*", "-not", "-path", "/proc/*").stdout
+    assert left == ""
+
+
+def test_another_content_under_the_same_version_becomes_a_release_of_its_own(
+    machine: Machine, releases: Releases
+) -> None:
+    tree = unpack(machine, releases["new"])
+    machine.run(f"{tree}/install")
+    machine.run("cp", "-R", tree, "/srv/other")
+    machine.sh("cd /srv/other && echo '# ours' >>host/my-service.env &&"
+               " sed '/my-service.env$/d' SHA256SUMS >s && sha256sum host/my-service.env >>s &&"
+               " mv s SHA256SUMS")  # fmt: skip
+    machine.run("/srv/other/install")
+    name = active(machine) or ""
+    assert name.startswith("0.2.0-")
+    assert len(name) == len("0.2.0-") + 8
+
+
+def test_a_damaged_release_is_replaced_by_installing_it_again(
+    machine: Machine, releases: Releases
+) -> None:
+    tree = unpack(machine, releases["new"])
+    machine.run(f"{tree}/install")
+    broken = active(machine) or ""
+    machine.sh(f"echo >>{BASE}/releases/{broken}/manifest.json")
+    machine.run(f"{tree}/install")
+    assert active(machine) != broken
+    assert answer(machine) == "0.2.0"
