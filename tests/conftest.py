@@ -1,5 +1,6 @@
 """What the template's tests share: a way to bake."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -8,9 +9,10 @@ from pathlib import Path
 from typing import Protocol, TypedDict, Unpack
 
 import pytest
-from cookiecutter.main import cookiecutter
 
 from tests.support import ROOT, commit, literal, run, tracked
+
+CHOICES = {"python_version", "license"}
 
 
 class Answers(TypedDict, total=False):
@@ -50,7 +52,9 @@ class CommandLine:
         self, *arguments: str | Path, cwd: Path, code: int = 0, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Bake in `cwd`, typing `stdin`, and expect exit status `code`."""
-        return run(self.argv(*arguments), cwd=cwd, code=code, stdin=stdin)
+        # Cookiecutter never deletes the hooks that it rendered into the folder for temporary files.
+        env = {**os.environ, "TMPDIR": str(self.config.parent)}
+        return run(self.argv(*arguments), cwd=cwd, env=env, code=code, stdin=stdin)
 
 
 @pytest.fixture(scope="session")
@@ -73,33 +77,28 @@ def cookiecutter_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bake(
-    template: Path, cookiecutter_config: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Bake:
-    """Give the function that makes projects from the template."""
-
-    def bake(*, git: bool = False, **answers: Unpack[Answers]) -> Path:
-        made = cookiecutter(
-            str(template),
-            no_input=True,
-            extra_context={
-                name: text if name in {"python_version", "license"} else literal(str(text))
-                for name, text in answers.items()
-            },
-            output_dir=str(tmp_path_factory.mktemp("baked")),
-            config_file=str(cookiecutter_config),
-        )
-        if git:
-            commit(Path(made))
-        return Path(made)
-
-    return bake
-
-
-@pytest.fixture(scope="session")
 def command_line(template: Path, cookiecutter_config: Path) -> CommandLine:
     """Give cookiecutter's command line for the template."""
     return CommandLine(template, cookiecutter_config)
+
+
+@pytest.fixture(scope="session")
+def bake(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Bake:
+    """Give the function that makes projects from the template."""
+
+    def bake(*, git: bool = False, **answers: Unpack[Answers]) -> Path:
+        output = tmp_path_factory.mktemp("baked")
+        given = [
+            f"{name}={text if name in CHOICES else literal(str(text))}"
+            for name, text in answers.items()
+        ]
+        command_line("--no-input", *given, cwd=output)
+        [project] = output.iterdir()
+        if git:
+            commit(project)
+        return project
+
+    return bake
 
 
 @pytest.fixture(scope="session")
