@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import lock
-from ..console import TaskError, step
-from ..environment import Environment
-from ..process import run
-from ..project import Project
-from ..revision import Revision
-from . import artifact, sbom
-from .render import render
-from .settings import Settings
+from ... import lock
+from ...console import TaskError, step
+from ...environment import Environment
+from ...process import run
+from ...project import Project
+from ...revision import Revision
+from .. import artifact, sbom
+from ..render import render
+from ..settings import Settings
 
 FOLDER = Path("deploy/offline-binary")
 SPEC = "program.spec"
@@ -76,7 +76,7 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
         "name": project.program,
         "package": project.package,
         "environment": environment.folder.name,
-        **json.loads(run([environment.python, script, project.source, *runtime])),
+        **json.loads(run([environment.python, "-P", script, project.source, *runtime])),
         "hidden_imports": settings.hidden_imports,
         "collect_data": settings.collect_data,
     }

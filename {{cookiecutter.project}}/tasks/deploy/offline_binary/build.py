@@ -1,4 +1,4 @@
-"""`deploy.offline-binary`: a program that needs nothing on the machine it is carried to."""
+"""Builds the program, tries it, and publishes it in every form."""
 
 import platform
 import shutil
@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .. import lock
-from ..console import closing, size, step
-from ..environment import ensure
-from . import artifact, package, program, release_tree, sbom, smoke
-from .plan import Plan, published, record
+from ... import lock
+from ...console import closing, size, step
+from ...environment import ensure
+from .. import artifact, release_tree, sbom, smoke
+from ..plan import Plan, published, record
+from . import package, program
 
 QUADRANT = "offline-binary"
 CATEGORIES = ("packages", "build")

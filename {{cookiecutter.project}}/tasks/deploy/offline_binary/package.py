@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..environment import Environment
-from ..process import run
-from . import release_tree
-from .onefile import onefile
-from .plan import Plan
+from ...environment import Environment
+from ...process import run
+from .. import release_tree
+from ..onefile import onefile
+from ..plan import Plan
+from ..render import render
 from .program import FOLDER
-from .render import render
 
 MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as Debian and nfpm name them
