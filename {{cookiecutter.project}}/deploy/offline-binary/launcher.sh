@@ -74,7 +74,7 @@ _one_unpack() (
     trap 'rm -rf "$new"' EXIT
     trap 'exit 1' HUP INT TERM
     { echo '#!/bin/sh' >"$new/try" && chmod 700 "$new/try"; } || fail "full"
-    "$new/try" </dev/null || fail "mounted noexec"
+    "$new/try" || fail "mounted noexec"
     mkdir "$new/@digest@" || fail "full"
     _one_payload | gzip -dc | tar -xof - -C "$new/@digest@" || fail "full"
     [ -x "$new/@digest@/@name@" ] || fail "no program came out of it"
@@ -85,17 +85,17 @@ _one_unpack() (
 
     # A rename onto a folder that isn't empty fails: then someone else was quicker. Unless what is
     # there has lost the program: that one is moved out of the way first.
-    [ ! -d "$made" ] || [ -x "$made/@name@" ] || mv "$made" "$new/broken"
-    mv "$new/@digest@" "$cache/" || [ -x "$made/@name@" ] || fail "changed meanwhile"
+    [ ! -d "$made" ] || [ -x "$made/@name@" ] || mv -f "$made" "$new/broken"
+    mv -f "$new/@digest@" "$cache/" || [ -x "$made/@name@" ] || fail "changed meanwhile"
 
     # What starts that were killed have left. It is moved away before it is removed: if someone is
     # unpacking there in spite of all, the rename to its place fails, and nothing half gets there.
     for left in "$cache"/new.*; do
         owner=${left##*/new.}
-        kill -0 "${owner%%.*}" || mv "$left" "$new/"
+        kill -0 "${owner%%.*}" || mv -f "$left" "$new/"
     done
     exit 0
-) 2>/dev/null
+) </dev/null 2>/dev/null
 
 _one_start() {
     unset @prefix@CACHE_DIR # this is the launcher's, not a setting of the program
