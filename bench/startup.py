@@ -1,4 +1,4 @@
-"""How long a packaged program takes to start, beside a virtual environment and PyInstaller's own."""
+"""How long a packaged program takes to start, beside an environment and PyInstaller's onefile."""
 
 import json
 import os

@@ -53,10 +53,10 @@ def commit_change(folder: Path) -> None:
 
 def offered_here() -> str:
     """Give the newest offered Python that this machine has, such as `3.13`."""
-    for version in sorted(PYTHONS, key=lambda v: int(v.partition(".")[2]), reverse=True):
-        if interpreter.present(version):
-            return version
-    missing(f"one of Python {', '.join(PYTHONS)}")
+    here = [version for version in PYTHONS if interpreter.present(version)]
+    if not here:
+        missing(f"one of Python {', '.join(PYTHONS)}")
+    return max(here, key=lambda version: int(version.partition(".")[2]))
 
 
 def tracked(root: Path = ROOT) -> list[str]:

@@ -24,6 +24,7 @@ HELPS = {
         ("`invoke serve --prt 80`", ["invoke serve --prt"]),
         ("`my-service check --url X \\\n --release Y`", []),
         ("```\nmy-service check --url X \\\n  --realease Y\n```", ["my-service check --realease"]),
+        ("`sudo $name chck`, `NAME chack`", ["my-service chck", "my-service chack"]),
         ("`invoke serve | grep --colour x`", []),
         ("prose may invoke anything, and /opt/my-service anything too", []),
         ("`/opt/my-service anything`, `invoke --list`", []),
@@ -32,4 +33,4 @@ HELPS = {
 def test_names(tmp_path: Path, text: str, wrong: list[str]) -> None:
     page = tmp_path / "page.md"
     page.write_text(text)
-    assert docs.unknown(page, HELPS) == wrong
+    assert docs.unknown(page, HELPS, "my-service") == wrong

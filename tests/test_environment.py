@@ -61,7 +61,7 @@ def test_a_wrong_hash_is_refused(bake: Bake) -> None:
     for value in locked:
         text = text.replace(value, f"sha256:{'0' * 64}")
     this.lock.write_text(text)
-    with pytest.raises(TaskError, match="(?i)hash"):
+    with pytest.raises(TaskError, match=r"(?i)hash"):
         environment.ensure(this, environment.interpreter(this), "packages")
     made = list((this.build / "environments").glob("*/complete"))
     assert made == []

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -59,7 +60,9 @@ def test_nox_works_where_invoke_is_not_installed(baked: Path) -> None:
     )
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     said = run([sys.executable, "-c", script], cwd=baked, env=environment).stdout
-    assert {"* lint", "* test-3.13", "* security"} <= set(re.findall(r"^\* \S+", said, re.MULTILINE))
+    assert {"* lint", "* test-3.13", "* security"} <= set(
+        re.findall(r"^\* \S+", said, re.MULTILINE)
+    )
 
 
 def test_serve_and_clean(bake: Bake) -> None:
@@ -87,3 +90,25 @@ def test_serve_and_clean(bake: Bake) -> None:
 def test_an_unknown_path_is_one_line(baked: Path) -> None:
     done = run([*INVOKE, "deploy.verify", "nowhere"], cwd=baked, code=1)
     assert done.stderr == "error: there is no nowhere\n"
+
+
+def test_a_quadrant_can_be_deleted(bake: Bake) -> None:
+    folder = bake(git=True)
+    page = (folder / "docs/deploy/offline-binary.md").read_text()
+    parts = [
+        "tasks/deploy/offline_binary",
+        "deploy/offline-binary",
+        "docs/deploy/offline-binary.md",
+    ]
+    for part in parts:
+        assert f"`{part}" in page, "the page names what belongs to the quadrant"
+        path = folder / part
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    listed = run([*INVOKE, "--list"], cwd=folder).stdout
+    assert "deploy.verify" in listed
+    assert "offline-binary" not in listed
+    readme = folder / "README.md"
+    kept = [line for line in readme.read_text().splitlines() if "offline-binary" not in line]
+    readme.write_text("\n".join(kept) + "\n")
+    environment = {key: value for key, value in os.environ.items() if key != "CI"}
+    run([sys.executable, "-m", "nox", "-s", "lint"], cwd=folder, env=environment)

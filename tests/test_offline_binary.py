@@ -1,5 +1,6 @@
 """`invoke deploy.offline-binary`: what it publishes, and what it never does."""
 
+import colorsys
 import json
 import os
 import shutil
@@ -248,5 +249,5 @@ def test_one_file_with_hidden_imports_and_helper_processes(
     single = published / next(name for name in names if name.endswith(".run"))
     home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     said = run([single, "pool"], cwd=tmp_path, env=home).stdout
-    assert said == "(0, 0, 0)\n[1, 2]\n" or said == "(0.0, 0, 0.0)\n[1, 2]\n"
+    assert said.splitlines() == [str(colorsys.rgb_to_hls(0, 0, 0)), "[1, 2]"]
     assert artifact.verify(published) == []

@@ -55,7 +55,9 @@ def test_what_python_and_editors_leave_is_no_change(folder: Path) -> None:
     assert revision.digest(folder) == before
 
 
-def test_without_git_the_content_is_the_release(bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_content_is_the_release(
+    bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = bake(), bake()
     assert release(one) == release(other)
     assert release(one).startswith("0.1.0+src.")

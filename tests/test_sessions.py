@@ -29,7 +29,9 @@ def nox(folder: Path, *arguments: str, code: int = 0, **env: str) -> str:
 
 @pytest.fixture(scope="module")
 def folder(bake: Bake) -> Path:
-    return bake(git=True, python_version=offered_here(), description='A "quoted" \\ {{ it\'s }} é🎉')
+    return bake(
+        git=True, python_version=offered_here(), description='A "quoted" \\ {{ it\'s }} é🎉'
+    )
 
 
 @pytest.fixture
@@ -88,11 +90,15 @@ def test_a_fresh_project_is_green(folder: Path, advisories: Advisories) -> None:
     for name in ("bandit", "detect-secrets", "pip-audit", "mypy", "ruff"):
         (reports / f"{name}.json").read_bytes().decode()
     for version in HERE:
-        coverage = ET.parse(reports / f"coverage-{version}.xml").getroot()
-        assert float(coverage.attrib["branch-rate"]) >= 0.9
-        suite = next(ET.parse(reports / f"junit-{version}.xml").getroot().iter("testsuite"))
-        assert int(suite.attrib["tests"]) > 50
-        assert suite.attrib["skipped"] == suite.attrib["failures"] == "0"
+        coverage = attributes(reports / f"coverage-{version}.xml", "coverage")
+        assert float(coverage["branch-rate"]) >= 0.9
+        suite = attributes(reports / f"junit-{version}.xml", "testsuite")
+        assert int(suite["tests"]) > 50
+        assert suite["skipped"] == suite["failures"] == "0"
+
+
+def attributes(path: Path, element: str) -> dict[str, str]:
+    return next(ET.parse(path).iter(element)).attrib  # noqa: S314 (these reports are our own)
 
 
 def test_a_second_run_installs_nothing(folder: Path, advisories: Advisories) -> None:
@@ -133,13 +139,31 @@ def appended(name: str, text: str) -> Callable[[Path], None]:
     [
         (appended("src/my_service/more.py", "import os\n"), "F401"),
         (appended("src/my_service/cli.py", "x = {  'a':1}\n"), "would be reformatted"),
-        (appended("src/my_service/cli.py", '\n\ndef _f() -> int:\n    return ""\n'), "error: Incomp"),
+        (
+            appended("src/my_service/cli.py", '\n\ndef _f() -> int:\n    return ""\n'),
+            "error: Incomp",
+        ),
         (appended("tasks/lock.py", "\n\ndef _f(x):\n    return x\n"), "Function is missing a type"),
-        (appended("docs/more.md", "`invoke deploy.nothing`"), "docs/more.md: invoke deploy.nothing"),
-        (appended("docs/more.md", "`invoke serve --nothing`"), "more.md: invoke serve --nothing"),
-        (appended("README.md", "`nox -s nothing`"), "README.md: nox -s nothing"),
-        (appended("README.md", "`my-service nothing`"), "README.md: my-service nothing"),
-        (appended("README.md", "`my-service-admin nothing`"), "README.md: my-service-admin nothing"),
+        (
+            appended("docs/more.md", "`invoke deploy.nothing`"),
+            "docs/more.md names what does not exist: invoke deploy.nothing",
+        ),
+        (
+            appended("docs/more.md", "`invoke serve --nothing`"),
+            "names what does not exist: invoke serve --nothing",
+        ),
+        (
+            appended("README.md", "`nox -s nothing`"),
+            "README.md names what does not exist: nox -s nothing",
+        ),
+        (
+            appended("README.md", "`my-service nothing`"),
+            "names what does not exist: my-service nothing",
+        ),
+        (
+            appended("README.md", "`my-service-admin nothing`"),
+            "not exist: my-service-admin nothing",
+        ),
     ],
 )
 def test_lint_finds(mended: Path, damage: Callable[[Path], None], said: str) -> None:

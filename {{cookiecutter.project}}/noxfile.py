@@ -39,9 +39,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     helps = docs.helps(THIS, lambda *command: _ask(session, *command))
-    wrong = [f"{page}: {name}" for page in docs.pages(ROOT) for name in docs.unknown(page, helps)]
-    if wrong:
-        session.error("the docs name commands that do not exist: " + "; ".join(wrong))
+    for page in docs.pages(ROOT):
+        if wrong := docs.unknown(page, helps, THIS.program):
+            session.error(f"{page.relative_to(ROOT)} names what does not exist: {'; '.join(wrong)}")
 
 
 @nox.session(python=THIS.pythons)

@@ -9,6 +9,7 @@ from .project import Project
 _COMMAND = re.compile(r"^ {2}([a-z][\w.-]*)(?: {2,}|$)", re.MULTILINE)  # a line of a menu
 _SESSION = re.compile(r"^[*-] ([a-z]\w*)", re.MULTILINE)
 _CASE = re.compile(r"^ +([a-z]+)\)", re.MULTILINE)  # a verb of a shell script
+_NAME = re.compile(r'"\$name"|\$name\b|\bNAME\b')
 _OPTION = re.compile(r"(?<!\S)--?[a-z][\w-]*")
 _CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 
@@ -36,15 +37,16 @@ def pages(root: Path) -> list[Path]:
     return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
 
 
-def unknown(page: Path, helps: Mapping[str, Mapping[str, str]]) -> list[str]:
+def unknown(page: Path, helps: Mapping[str, Mapping[str, str]], name: str) -> list[str]:
     """Give the commands and options in a page's code that `helps` does not know, as written.
 
     `helps` has for each tool, such as `invoke`, its commands and what each one's help says. A tool
-    whose help is empty text is not asked about its options.
+    whose help is empty text is not asked about its options. `name` is the program's; pages that
+    serve every project say `$name` or NAME for it.
     """
     return [
         problem
-        for line in _code_lines(page.read_text(encoding="utf-8"))
+        for line in _code_lines(_NAME.sub(name, page.read_text(encoding="utf-8")))
         for tool, commands in helps.items()
         for problem in _problems(line, tool, commands)
     ]
