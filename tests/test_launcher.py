@@ -77,7 +77,8 @@ def build(file: Path, data: bytes = b"data") -> Path:
 def folder(tmp_path: Path) -> Path:
     """Give a folder that every user can reach, which pytest's own is not."""
     for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
+        if path.stat().st_uid == os.geteuid():
+            path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o055)
     return tmp_path
 
 
