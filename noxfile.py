@@ -5,6 +5,7 @@ Every tool comes from Pipfile.lock and is checked against its hashes.
 
 import json
 import os
+import re
 import runpy
 import shutil
 import tempfile
@@ -31,14 +32,16 @@ def lint(session: nox.Session) -> None:
     """Check the style, types and shell scripts of the template and of what it generates."""
     install(session, "lint", "test")
     install(session, "packages", "test", "dev-packages", folder=PROJECT)
-    session.run("shellcheck", "--severity=style", *shell_scripts(session))
     # Below .nox ruff would find nothing to check, and say that all is well.
     with tempfile.TemporaryDirectory() as folder:
-        for checked in (ROOT, bake(session, Path(folder))):
+        for checked in (ROOT, bake(session, Path(folder, "bake"))):
             with session.chdir(checked):
                 session.run("ruff", "check")
                 session.run("ruff", "format", "--check")
                 session.run("mypy")
+        scripts = shell_scripts(session, Path(folder, "shell"))
+        with session.chdir(Path(folder, "shell")):
+            session.run("shellcheck", "--severity=style", *scripts)
 
 
 @nox.session
@@ -112,10 +115,20 @@ def files(session: nox.Session) -> list[str]:
     return [name for name in listed.split("\0") if Path(name).is_file()]
 
 
-def shell_scripts(session: nox.Session) -> list[str]:
-    """Give the files that begin as a shell script does, rendered or not."""
-    starts = (b"#!/bin/sh", b"#!/usr/bin/env bash", b"# shellcheck shell=")
-    return [name for name in files(session) if Path(name).read_bytes().startswith(starts)]
+def shell_scripts(session: nox.Session, folder: Path) -> list[str]:
+    """Copy the shell scripts to `folder`, their @tokens@ made plain words, and give their names."""
+    starts = ("#!/bin/sh", "#!/usr/bin/env bash", "# shellcheck shell=")
+    folder.mkdir()
+    shutil.copy(".shellcheckrc", folder)
+    scripts = []
+    for name in files(session):
+        text = Path(name).read_bytes().decode("utf-8", "replace")
+        if text.startswith(starts):
+            copy = folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(re.sub(r"@([a-z_]+)@", r"\1", text), encoding="utf-8")
+            scripts.append(name)
+    return scripts
 
 
 def anywhere(lock: Path) -> str:
