@@ -13,9 +13,9 @@ from pathlib import Path
 from ...environment import Environment
 from ...process import run
 from .. import release_tree
-from ..onefile import onefile
 from ..plan import Plan
 from ..render import render
+from .onefile import onefile
 from .program import FOLDER
 
 MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
