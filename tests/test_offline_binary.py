@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from tasks import lock, project
 from tasks.deploy import artifact
+from tasks.deploy.offline_binary import build as offline
+from tasks.deploy.plan import plan
+from tasks.deploy.settings import Settings
 
 from tests.conftest import Bake
 from tests.support import commit_change, contents, offered_here, run
@@ -218,6 +221,23 @@ def test_a_quick_build_gives_the_bytes_of_a_full_one_elsewhere(
     there = contents(elsewhere / "dist" / "offline-binary")
     assert contents(published) == there
     assert len(there) == 6
+
+
+def test_elsewhere_than_on_linux_program_and_archive_are_built(
+    folder: Path,
+    published: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    what = plan(offline.QUADRANT, project.load(folder), Settings())
+    offline.build(what)
+    archive = f"my-service-0.1.0-darwin-{os.uname().machine}.tar.gz"
+    names = {"SHA256SUMS", "manifest.json", "sbom.cdx.json", archive}
+    assert {path.name for path in published.iterdir()} == names
+    with tarfile.open(published / archive) as members:
+        assert not [name for name in members.getnames() if "/host/" in name]
+    assert "the .deb and the .rpm are built on Linux" in capsys.readouterr().out
 
 
 POOL = """

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -53,16 +54,15 @@ def check(program: Path, project: Project, revision: Revision) -> float:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, release: str) -> None:
-    connection = HTTPConnection("127.0.0.1", port, timeout=1)
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
             raise TaskError(f"it ended with exit code {process.returncode}")
         try:
-            connection.request("GET", "/healthz")
-            answered = json.load(connection.getresponse()).get("release")
+            with closing(HTTPConnection("127.0.0.1", port, timeout=1)) as connection:
+                connection.request("GET", "/healthz")
+                answered = json.load(connection.getresponse()).get("release")
         except (OSError, HTTPException, ValueError):
-            connection.close()
             time.sleep(_PAUSE_SECONDS)
             continue
         if answered != release:
