@@ -90,8 +90,15 @@ def locks(session: nox.Session) -> None:
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir()
         shutil.copy(folder / "Pipfile", copy)
+        # The package indexes of this machine's pip settings would go into the lock's own hash, and
+        # no other machine would find that the lock fits its Pipfile.
+        neutral = {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": None,
+            "PIP_EXTRA_INDEX_URL": None,
+        }
         with session.chdir(copy):
-            session.run("pipenv", "lock", env={"TMPDIR": str(copy)})
+            session.run("pipenv", "lock", env={"TMPDIR": str(copy), **neutral})
         (folder / "Pipfile.lock").write_text(anywhere(copy / "Pipfile.lock"), encoding="utf-8")
 
 
