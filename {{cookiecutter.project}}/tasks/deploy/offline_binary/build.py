@@ -11,7 +11,7 @@ from typing import Any
 from ... import lock
 from ...console import closing, size, step
 from ...environment import ensure
-from .. import artifact, release_tree, sbom, smoke
+from .. import artifact, glibc, release_tree, sbom, smoke
 from ..plan import Plan, published, record
 from . import package, program
 
@@ -65,7 +65,7 @@ def _fill(what: Plan, output: Path) -> program.Base:
     tree = work / "tree"
     with step("the project's own code"):
         program.assemble(what.project, environment, base, what.revision, tree / "bin")
-        floor = program.glibc_floor(tree / "bin")
+        floor = glibc.floor(tree / "bin")
     artifact.write_manifest(output, _facts(what, base, floor))
     sbom.write(output / artifact.SBOM, base.sbom(), what.project, what.revision.release)
     packing = package.Packing(what, environment, floor, tree, output)

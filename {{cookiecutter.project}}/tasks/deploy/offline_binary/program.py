@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import platform
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,9 +30,6 @@ FOLDER = Path("deploy/offline-binary")
 SPEC = "program.spec"
 ENTRY = "entry.py.in"
 _KEPT_BASES = 3
-# Whole version names as they stand in an ELF file's string table, each between two zero bytes.
-# Reading the table too widely can only raise the floor, never lower it.
-_GLIBC = re.compile(rb"\0GLIBC_(2\.\d+)(?:\.\d+)?(?=\0)")
 _TOOLS = {"Linux": ("objcopy", "objdump", "ldd", "strip")}
 
 
@@ -109,18 +105,6 @@ def assemble(
     )
     for source in package.rglob("*.py"):
         source.unlink()
-
-
-def glibc_floor(folder: Path) -> str:
-    """Give the newest glibc version that any ELF file in `folder` asks for, such as `2.35`."""
-    needed = {(2, 0)}
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            with path.open("rb") as file:
-                if file.read(4) == b"\x7fELF":
-                    found = _GLIBC.findall(file.read())
-                    needed.update((2, int(version[2:])) for version in found)
-    return "{}.{}".format(*max(needed))
 
 
 def _collect(
