@@ -8,11 +8,12 @@ from .machine import Machine
 # at any moment since the one before it leaves: everything else only reads.
 STEPS = ("mkdir", "flock", "rm", "cp", "chown", "chmod", "mv", "ln", "sync", "timeout", "systemctl",
          "useradd")  # fmt: skip
-OUTLIVE = ("cp", "mv", "timeout")
-"""Commands that go on when their parent is killed, where that makes a difference."""
+OUTLIVE = ("cp -R", "timeout")
+"""How steps begin that take time: they go on when the run that began them is killed."""
 
 # Stands before the real command: kills the run at its turn, and then does as it was told or not.
 _SHIM = """#!/bin/sh
+case "{command} $*" in "systemctl show "* | *" is-active "*) PATH=$REAL_PATH exec {command} "$@" ;; esac
 turn=$(($(cat /shims/turn) + 1))
 echo $turn >/shims/turn
 echo "{command} $*" >>/shims/log
@@ -73,6 +74,6 @@ def turns(steps: list[str], first: int = 1) -> list[Turn]:
     for number, step in zip(count(1), steps, strict=False):
         if number >= first:
             ways.append((number, False))
-            if step.split()[0] in OUTLIVE:
+            if step.startswith(OUTLIVE):
                 ways.append((number, True))
     return ways

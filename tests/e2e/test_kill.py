@@ -10,7 +10,7 @@ from .conftest import NewMachine
 from .killer import Killer, Turn, turns
 from .machine import Machine
 from .releases import HEALTH_SECONDS, NAME, Releases
-from .service import BASE, Listener, active, answer, history, unpack, whole
+from .service import BASE, Listener, active, answer, error, history, unpack, whole
 
 MACHINES = 2
 """So many work through the steps at the same time."""
@@ -216,6 +216,30 @@ def test_power_lost_while_a_release_is_on_trial_brings_the_old_one_back(killer: 
     machine.start()
     settles(machine, "0.1.0", "0.3.1")
     assert_finished(machine, "0.1.0", "0.3.1")
+
+
+def test_a_killed_run_frees_the_lock_though_its_children_go_on(killer: Killer) -> None:
+    machine = killer.machine
+    on_trial(machine, "0.3.1")
+    assert machine.sh("pidof systemctl").stdout.strip()
+    machine.run("flock", "--nonblock", f"{BASE}/.lock", "true")
+    settles(machine, "0.1.0", "0.3.1")
+
+
+def test_a_second_run_gives_up_in_the_end_and_says_who_is_at_work(killer: Killer) -> None:
+    machine = killer.machine
+    machine.sh("rm -rf /srv/impatient && cp -R /srv/0.1.0 /srv/impatient &&"
+               " sed -i 's/^lock_seconds=.*/lock_seconds=1/' /srv/impatient/host/common.sh")  # fmt: skip
+    machine.path(f"{BASE}/.lock").write_text("process 4711 since 2026-01-01T00:00:00Z\n")
+    holder = machine.background("flock", f"{BASE}/.lock", "sleep", "4")
+    try:
+        time.sleep(0.3)
+        said = machine.run("/srv/impatient/host/activate", "/srv/0.2.0", check=False)
+        assert said.returncode == 1
+        assert "another run is at work, process 4711 since 2026-01-01T00:00:00Z" in error(said)
+    finally:
+        holder.communicate(timeout=10)
+    assert active(machine) == "0.1.0"
 
 
 def test_a_second_run_waits_for_the_first(killer: Killer) -> None:
