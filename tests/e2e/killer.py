@@ -11,9 +11,13 @@ STEPS = ("mkdir", "flock", "rm", "cp", "chown", "chmod", "mv", "ln", "sync", "ti
 OUTLIVE = ("cp -R", "timeout")
 """How steps begin that take time: they go on when the run that began them is killed."""
 
+KILLED = {-9, 137}  # as this process or a shell between says it
+
 # Stands before the real command: kills the run at its turn, and then does as it was told or not.
 _SHIM = """#!/bin/sh
-case "{command} $*" in "systemctl show "* | *" is-active "*) PATH=$REAL_PATH exec {command} "$@" ;; esac
+case "{command} $*" in
+"systemctl show "* | *" is-active "*) PATH=$REAL_PATH exec {command} "$@" ;;
+esac
 turn=$(($(cat /shims/turn) + 1))
 echo $turn >/shims/turn
 echo "{command} $*" >>/shims/log
@@ -57,7 +61,7 @@ class Killer:
         flag = self.machine.path("/shims/outlive")
         flag.touch() if outlive else flag.unlink(missing_ok=True)
         ended = self.machine.sh(_RUN.format(activate=activate), check=False)
-        return self.steps()[-1] if ended.returncode == -9 or ended.returncode == 137 else None
+        return self.steps()[-1] if ended.returncode in KILLED else None
 
     def steps(self) -> list[str]:
         """Give the steps of the last run."""

@@ -36,9 +36,10 @@ class Caller:
             )
             response = self.connection.getresponse()
             body = json.loads(response.read())
-            if response.status != 200:  # noqa: PLR2004
-                raise http.client.HTTPException(f"status {response.status}")
-            self.releases[body["release"]] += 1
+            if response.status == 200:
+                self.releases[body["release"]] += 1
+            else:
+                self.failures.append(f"status {response.status}")
             if not self.keep:
                 self.connection.close()
         except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
@@ -46,6 +47,12 @@ class Caller:
             self.connection.close()
             time.sleep(0.01)
         self.longest = max(self.longest, time.monotonic() - start)
+
+
+def watch(ended: threading.Event) -> None:
+    """End with the standard input."""
+    sys.stdin.read()
+    ended.set()
 
 
 def main(host: str, port: str, workers: str, seconds: str, mode: str) -> None:
@@ -60,8 +67,7 @@ def main(host: str, port: str, workers: str, seconds: str, mode: str) -> None:
     threads = [threading.Thread(target=work, args=(caller,)) for caller in callers]
     for thread in threads:
         thread.start()
-    watcher = threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True)
-    watcher.start()
+    threading.Thread(target=watch, args=(ended,), daemon=True).start()
     ended.wait(float(seconds))
     ended.set()
     for thread in threads:

@@ -100,8 +100,10 @@ class Releases:
             path.write_text(text.replace(before, after), encoding="utf-8")
         if edits or version != "0.1.0":
             commit(self._project)
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        environ = os.environ | {"PATH": path, "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS)}
+        environ = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
+        }
         run(
             [sys.executable, "-m", "invoke", "deploy.offline-binary"],
             cwd=self._project, env=environ,

@@ -1,5 +1,8 @@
 """The archive: for machines without a package manager, or whose owner wants none."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from .conftest import NewMachine
@@ -37,6 +40,27 @@ def test_install_upgrade_rollback_and_retire(machine: Machine, releases: Release
     named = ("find", "/", "-xdev", "-name", f"*{NAME}*", "-not", "-path", "/root/*")
     left = machine.run(*named, "-not", "-path", "/srv/*", "-not", "-path", "/proc/*").stdout
     assert left == ""
+
+
+def test_the_scripts_run_under_busybox_too(machine: Machine, releases: Releases) -> None:
+    busybox = shutil.which("busybox")
+    assert busybox is not None
+    machine.put(Path(busybox), "/srv")
+    shell = machine.path("/usr/bin/sh")
+    real = shell.readlink()
+    shell.unlink()
+    shell.symlink_to("/srv/busybox")
+    try:
+        machine.run(f"{unpack(machine, releases['old'])}/install")
+        assert active(machine) == answer(machine) == "0.1.0"
+        machine.run(f"{unpack(machine, releases['new'])}/install")
+        machine.run(f"{NAME}-admin", "rollback")
+        assert active(machine) == answer(machine) == "0.1.0"
+        assert "healthy" in machine.run(f"{NAME}-admin", "status").stdout
+        machine.run(f"{BASE}/current/host/retire", "--purge")
+    finally:
+        shell.unlink()
+        shell.symlink_to(real)
 
 
 def test_another_content_under_the_same_version_becomes_a_release_of_its_own(

@@ -33,7 +33,9 @@ def killer(killers: list[Killer], releases: Releases) -> Killer:
     return killers[0]
 
 
-def at_every_turn(killers: list[Killer], ways: list[Turn], test: Callable[[Killer, Turn], None]) -> None:
+def at_every_turn(
+    killers: list[Killer], ways: list[Turn], test: Callable[[Killer, Turn], None]
+) -> None:
     """Test each way to be killed, shared out among the machines."""
 
     def share(number: int) -> None:
@@ -161,7 +163,8 @@ def on_trial(machine: Machine, version: str) -> None:
     run = machine.background("sh", "-c", f"echo $$ >/run/pid; exec {activate(version)}")
     machine.sh(
         f"until [ $(systemctl show -p SubState --value {NAME}) = start-post ] &&"
-        f" [ $(readlink {BASE}/current) = releases/{version} ]; do :; done; kill -9 $(cat /run/pid)",
+        f" [ $(readlink {BASE}/current) = releases/{version} ]; do :; done;"
+        " kill -9 $(cat /run/pid)",
         seconds=20,
     )
     run.communicate(timeout=10)
@@ -194,9 +197,7 @@ def test_a_new_port_that_is_taken_is_left_by_itself(killer: Killer) -> None:
 
 
 @pytest.mark.parametrize("version", ["0.2.0", "0.4.0"], ids=["same port", "other port"])
-def test_power_lost_in_the_middle_brings_the_old_release_back(
-    version: str, killer: Killer
-) -> None:
+def test_power_lost_in_the_middle_brings_the_old_release_back(version: str, killer: Killer) -> None:
     machine = killer.machine
     switch = f"mv -T {BASE}/current.new {BASE}/current"
     for at, outlive in ((switch, False), (switch, True), ("systemctl daemon-reload", False)):
@@ -228,8 +229,9 @@ def test_a_killed_run_frees_the_lock_though_its_children_go_on(killer: Killer) -
 
 def test_a_second_run_gives_up_in_the_end_and_says_who_is_at_work(killer: Killer) -> None:
     machine = killer.machine
-    machine.sh("rm -rf /srv/impatient && cp -R /srv/0.1.0 /srv/impatient &&"
-               " sed -i 's/^lock_seconds=.*/lock_seconds=1/' /srv/impatient/host/common.sh")  # fmt: skip
+    machine.run("cp", "-R", "/srv/0.1.0", "/srv/impatient")
+    seconds = "s/^lock_seconds=.*/lock_seconds=1/"
+    machine.run("sed", "-i", seconds, "/srv/impatient/host/common.sh")
     machine.path(f"{BASE}/.lock").write_text("process 4711 since 2026-01-01T00:00:00Z\n")
     holder = machine.background("flock", f"{BASE}/.lock", "sleep", "4")
     try:

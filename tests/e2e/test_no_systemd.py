@@ -13,9 +13,7 @@ def machine(new_machine: NewMachine) -> Machine:
     return new_machine("plain")
 
 
-def test_the_package_says_that_no_service_was_started(
-    machine: Machine, releases: Releases
-) -> None:
+def test_the_package_says_that_no_service_was_started(machine: Machine, releases: Releases) -> None:
     said = install(machine, releases["old"]).stdout
     assert "0.1.0 is installed and can be used" in said
     assert "there is no systemd here: no service was started" in said

@@ -74,9 +74,7 @@ def test_no_root(machine: Machine, releases: Releases) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_glibc_that_is_too_old(
-    way: str, new_machine: NewMachine, releases: Releases
-) -> None:
+def test_a_glibc_that_is_too_old(way: str, new_machine: NewMachine, releases: Releases) -> None:
     old = new_machine("old")
     command = WAYS[way](old, releases)
     line = refuse(old, *command)
@@ -158,7 +156,9 @@ def test_a_damaged_package(machine: Machine, releases: Releases, tmp_path: Path)
     subprocess.run(["dpkg-deb", "--raw-extract", releases["old"].deb, unpacked], check=True)
     flip(unpacked / "opt" / NAME / "package")
     rebuilt = tmp_path / "rebuilt.deb"
-    subprocess.run(["dpkg-deb", "-Znone", "--build", unpacked, rebuilt], check=True, capture_output=True)
+    subprocess.run(
+        ["dpkg-deb", "-Znone", "--build", unpacked, rebuilt], check=True, capture_output=True
+    )
     said = machine.run("dpkg", "--install", put(machine, rebuilt), check=False)
     assert said.returncode == 1
     assert f"nothing was installed: changed: bin/{NAME}" in error(said)

@@ -64,7 +64,9 @@ def test_a_broken_release_leaves_the_old_one_serving(
     assert upgraded.returncode == 1
     line = error(upgraded)
     assert BROKEN[which] in line
-    assert f"{release.version} did not become healthy, 0.1.0 is active and healthy as before" in line
+    assert (
+        f"{release.version} did not become healthy, 0.1.0 is active and healthy as before" in line
+    )
     assert active(served) == answer(served) == "0.1.0"
     assert not served.path(f"{BASE}/.pending").is_symlink()
     status = served.run("dpkg-query", "-W", "-f", "${Status}", NAME).stdout
