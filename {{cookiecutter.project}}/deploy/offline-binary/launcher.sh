@@ -36,7 +36,7 @@ _one_private() {
 }
 
 # Nobody else can rename what we have in this folder: it is ours, or it is like /tmp.
-# shellcheck disable=SC3067
+# shellcheck disable=SC3065,SC3067
 _one_steady() {
     [ -O "$1" ] || [ -k "$1" ]
 }

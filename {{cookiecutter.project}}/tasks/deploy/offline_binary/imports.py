@@ -22,7 +22,7 @@ def external(package: Path) -> list[str]:
     """
     names: set[str] = set()
     for path in package.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+        for node in ast.walk(_parsed(path)):
             names.update(_imported(node))
     own = package.name
     return sorted(n for n in names if n.partition(".")[0] != own and _is_module(n))
@@ -39,6 +39,13 @@ def foreign(runtime: Iterable[str]) -> list[str]:
         for module, owners in packages_distributions().items()
         if not wanted.intersection(map(_normalised, owners))
     )
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        sys.exit(f"{path}, line {error.lineno}: {error.msg}")
 
 
 def _normalised(name: str) -> str:

@@ -30,6 +30,7 @@ FOLDER = Path("deploy/offline-binary")
 SPEC = "program.spec"
 ENTRY = "entry.py.in"
 _KEPT_BASES = 3
+_NO_LIBRARY = ("PythonLibraryNotFound", "Python was built without a shared library")
 _TOOLS = {"Linux": ("objcopy", "objdump", "ldd", "strip")}
 
 
@@ -79,6 +80,8 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
     inputs = [(project.root / FOLDER / name).read_text(encoding="utf-8") for name in (SPEC, ENTRY)]
     key = hashlib.sha256(json.dumps([plan, inputs], sort_keys=True).encode()).hexdigest()[:12]
     rooms = project.build / "offline-binary"
+    for left in rooms.glob("base-*.*"):  # by a build that was killed
+        shutil.rmtree(left)
     kept = Base(rooms / f"base-{key}")
     if not kept.is_current():
         with step("PyInstaller collects the interpreter and the dependencies"):
@@ -114,34 +117,55 @@ def _collect(
     inputs: Sequence[str],
     folder: Path,
 ) -> None:
-    missing = [t for t in _TOOLS.get(platform.system(), ()) if not shutil.which(t)]
-    if missing:
-        raise TaskError(f"PyInstaller needs {', '.join(missing)}: install binutils")
+    _require_tools()
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     work.mkdir(parents=True)
     spec, entry = inputs
     (work / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     (work / SPEC).write_text(spec, encoding="utf-8")
     (work / "entry.py").write_text(render(entry, {"package": plan["package"]}), encoding="utf-8")
-    run(
-        [environment.command("pyinstaller"), "--log-level", "WARN", "--noconfirm",
-         "--workpath", work / "work", "--distpath", work, work / SPEC],
-        cwd=work,
-        # Fixed: two builds of the same base must not differ. The date is not the commit's, since
-        # a base serves many commits.
-        env={"PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": "315532800"},
-    )  # fmt: skip
+    _pyinstaller(environment, work)
+    _describe(work, environment)
+    document = sbom.collect(project, environment)
+    (work / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
+    shutil.rmtree(work / "work")
+    shutil.rmtree(folder, ignore_errors=True)
+    work.rename(folder)
+
+
+def _require_tools() -> None:
+    missing = [t for t in _TOOLS.get(platform.system(), ()) if not shutil.which(t)]
+    if missing:
+        raise TaskError(f"PyInstaller needs {', '.join(missing)}: install binutils")
+
+
+def _pyinstaller(environment: Environment, work: Path) -> None:
+    # Fixed: two builds of the same base must not differ. The date is not the commit's, since a
+    # base serves many commits.
+    fixed = {"PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": "315532800"}
+    folders = ("--workpath", work / "work", "--distpath", work)
+    command = (environment.command("pyinstaller"), "--log-level", "WARN", "--noconfirm")
+    try:
+        run([*command, *folders, work / SPEC], cwd=work, env=fixed)
+    except TaskError as error:
+        if not any(words in str(error) for words in _NO_LIBRARY):
+            raise
+        python = environment.interpreter
+        raise TaskError(
+            f"Python {python.version} ({python.path}) has no shared library, which PyInstaller "
+            "needs: install libpython (Debian: libpython3-dev), or a Python built with "
+            "--enable-shared (PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install)"
+        ) from error
+
+
+def _describe(work: Path, environment: Environment) -> None:
+    """Keep what came from the machine itself, whose upgrades make the base an old one."""
     collected = map(Path, json.loads((work / "sources.json").read_text(encoding="utf-8")))
     machine = sorted(p for p in collected if not p.is_relative_to(environment.folder))
     digests = {p.name: artifact.sha256(p) for p in machine}
     (work / "libraries.json").write_text(json.dumps(digests), encoding="utf-8")
     seen = {str(p): _fingerprint(p) for p in machine}
     (work / "collected.json").write_text(json.dumps(seen), encoding="utf-8")
-    document = sbom.collect(project, environment)
-    (work / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
-    shutil.rmtree(work / "work")
-    shutil.rmtree(folder, ignore_errors=True)
-    work.rename(folder)
 
 
 def _fingerprint(path: Path) -> list[int]:
