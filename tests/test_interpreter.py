@@ -22,6 +22,7 @@ def python(path: Path, version: str = REAL) -> Path:
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.delenv("UV_PYTHON_DOWNLOADS", raising=False)
 
 
 def test_pyenv_comes_first_with_its_newest_patch(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_never_another_version(tmp_path: Path) -> None:
     )
 
 
-def test_uv_is_asked_last_and_may_fetch(tmp_path: Path) -> None:
+def test_uv_is_asked_last_and_may_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched = python(tmp_path / "fetched" / "python3.14", "3.14.1")
     uv = tmp_path / "path" / "uv"
     uv.parent.mkdir()
@@ -74,6 +75,10 @@ def test_uv_is_asked_last_and_may_fetch(tmp_path: Path) -> None:
     )
     uv.chmod(0o755)
     assert not interpreter.present("3.14")
+    with monkeypatch.context() as forbidden:
+        forbidden.setenv("UV_PYTHON_DOWNLOADS", "never")
+        with pytest.raises(interpreter.InterpreterError, match="no other one is here"):
+            interpreter.find("3.14")
     assert interpreter.find("3.14").path == fetched
 
 
