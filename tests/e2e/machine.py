@@ -12,13 +12,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "unshare", "dnf", "rpm", "ip")
 """The commands that a host must have; install-packages.sh brings them."""
 BOOT_SECONDS = 60.0
+CGROUPS = tuple(Path("/sys/fs/cgroup", name) for name in ("systemd", "unified", ""))
+"""Where a hierarchy may be mounted that systemd manages its services in."""
 LIFE_SECONDS = "3600"
 """When a machine that nobody stopped ends by itself."""
 
@@ -81,8 +83,14 @@ class Machine:
     def start(self) -> None:
         """Switch it on."""
         if self.booted:
-            command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
-                       "--private-network", "--console=pipe", "-D", str(self.root)]  # fmt: skip
+            # In control groups of its own: two systemds in the same ones wait for each other.
+            groups = [str(path) for path in self._groups()]
+            join = 'root=$1; shift; for group; do mkdir -p "$group" && echo $$ >"$group/$0"; done; '
+            nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+                      "--private-network", "--console=pipe", "-D"]  # fmt: skip
+            script = f'{join} exec {" ".join(nspawn)} "$root"'
+            command = ["sh", "-c", script, "cgroup.procs", str(self.root), *groups]
+            command = self._in_cgroups_of_its_own(command)
         else:
             inside = 'mount -t proc proc "$0/proc" && exec chroot "$0" sleep "$1"'
             command = ["unshare", "--fork", "--kill-child", "--pid", "--mount", "--uts", "--ipc",
@@ -106,6 +114,11 @@ class Machine:
             self._holder.kill()
             self._holder.wait()
             self._wait_until(lambda: not children.exists(), "stop")
+            for group in self._groups():
+                made = [group, *group.rglob("*/")] if group.is_dir() else []
+                for folder in sorted(made, reverse=True):
+                    with suppress(OSError):  # another process may still be on its way out
+                        folder.rmdir()
         self._holder = None
 
     def run(
@@ -165,6 +178,37 @@ class Machine:
         said, _ = self.beside(sys.executable, "-c", script).communicate(timeout=20)
         return said.strip()
 
+    def _cgroups(self) -> list[Path]:
+        name = f"quadrant-{hashlib.sha256(bytes(self.folder)).hexdigest()[:12]}"
+        return [root / name for root in CGROUPS if (root / "cgroup.procs").exists()]
+
+    def _in_cgroups_of_its_own(self, command: list[str]) -> list[str]:
+        # In one that several machines share, each one's systemd would find processes of the
+        # others' services, and neither know nor be able to end them.
+        enter = 'while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
+        for group in self._cgroups():
+            group.mkdir(exist_ok=True)
+        return ["sh", "-euc", enter, "sh", *map(str, self._cgroups()), "--", *command]
+
+    def remove_cgroups(self) -> None:
+        """Take away what the machine left in the host's cgroup hierarchies."""
+        groups = [group for group in self._cgroups() if group.exists()]
+        end = time.monotonic() + BOOT_SECONDS
+        while groups and time.monotonic() < end:  # the last processes may still be ending
+            for group in groups:
+                for folder in sorted([group, *group.rglob("*/")], reverse=True):
+                    with suppress(OSError):
+                        folder.rmdir()
+            groups = [group for group in groups if group.exists()]
+            time.sleep(0.01)
+
+    def _groups(self) -> list[Path]:
+        """Give the machine's own control group in each hierarchy that systemd uses."""
+        mounted = Path("/sys/fs/cgroup")
+        hierarchies = [path for path in (mounted / "systemd", mounted / "unified") if path.is_dir()]
+        key = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
+        return [path / f"machine-{key}" for path in hierarchies or [mounted]]
+
     def _enter(self, *what: str) -> list[str]:
         return ["nsenter", f"--target={self._leader}", *what, "--"]
 
@@ -207,6 +251,7 @@ def machine(kind: str, folder: Path) -> Iterator[Machine]:
         yield made
     finally:
         made.stop()
+        made.remove_cgroups()
         for mounted in (made.root, folder):
             subprocess.run(["umount", "--lazy", mounted], check=False, capture_output=True)
         folder.rmdir()
