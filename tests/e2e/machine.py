@@ -114,12 +114,8 @@ class Machine:
             self._holder.kill()
             self._holder.wait()
             self._wait_until(lambda: not children.exists(), "stop")
-            for group in self._groups():
-                made = [group, *group.rglob("*/")] if group.is_dir() else []
-                for folder in sorted(made, reverse=True):
-                    with suppress(OSError):  # another process may still be on its way out
-                        folder.rmdir()
-        self._holder = None
+            self._holder = None
+            self._wait_until(self._has_no_groups, "end")
 
     def run(
         self, *command: str | Path, check: bool = True, seconds: float = 120, stdin: str = ""
@@ -221,6 +217,14 @@ class Machine:
             children = []
         self._leader = int(children[0]) if children else 0
         return bool(children)
+
+    def _has_no_groups(self) -> bool:
+        groups = [group for group in self._groups() if group.is_dir()]
+        for group in groups:
+            for folder in sorted([group, *group.rglob("*/")], reverse=True):
+                with suppress(OSError):  # a process may still be on its way out
+                    folder.rmdir()
+        return not any(group.is_dir() for group in groups)
 
     def _is_up(self) -> bool:
         state = self.run("systemctl", "is-system-running", check=False).stdout.strip()

@@ -72,6 +72,9 @@ def test_it_runs_as_a_user_of_its_own_and_hardened(machine: Machine) -> None:
 
 def test_it_comes_back_after_a_crash_and_after_a_boot(machine: Machine) -> None:
     machine.run("systemctl", "kill", "--signal=KILL", NAME)
+    restarts = ("systemctl", "show", "-p", "NRestarts", "--value", NAME)
+    # Before anybody asks it: the socket would start it as well.
+    eventually(lambda: machine.run(*restarts).stdout.strip() == "1", "a restart")
     assert answer(machine) == "0.1.0"
     machine.stop()
     machine.start()

@@ -93,6 +93,8 @@ def test_a_new_port_that_is_taken_leaves_the_old_one_serving(
 def test_releases_beyond_those_to_keep_are_removed_and_the_one_before_never(
     served: Machine, releases: Releases
 ) -> None:
+    install(served, releases["exits at once"], check=False)
+    assert served.path(f"{BASE}/releases/0.3.0").is_dir()
     for which in ("new", "other port", "old"):
         install(served, releases[which])
     kept = {path.name for path in served.path(f"{BASE}/releases").iterdir()}
