@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,13 +83,8 @@ class Machine:
     def start(self) -> None:
         """Switch it on."""
         if self.booted:
-            # In control groups of its own: two systemds in the same ones wait for each other.
-            groups = [str(path) for path in self._groups()]
-            join = 'root=$1; shift; for group; do mkdir -p "$group" && echo $$ >"$group/$0"; done; '
-            nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
-                      "--private-network", "--console=pipe", "-D"]  # fmt: skip
-            script = f'{join} exec {" ".join(nspawn)} "$root"'
-            command = ["sh", "-c", script, "cgroup.procs", str(self.root), *groups]
+            command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+                       "--private-network", "--console=pipe", "-D", str(self.root)]  # fmt: skip
             command = self._in_cgroups_of_its_own(command)
         else:
             inside = 'mount -t proc proc "$0/proc" && exec chroot "$0" sleep "$1"'
@@ -197,13 +192,6 @@ class Machine:
                         folder.rmdir()
             groups = [group for group in groups if group.exists()]
             time.sleep(0.01)
-
-    def _groups(self) -> list[Path]:
-        """Give the machine's own control group in each hierarchy that systemd uses."""
-        mounted = Path("/sys/fs/cgroup")
-        hierarchies = [path for path in (mounted / "systemd", mounted / "unified") if path.is_dir()]
-        key = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
-        return [path / f"machine-{key}" for path in hierarchies or [mounted]]
 
     def _enter(self, *what: str) -> list[str]:
         return ["nsenter", f"--target={self._leader}", *what, "--"]
