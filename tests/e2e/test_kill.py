@@ -162,7 +162,9 @@ def test_a_restart_that_outlives_its_run_brings_the_old_release_back(
 
 def on_trial(machine: Machine, version: str) -> None:
     """Kill a run while the service has begun with the new release and its health is not known."""
-    run = machine.background("sh", "-c", f"echo $$ >/run/pid; exec {activate(version)}")
+    run = machine.background(
+        "sh", "-c", f"echo $$ >/run/pid; exec {activate(version)} >/dev/null 2>&1"
+    )
     machine.sh(
         f"until [ $(systemctl show -p SubState --value {NAME}) = start-post ] &&"
         f" [ $(readlink {BASE}/current) = releases/{version} ]; do :; done;"
