@@ -1,0 +1,129 @@
+# shellcheck shell=sh disable=SC2154
+# Read by activate: what it asks of systemd, and what the service asks of it in its own start.
+# `base`, `name`, `units` and `here_tree` are common.sh's.
+
+health_seconds() { # RELEASE
+    seconds=$(conf "$base/releases/$1" health_seconds)
+    printf '%s' "${seconds:-60}"
+}
+
+runs() { # RELEASE: does its program start on this machine, and is it what it should be?
+    expected="$name $(conf "$base/releases/$1" release)"
+    got=$(timeout 60 "$base/releases/$1/bin/$name" version 2>&1) || :
+    [ "$got" = "$expected" ] && return
+    because "'$name version' says '$(printf '%s' "$got" | tail -n 1)', expected '$expected'"
+    return 1
+}
+
+check() { # RELEASE SECONDS: asks it for its own release id
+    "$base/releases/$1/bin/$name" check --url "$(address)" \
+        --release "$(conf "$base/releases/$1" release)" --wait "$2"
+}
+
+in_service() { # RELEASE: is it what this machine runs, now?
+    ! with_systemd || { systemctl --quiet is-active "$name.service" && check "$1" 0; } >/dev/null 2>&1
+}
+
+because() { # WHY: the reason for a failure, told to whoever asks with `reason`
+    ! printf '%s\n' "$*" >"$base/.reason.new" || mv "$base/.reason.new" "$base/.reason"
+}
+
+reason() { # in one line
+    cat "$base/.reason" "$base/.systemctl" 2>/dev/null |
+        tr '\t' ' ' | sed -n '/./{p;q;}' | grep . || echo "see journalctl -u $name"
+}
+
+install_units() { # RELEASE
+    reload=
+    for unit in "$name.service" "$name.socket"; do
+        same "$base/releases/$1/host/$unit" "$units/$unit" && continue
+        put_file "$base/releases/$1/host/$unit" "$units/$unit" 0644 || return 1
+        reload=yes
+    done
+    # A run killed right here has replaced the files and not told systemd.
+    if [ -n "$reload" ] || systemctl show -p NeedDaemonReload "$name.service" "$name.socket" |
+        grep -q yes; then
+        systemctl daemon-reload
+    fi
+    # Once: where an operator has disabled the service it stays so.
+    [ -n "$(entries active)" ] ||
+        systemctl --quiet enable "$name.service" "$name.socket" 2>"$base/.systemctl"
+}
+
+same_socket() { # RELEASE RELEASE
+    same "$base/releases/$1/host/$name.socket" "$base/releases/$2/host/$name.socket"
+}
+
+restart() { # RELEASE FROM
+    # The socket stays open and callers wait in it, unless this release wants another one.
+    # One call for both: a kill cannot come between them.
+    set -- "$1" "$2" "$name.service"
+    if ! same_socket "$1" "$2" || ! systemctl --quiet is-active "$name.socket"; then
+        set -- "$1" "$2" "$name.socket" "$name.service"
+    fi
+    release=$1
+    shift 2
+    limit=$(health_seconds "$release")
+    rm -f "$base/.reason"
+    systemctl reset-failed "$@" 2>/dev/null || :
+    timeout "$((limit + 180))" systemctl restart "$@" 2>"$base/.systemctl" || return 1
+    # Most often the service has seen it itself (after_start); an older unit may not.
+    [ -L "$base/.pending" ] || limit=5
+    check "$release" "$limit" >"$base/.systemctl" 2>&1
+}
+
+before_start() { # called by the service: where no run is alive, an unfinished switch is undone
+    if [ -L "$base/.pending" ]; then
+        exec 9>>"$base/.lock"
+        if flock -n 9; then undo 9>&-; fi
+    fi
+    systemctl --quiet is-active "$name.socket" && return
+    because "$name.socket does not listen: $(journalctl -q --no-pager -o cat -n 9 _PID=1 \
+        "UNIT=$name.socket" 2>/dev/null | sed -n 's/^.*: Failed to \(.*: .*\)$/failed to \1/p' |
+        tail -n 1)"
+    die "$(reason)"
+}
+
+undo() {
+    to=$(link_end "$base/.pending") from=$(active_release)
+    is_release "$to" || return 0
+    if [ "$from" != "$to" ]; then
+        say "the switch to $from was interrupted: going back to $to"
+        record failed "$from" "interrupted before it was seen healthy"
+        point current "releases/$to"
+        install_units "$to"
+    fi
+    commit "$to"
+    # This very start is part of what has to be done again then: it cannot wait for it.
+    same_socket "$to" "$from" || systemctl --no-block restart "$name.socket" "$name.service"
+}
+
+after_start() { # called by the service: a release on trial must get healthy, or be stopped
+    [ -L "$base/.pending" ] || return 0
+    release=$(basename "$here_tree")
+    words=$base/.check
+    check "$release" "$(health_seconds "$release")" >"$words" 2>&1 &
+    checking=$!
+    while kill -0 "$checking" 2>/dev/null; do
+        if ! kill -0 "${MAINPID:-0}" 2>/dev/null; then
+            kill "$checking" 2>/dev/null || :
+            because "$(last_words "$MAINPID")"
+            die "$(reason)"
+        fi
+        sleep 0.1
+    done
+    if wait "$checking"; then
+        commit "$release"
+        return
+    fi
+    because "$(tail -n 1 "$words")"
+    die "$(reason)"
+}
+
+last_words() { # PID of the service's process that has ended: how, and its last line
+    status=$(systemctl show -p ExecMainStatus "$name.service" | sed 's/.*=//')
+    timeout 5 journalctl --sync >/dev/null 2>&1 || :
+    line=$(journalctl -q --no-pager -o cat -n 1 "_PID=$1" _TRANSPORT=stdout 2>/dev/null |
+        sed 's/.*"message":"\([^"]*\)".*/\1/') || line=
+    printf 'the program ended with status %s%s' "$status" "${line:+: $line}"
+}
