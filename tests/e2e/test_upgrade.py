@@ -36,9 +36,10 @@ def served(machine: Machine, releases: Releases) -> Machine:
 def test_no_request_fails_during_an_upgrade_and_a_rollback(
     served: Machine, releases: Releases
 ) -> None:
+    new = releases["new"]
     loads = {mode: Load(served, mode) for mode in ("close", "keep-alive")}
     start = time.monotonic()
-    install(served, releases["new"])
+    install(served, new)
     print(f"upgrade by dpkg: {time.monotonic() - start:.2f} s")
     assert active(served) == "0.2.0"
     start = time.monotonic()
