@@ -249,8 +249,9 @@ def pool() -> None:
     import multiprocessing
 
     click.echo(importlib.import_module("colorsys").rgb_to_hls(0, 0, 0))
-    with multiprocessing.get_context("spawn").Pool(2) as workers:
-        click.echo(workers.map(abs, [-1, -2]))
+    for method in ("spawn", "forkserver"):
+        with multiprocessing.get_context(method).Pool(2) as workers:
+            click.echo(workers.map(abs, [-1, -2]))
 """
 
 
@@ -269,5 +270,5 @@ def test_one_file_with_hidden_imports_and_helper_processes(
     single = published / next(name for name in names if name.endswith(".run"))
     home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     said = run([single, "pool"], cwd=tmp_path, env=home).stdout
-    assert said.splitlines() == [str(colorsys.rgb_to_hls(0, 0, 0)), "[1, 2]"]
+    assert said.splitlines() == [str(colorsys.rgb_to_hls(0, 0, 0)), "[1, 2]", "[1, 2]"]
     assert artifact.verify(published) == []
