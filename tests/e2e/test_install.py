@@ -28,7 +28,7 @@ def machine(fresh: Machine, releases: Releases) -> Machine:
     """Give a machine with the old release; nothing of it is on the one it was before."""
     before = files(fresh)
     install(fresh, releases["old"])
-    fresh.path("/root/before").write_text("\n".join(sorted(before)))
+    fresh.path("/srv/before").write_text("\n".join(sorted(before)))
     return fresh
 
 
@@ -165,7 +165,7 @@ def test_remove_leaves_configuration_and_data_and_purge_leaves_nothing(
     assert not machine.path(UNIT).exists()
     assert answer(machine, patience=2) is None
     machine.run("dpkg", "--purge", NAME)
-    before = set(machine.read("/root/before").splitlines())
+    before = set(machine.read("/srv/before").splitlines())
     assert files(machine) - before == set()
     assert before - files(machine) == set()
     assert machine.run("id", NAME, check=False).returncode == 1
