@@ -204,6 +204,7 @@ class Machine:
         return bool(children)
 
     def _is_up(self) -> bool:
+        self._has_leader()  # systemd-nspawn's first child makes the one that stays, and ends
         state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
         return state in {"running", "degraded"}
 
