@@ -25,15 +25,18 @@ def run(command: Sequence[str | Path], cwd: Path, **variables: str) -> None:
 def compare(title: str, actions: Mapping[str, Callable[[int], object]], *, rounds: int) -> None:
     """Time the actions in turn and print a line for each; the first is what the rest are held to.
 
-    An action gets the number of its round, and runs once before the clock does.
+    An action gets the number of its round, and runs once before the clock does. What it gives, if
+    that can be called, is called when the clock has stopped.
     """
     taken: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(-1, rounds):
         for name, action in actions.items():
             start = time.perf_counter()
-            action(number)
+            tidy_up = action(number)
             if number >= 0:
                 taken[name].append(time.perf_counter() - start)
+            if callable(tidy_up):
+                tidy_up()
     width = max(map(len, actions))
     base = statistics.median(next(iter(taken.values())))
     print(f"{title}, {rounds} rounds\n{'':{width}}  median    min    max  ratio")

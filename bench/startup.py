@@ -89,24 +89,28 @@ def starter(command: list[str], place: Path) -> Callable[[int], object]:
 
 
 def serving(command: list[str], place: Path) -> Callable[[int], object]:
-    """Give the action that starts the service and waits for its first answer."""
+    """Give the action that starts the service, waits for its first answer, and can be ended."""
 
-    def serve(_number: int) -> None:
+    def serve(_number: int) -> Callable[[], None]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         arguments = [*command, "serve", "--port", str(port)]
-        with subprocess.Popen(
-            arguments, env=surroundings(place), stdout=subprocess.DEVNULL
-        ) as process:
-            end = time.monotonic() + 30
-            while time.monotonic() < end:
-                with suppress(OSError):
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
-                        json.load(answer)
-                    break
-                time.sleep(0.002)
+        process = subprocess.Popen(arguments, env=surroundings(place), stdout=subprocess.DEVNULL)
+
+        def stop() -> None:
             process.send_signal(signal.SIGTERM)
+            process.wait()
+
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            with suppress(OSError):
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+                    json.load(answer)
+                return stop
+            time.sleep(0.002)
+        stop()
+        raise SystemExit(f"{command[0]} gave no answer")
 
     return serve
 
