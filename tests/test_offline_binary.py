@@ -20,7 +20,7 @@ from tasks.deploy.plan import plan
 from tasks.deploy.settings import Settings
 
 from tests.conftest import Bake
-from tests.support import commit_change, contents, offered_here, run
+from tests.support import commit_change, contents, missing, offered_here, run
 
 INVOKE = [sys.executable, "-m", "invoke"]
 BUILD = [*INVOKE, "deploy.offline-binary"]
@@ -221,6 +221,32 @@ def test_a_quick_build_gives_the_bytes_of_a_full_one_elsewhere(
     there = contents(elsewhere / "dist" / "offline-binary")
     assert contents(published) == there
     assert len(there) == 6
+
+
+def test_free_text_and_odd_paths_are_carried_into_the_packages(
+    folder: Path, published: Path, tmp_path: Path
+) -> None:
+    odd = shutil.copytree(folder, tmp_path / 'a #1 "b" $HOME', symlinks=True)
+    text = "costs $HOME ${PATH}, 'q' \"r\" # 100% {{ x }} @name@ é🎉 \\"
+    pyproject = odd / "pyproject.toml"
+    settings = pyproject.read_text()
+    for before, after in (("A small web service", text), ("Your Name", "A $USER: # B")):
+        assert before in settings
+        settings = settings.replace(before, json.dumps(after, ensure_ascii=False)[1:-1])
+    pyproject.write_text(settings)
+    assert "PyInstaller" not in build(odd)
+    output = odd / "dist" / "offline-binary"
+    deb, rpm = next(output.glob("*.deb")), next(output.glob("*.rpm"))
+    fields = run(["dpkg-deb", "--field", deb, "Description", "Maintainer"], cwd=odd).stdout
+    assert fields == f"Description: {text}\nMaintainer: A $USER: # B <you@example.com>\n"
+    tool = shutil.which("rpm") or missing("rpm")
+    query = [tool, "--query", "--queryformat", "%{DESCRIPTION}\n%{PACKAGER}", "--package", rpm.name]
+    assert run(query, cwd=output).stdout == f"{text}\nA $USER: # B <you@example.com>"
+    with tarfile.open(next(output.glob("*.tar.gz"))) as archive:
+        unit = archive.extractfile("my-service-0.1.0-linux-x86_64/host/my-service.service")
+        assert unit is not None
+        lines = unit.read().decode().splitlines()
+    assert f"Description={text.replace('%', '%%')} " in lines
 
 
 def test_elsewhere_than_on_linux_program_and_archive_are_built(

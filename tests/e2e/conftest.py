@@ -25,7 +25,7 @@ def host() -> None:
         missing("root on Linux")
     for tool in TOOLS:
         if shutil.which(tool) is None:
-            missing(f"the command {tool} (tests/e2e/install-packages.sh)")
+            missing(f"the command {tool} (tests/install-packages.sh)")
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,9 @@ def _add(source: Path, host: Path, project: Project) -> None:
     if source.suffix == _RENDERED:
         values = tokens(project)
         if source.stem in _UNITS:
-            values["description"] = values["description"].replace("%", "%%")
+            # `%` begins a specifier, and a backslash at the end would take the next line in.
+            line = values["description"].replace("%", "%%")
+            values["description"] = f"{line} " if line.endswith("\\") else line
         _write(host / f"{project.program}.{source.stem}", render(text, values))
     else:
         _write(host / source.name, text)

@@ -21,6 +21,7 @@ from .program import FOLDER
 MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as Debian and nfpm name them
 _GZIP_LEVEL = 6
+_DOLLAR = "${DOLLAR}"  # nfpm puts the environment's variables into texts; this one is a dollar sign
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _nfpm(packing: Packing, packager: str, name: str) -> None:
     run(
         [nfpm, "package", "--config", config, "--packager", packager,
          "--target", packing.output / name],
-        env={"SOURCE_DATE_EPOCH": str(packing.plan.revision.epoch)},
+        env={"SOURCE_DATE_EPOCH": str(packing.plan.revision.epoch), "DOLLAR": "$"},
     )  # fmt: skip
 
 
@@ -98,19 +99,24 @@ def _prepare(packing: Packing) -> None:
     for name in MAINTAINER_SCRIPTS:
         text = (project.root / FOLDER / f"{name}.in").read_text(encoding="utf-8")
         (work / name).write_text(render(text, values), encoding="utf-8", newline="\n")
-    # JSON's strings are YAML's too, whatever they hold.
     values |= {
-        "maintainer": json.dumps(f"{project.author} <{project.email}>", ensure_ascii=False),
-        "description": json.dumps(values["description"], ensure_ascii=False),
-        "license": json.dumps(project.license),
-        "version": json.dumps(_package_version(project.version)),
+        "description": values["description"].replace("$", _DOLLAR),
+        "maintainer": f"{project.author} <{project.email}>".replace("$", _DOLLAR),
+        "license": project.license,
+        "version": _package_version(project.version),
         "architecture": _architecture(),
         "root": str(project.root),
         "tree": str(packing.tree),
         "work": str(work),
     }
     text = (project.root / FOLDER / "nfpm.yaml.in").read_text(encoding="utf-8")
-    (work / "nfpm.yaml").write_text(render(text, values), encoding="utf-8")
+    quoted = {name: _quoted(value) for name, value in values.items()}
+    (work / "nfpm.yaml").write_text(render(text, quoted), encoding="utf-8")
+
+
+def _quoted(value: str) -> str:
+    """Give a value as it stands between YAML's double quotes, whose escapes JSON shares."""
+    return json.dumps(value, ensure_ascii=False)[1:-1]
 
 
 def _tarball(tree: Path, prefix: str, epoch: int, *more: Path) -> bytes:

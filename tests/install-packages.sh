@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the end-to-end tests run, on Debian 12 or newer; does nothing where all is there.
+# Installs what the tests run besides Python, on Debian 12 or newer; does nothing where all is there.
 set -eu
 packages="
     createrepo-c
