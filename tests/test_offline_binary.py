@@ -25,6 +25,12 @@ from tests.support import commit_change, contents, missing, offered_here, run
 INVOKE = [sys.executable, "-m", "invoke"]
 BUILD = [*INVOKE, "deploy.offline-binary"]
 CODE = "src/my_service/cli.py"
+VALIDATE = """
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+print(JsonStrictValidator(SchemaVersion.V1_6).validate_str(sys.stdin.read()))
+"""
 
 
 def build(folder: Path, *options: str, code: int = 0) -> str:
@@ -94,7 +100,10 @@ def newest(folder: Path, pattern: str) -> Path:
 
 
 def test_the_bill_of_materials_is_the_lock(folder: Path, published: Path) -> None:
-    bill = json.loads((published / artifact.SBOM).read_text())
+    text = (published / artifact.SBOM).read_text()
+    python = newest(folder / "build/environments", "packages-build-*/bin/python")
+    assert run([python, "-c", VALIDATE], cwd=folder, stdin=text).stdout == "None\n"
+    bill = json.loads(text)
     components = {c["name"]: c for c in bill["components"]}
     locked = lock.packages(folder / "Pipfile.lock", "packages")
     names = {project.normalised(name) for name in components}

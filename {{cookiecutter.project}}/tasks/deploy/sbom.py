@@ -51,6 +51,7 @@ def write(path: Path, document: Mapping[str, Any], project: Project, release: st
         "name": project.name,
         "version": release,
         "description": project.description,
+        "licenses": [{"expression": project.license}],
     }
     pipfile = tomllib.loads((project.root / "Pipfile").read_text(encoding="utf-8"))
     asked = {normalised(name) for name in pipfile["packages"]} | {_CPYTHON}
