@@ -7,22 +7,25 @@ from pathlib import Path
 from invoke.collection import Collection
 from invoke.context import Context
 
+from .. import project
 from ..console import TaskError, closing
 from ..task import task
-from . import artifact
+from . import artifact, settings, signing
 
 QUADRANTS = ("offline_binary",)
 
 
 @task(help={"path": "A published folder such as dist/offline-binary, or one file in it."})
-def verify(_context: Context, path: str) -> None:
-    """Check published artefacts against their checksums."""
-    given = Path(path)
-    wrong = artifact.verify(given)
+def verify(context: Context, path: str) -> None:
+    """Check published artefacts against their checksums, and those against their signature."""
+    given, known = Path(path), settings.read(context.config.get("deploy", {}))
+    folder = given if given.is_dir() else given.parent
+    wrong = artifact.verify(given) + signing.verify(folder, known, project.load().program)
     if wrong:
         raise TaskError(f"{path} is not as it was published:\n  " + "\n  ".join(wrong))
-    facts = artifact.read_manifest(given if given.is_dir() else given.parent)
-    closing(f"{path} is whole", {name: str(facts.get(name)) for name in ("release", "python")})
+    facts = artifact.read_manifest(folder)
+    rows = {name: str(facts.get(name)) for name in ("release", "python")}
+    closing(f"{path} is whole", rows | {"signature": signing.state(folder, known)})
 
 
 collection = Collection(verify)

@@ -18,6 +18,7 @@ except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 CHECKSUMS = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"
 MANIFEST = "manifest.json"
 SBOM = "sbom.cdx.json"
 
@@ -122,7 +123,7 @@ def _expected(folder: Path) -> dict[str, str]:
 
 def _names(folder: Path) -> list[str]:
     found = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    return sorted(name for name in found if name != CHECKSUMS)
+    return sorted(name for name in found if name not in (CHECKSUMS, SIGNATURE))
 
 
 def _beside(target: Path, role: str) -> Path:

@@ -1,17 +1,18 @@
 """Decides what a build gives, and whether exactly that is published already."""
 
+import datetime as dt
 import json
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .. import revision
+from .. import end_of_life, revision
 from ..console import TaskError
 from ..environment import interpreter
 from ..interpreter import Interpreter
 from ..project import Project
-from . import artifact
+from . import artifact, signing
 from .settings import Settings
 
 _RECORD = "published.json"
@@ -57,21 +58,26 @@ class Plan:
     def key(self) -> str:
         """What must be unchanged for the published artefacts to be still the right ones."""
         facts = [self.revision.inputs, self.revision.release, self.revision.epoch, self.system,
-                 self.interpreter.build, self.onefile, asdict(self.settings)]  # fmt: skip
+                 self.interpreter.build, self.onefile, asdict(self.settings),
+                 signing.digests(self.settings)]  # fmt: skip
         return json.dumps(facts, sort_keys=True)
 
 
 def plan(
     quadrant: str, project: Project, settings: Settings, *, python: str = "", onefile: bool = False
 ) -> Plan:
-    """Decide what to build from the project as it is now.
+    """Decide what to build from the project as it is now, and warn of a Python past its end.
 
-    Raises `TaskError` for a Python that is not supported or not here, and for a form that this
-    system cannot have.
+    Raises `TaskError` for a Python that is not supported, not here, or past its end where the
+    settings refuse that, for a key that cannot be used, and for a form that this system cannot
+    have.
     """
     if onefile and platform.system() == "Windows":
         raise TaskError("--onefile makes a file for sh, which Windows does not have")
+    signing.require(settings)
     found = interpreter(project, python)
+    refuse = settings.end_of_life == "refuse"
+    end_of_life.check(found.version, dt.date.today(), refuse=refuse)
     return Plan(quadrant, project, revision.current(project), found, settings, onefile)
 
 
@@ -83,9 +89,13 @@ def published(what: Plan, is_current: Callable[[str], bool]) -> bool:
     try:
         record = json.loads((what.rooms / _RECORD).read_text(encoding="utf-8"))
         unchanged = record["key"] == what.key and is_current(record["made_with"])
-        return bool(unchanged and not artifact.verify(what.target))
+        return bool(unchanged and not (artifact.verify(what.target) or _unsigned(what)))
     except (OSError, ValueError, TaskError):
         return False
+
+
+def _unsigned(what: Plan) -> list[str]:
+    return signing.verify(what.target, what.settings, what.project.program)
 
 
 def record(what: Plan, made_with: str) -> None:

@@ -6,8 +6,10 @@ import shutil
 import stat
 from pathlib import Path
 
+from ..environment import Environment
+from ..process import run
 from ..project import Project
-from . import artifact
+from . import artifact, rank, signing
 from .plan import Plan
 from .render import render
 
@@ -27,10 +29,12 @@ def tokens(project: Project) -> dict[str, str]:
     }
 
 
-def lay_out(tree: Path, what: Plan, glibc: str, published: Path) -> None:
+def lay_out(tree: Path, what: Plan, environment: Environment, glibc: str, published: Path) -> None:
     """Complete a folder that holds `bin/`: manifest, checksums and, for Linux, what hosts need.
 
-    Times, modes and order depend on the revision alone: the same input gives the same bytes.
+    `environment` is one with the lock's category `build`. The checksums are signed where a key is
+    configured. Times, modes and order depend on the revision alone: the same input gives the same
+    bytes.
     """
     shutil.copyfile(published / artifact.MANIFEST, tree / artifact.MANIFEST)
     if what.for_hosts:
@@ -38,8 +42,9 @@ def lay_out(tree: Path, what: Plan, glibc: str, published: Path) -> None:
         host.mkdir()
         for source in sorted((what.project.root / HOST).iterdir()):
             _add(source, host, what.project)
-        _write(host / "release.conf", _conf(tree, what, glibc))
+        _write(host / "release.conf", _conf(tree, what, environment, glibc))
     artifact.write_checksums(tree)
+    signing.sign(tree, what.settings)
     normalise(tree, what.revision.epoch)
 
 
@@ -67,12 +72,13 @@ def _add(source: Path, host: Path, project: Project) -> None:
         (host / source.name).chmod(0o755 if text.startswith("#!") else 0o644)
 
 
-def _conf(tree: Path, what: Plan, glibc: str) -> str:
+def _conf(tree: Path, what: Plan, environment: Environment, glibc: str) -> str:
     used = sum(p.stat().st_size // 1024 + 1 for p in tree.rglob("*") if p.is_file())
     facts = {
         "name": what.project.program,
         "version": what.project.version,
         "release": what.revision.release,
+        "rank": _rank(environment, what),
         "user": what.project.user,
         "machine": platform.machine(),
         "glibc": glibc,
@@ -81,6 +87,12 @@ def _conf(tree: Path, what: Plan, glibc: str) -> str:
         "health_seconds": what.settings.health_seconds,
     }
     return "".join(f"{key}={value}\n" for key, value in facts.items())
+
+
+def _rank(environment: Environment, what: Plan) -> str:
+    epoch = str(what.revision.epoch)
+    script = Path(rank.__file__)
+    return run([environment.python, "-I", script, what.project.version, epoch]).strip()
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,7 +1,8 @@
 """The settings under `deploy` in invoke.yaml, checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..console import TaskError
@@ -17,10 +18,18 @@ class Settings:
     """How long a new release may take to become healthy, in seconds."""
     hidden_imports: tuple[str, ...] = ()
     collect_data: tuple[str, ...] = ()
+    signing_key: str = ""
+    """Path of the OpenSSH private key that signs checksums; its public half is beside it."""
+    package_signing_key: str = ""
+    """Path of the armoured OpenPGP private key that signs the .deb and the .rpm."""
+    end_of_life: str = "warn"
+    """What becomes of a build with a Python past its end of life, one of `_CHOICES`."""
 
 
 _LEAST = {"keep_releases": 2, "health_seconds": 1}
 _LISTS = ("hidden_imports", "collect_data")
+_KEYS = ("signing_key", "package_signing_key")
+_CHOICES = {"end_of_life": ("warn", "refuse")}
 
 
 def read(deploy: Mapping[str, Any]) -> Settings:
@@ -32,6 +41,10 @@ def read(deploy: Mapping[str, Any]) -> Settings:
     for name, least in _LEAST.items():
         if name in deploy:
             given[name] = _number(name, deploy[name], least)
+    given |= {name: _path(name, deploy.get(name) or "") for name in _KEYS}
+    for name, allowed in _CHOICES.items():
+        if name in deploy:
+            given[name] = _choice(name, deploy[name], allowed)
     packed = deploy.get("offline_binary") or {}
     for name in _LISTS:
         given[name] = _names(f"offline_binary.{name}", packed.get(name) or ())
@@ -46,6 +59,22 @@ def _number(name: str, value: object, least: int) -> int:
     if number < least:
         raise TaskError(f"deploy.{name} is '{value}': expected a whole number from {least} on")
     return number
+
+
+def _path(name: str, value: object) -> str:
+    try:
+        path = Path(str(value)).expanduser()
+    except RuntimeError:  # there is no such user
+        path = Path()
+    if value and not path.is_absolute():
+        raise TaskError(f"deploy.{name} is '{value}': expected a path from / or ~")
+    return str(path) if value else ""
+
+
+def _choice(name: str, value: object, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise TaskError(f"deploy.{name} is '{value}': expected {' or '.join(allowed)}")
+    return str(value)
 
 
 def _names(name: str, value: object) -> tuple[str, ...]:

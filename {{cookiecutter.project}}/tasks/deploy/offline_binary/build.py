@@ -11,7 +11,7 @@ from typing import Any
 from ... import lock
 from ...console import closing, size, step
 from ...environment import ensure
-from .. import artifact, glibc, release_tree, sbom, smoke
+from .. import artifact, glibc, release_tree, sbom, signing, smoke
 from ..plan import Plan, published, record
 from . import package, program
 
@@ -80,6 +80,7 @@ def _fill(what: Plan, output: Path) -> program.Base:
             with step("packing"):
                 packed.result()
     artifact.write_checksums(output)
+    signing.sign(output, what.settings)
     release_tree.normalise(output, what.revision.epoch)
     shutil.rmtree(work)
     return base

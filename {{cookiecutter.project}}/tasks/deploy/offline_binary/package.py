@@ -40,7 +40,7 @@ class Packing:
 def release(packing: Packing) -> None:
     """Complete the release tree and write the archive and, for Linux, the packages."""
     what, tree = packing.plan, packing.tree
-    release_tree.lay_out(tree, what, packing.glibc, packing.output)
+    release_tree.lay_out(tree, what, packing.environment, packing.glibc, packing.output)
     packers = (_archive, _deb, _rpm) if what.for_hosts else (_archive,)
     if what.for_hosts:
         _prepare(packing)
