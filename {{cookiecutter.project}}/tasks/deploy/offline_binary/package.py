@@ -1,11 +1,8 @@
 """Packs a program: archive, .deb, .rpm or one file; the same bytes for the same program."""
 
-import gzip
-import io
 import json
 import platform
 import re
-import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +10,14 @@ from pathlib import Path
 from ...environment import Environment
 from ...process import run
 from .. import release_tree
+from ..onefile import onefile
 from ..plan import Plan
 from ..render import render
-from .onefile import onefile
+from ..tarball import below, tarball
 from .program import FOLDER
 
 MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as Debian and nfpm name them
-_GZIP_LEVEL = 6
 _DOLLAR = "${DOLLAR}"  # nfpm puts the environment's variables into texts; this one is a dollar sign
 
 
@@ -54,7 +51,7 @@ def single(packing: Packing) -> Path:
     what = packing.plan
     release_tree.normalise(packing.tree, what.revision.epoch)
     head = (what.project.root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
-    payload = _tarball(packing.tree / "bin", "", what.revision.epoch)
+    payload = tarball(below(packing.tree / "bin"), what.revision.epoch)
     path = packing.output / f"{what.stem}.run"
     path.write_bytes(onefile(head, release_tree.tokens(what.project), payload))
     path.chmod(0o755)
@@ -63,8 +60,10 @@ def single(packing: Packing) -> Path:
 
 def _archive(packing: Packing) -> None:
     what = packing.plan
-    installer = [what.project.root / FOLDER / "install"] if what.for_hosts else []
-    content = _tarball(packing.tree, f"{what.stem}/", what.revision.epoch, *installer)
+    members = [*below(packing.tree, f"{what.stem}/")]
+    if what.for_hosts:
+        members.append((f"{what.stem}/install", what.project.root / FOLDER / "install"))
+    content = tarball(members, what.revision.epoch)
     (packing.output / f"{what.stem}.tar.gz").write_bytes(content)
 
 
@@ -117,26 +116,6 @@ def _prepare(packing: Packing) -> None:
 def _quoted(value: str) -> str:
     """Give a value as it stands between YAML's double quotes, whose escapes JSON shares."""
     return json.dumps(value, ensure_ascii=False)[1:-1]
-
-
-def _tarball(tree: Path, prefix: str, epoch: int, *more: Path) -> bytes:
-    members = [(path, path.relative_to(tree).as_posix()) for path in sorted(tree.rglob("*"))]
-    members += [(path, path.name) for path in more]
-
-    def fixed(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        member.uid = member.gid = 0
-        member.uname = member.gname = "root"
-        member.mtime = epoch
-        return member
-
-    buffer = io.BytesIO()
-    with (
-        gzip.GzipFile("", "wb", _GZIP_LEVEL, buffer, mtime=epoch) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar,
-    ):
-        for path, name in members:
-            tar.add(path, prefix + name, recursive=False, filter=fixed)
-    return buffer.getvalue()
 
 
 def _architecture() -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from ..render import render
+from .render import render
 
 
 def onefile(head: str, tokens: dict[str, str], payload: bytes) -> bytes:
