@@ -58,6 +58,11 @@ def present(version: str) -> bool:
         return False
 
 
+def may_fetch() -> bool:
+    """Tell whether uv may download a Python."""
+    return os.environ.get("UV_PYTHON_DOWNLOADS") != "never"
+
+
 def _candidates(wanted: str, *, fetch: bool) -> Iterator[Path]:
     minor = ".".join(wanted.split(".")[:2])
     for folder in _pyenv(wanted):
@@ -69,7 +74,7 @@ def _candidates(wanted: str, *, fetch: bool) -> Iterator[Path]:
                 yield folder / name
     if uv := shutil.which("uv"):
         yield from _from_uv(uv, "find", wanted)
-        if fetch and os.environ.get("UV_PYTHON_DOWNLOADS") != "never":
+        if fetch and may_fetch():
             _output([uv, "python", "install", "--quiet", wanted])
             yield from _from_uv(uv, "find", wanted)
 

@@ -28,16 +28,18 @@ class Plan:
     interpreter: Interpreter
     settings: Settings
     onefile: bool
+    system: str
+    """The system and machine that are built for: `linux-x86_64`."""
 
     @property
-    def system(self) -> str:
-        """The system and machine that are built on and for: `linux-x86_64`."""
-        return f"{platform.system()}-{platform.machine()}".lower()
+    def machine(self) -> str:
+        """The machine that is built for, as uname(1) names it there."""
+        return self.system.partition("-")[2]
 
     @property
     def for_hosts(self) -> bool:
         """Whether what is built can be installed as a service, which is so on Linux alone."""
-        return platform.system() == "Linux"
+        return self.system.startswith("linux-")
 
     @property
     def stem(self) -> str:
@@ -63,10 +65,23 @@ class Plan:
         return json.dumps(facts, sort_keys=True)
 
 
+def here() -> str:
+    """Give the system and machine that these tasks run on: `linux-x86_64`."""
+    return f"{platform.system()}-{platform.machine()}".lower()
+
+
 def plan(
-    quadrant: str, project: Project, settings: Settings, *, python: str = "", onefile: bool = False
+    quadrant: str,
+    project: Project,
+    settings: Settings,
+    *,
+    python: str = "",
+    onefile: bool = False,
+    system: str = "",
 ) -> Plan:
     """Decide what to build from the project as it is now, and warn of a Python past its end.
+
+    It is built for this machine's system, or for `system`.
 
     Raises `TaskError` for a Python that is not supported, not here, or past its end where the
     settings refuse that, for a key that cannot be used, and for a form that this system cannot
@@ -78,7 +93,8 @@ def plan(
     found = interpreter(project, python)
     refuse = settings.end_of_life == "refuse"
     end_of_life.check(found.version, dt.date.today(), refuse=refuse)
-    return Plan(quadrant, project, revision.current(project), found, settings, onefile)
+    revised = revision.current(project)
+    return Plan(quadrant, project, revised, found, settings, onefile, system or here())
 
 
 def published(what: Plan, is_current: Callable[[str], bool]) -> bool:

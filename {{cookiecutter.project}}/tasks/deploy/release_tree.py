@@ -1,7 +1,6 @@
 """Lays out a release as machines keep it: the program, the host scripts, what they need to know."""
 
 import os
-import platform
 import shutil
 import stat
 from pathlib import Path
@@ -80,7 +79,7 @@ def _conf(tree: Path, what: Plan, environment: Environment, glibc: str) -> str:
         "release": what.revision.release,
         "rank": _rank(environment, what),
         "user": what.project.user,
-        "machine": platform.machine(),
+        "machine": what.machine,
         "glibc": glibc,
         "size_kb": used,
         "keep_releases": what.settings.keep_releases,

@@ -1,5 +1,6 @@
 """The settings under `deploy` in invoke.yaml, checked."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,25 @@ class Settings:
     """Path of the armoured OpenPGP private key that signs the .deb and the .rpm."""
     end_of_life: str = "warn"
     """What becomes of a build with a Python past its end of life, one of `_CHOICES`."""
+    interpreter: str = "auto"
+    """Where a bundle's interpreter comes from, one of `_CHOICES`."""
+    standalone_version: str = ""
+    """The version of python-build-standalone, such as `3.13.5`; empty: the project's newest."""
+    standalone_mirror: str = ""
+    """Where uv gets python-build-standalone from instead of its own place, a URL."""
 
 
 _LEAST = {"keep_releases": 2, "health_seconds": 1}
 _LISTS = ("hidden_imports", "collect_data")
 _KEYS = ("signing_key", "package_signing_key")
-_CHOICES = {"end_of_life": ("warn", "refuse")}
+_CHOICES = {
+    "end_of_life": ("warn", "refuse"),
+    "offline_source.interpreter": ("auto", "standalone", "local"),
+}
+_PATTERNS = {
+    "offline_source.standalone_version": (r"\d+\.\d+(\.\d+)?", "a version such as 3.13.5"),
+    "offline_source.standalone_mirror": (r"[a-z]+://\S+", "a URL"),
+}
 
 
 def read(deploy: Mapping[str, Any]) -> Settings:
@@ -43,12 +57,28 @@ def read(deploy: Mapping[str, Any]) -> Settings:
             given[name] = _number(name, deploy[name], least)
     given |= {name: _path(name, deploy.get(name) or "") for name in _KEYS}
     for name, allowed in _CHOICES.items():
-        if name in deploy:
-            given[name] = _choice(name, deploy[name], allowed)
+        value = _value(deploy, name)
+        if value is not None:
+            given[name.rpartition(".")[2]] = _choice(name, value, allowed)
+    for name, (pattern, meaning) in _PATTERNS.items():
+        if value := _value(deploy, name):
+            given[name.rpartition(".")[2]] = _text(name, value, pattern, meaning)
     packed = deploy.get("offline_binary") or {}
     for name in _LISTS:
         given[name] = _names(f"offline_binary.{name}", packed.get(name) or ())
     return Settings(**given)
+
+
+def _value(deploy: Mapping[str, Any], name: str) -> object:
+    """Give the value of a setting, whose name may have the name of its group before it."""
+    group, _, last = name.rpartition(".")
+    return (deploy.get(group) or {} if group else deploy).get(last)
+
+
+def _text(name: str, value: object, pattern: str, meaning: str) -> str:
+    if not re.fullmatch(pattern, str(value)):
+        raise TaskError(f"deploy.{name} is '{value}': expected {meaning}, or nothing")
+    return str(value)
 
 
 def _number(name: str, value: object, least: int) -> int:
