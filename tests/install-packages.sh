@@ -5,8 +5,10 @@ packages="
     createrepo-c
     dnf
     dpkg-dev
+    gnupg
     iproute2
     mmdebstrap
+    openssh-client
     busybox-static
     rpm
     shellcheck

@@ -35,6 +35,7 @@ def test_the_menu(baked: Path) -> None:
     assert re.findall(r"^  (\S+)", listed, re.MULTILINE) == [
         "clean",
         "serve",
+        "deploy.keygen",
         "deploy.offline-binary",
         "deploy.verify",
     ]

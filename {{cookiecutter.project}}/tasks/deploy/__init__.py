@@ -10,7 +10,7 @@ from invoke.context import Context
 from .. import project
 from ..console import TaskError, closing
 from ..task import task
-from . import artifact, settings, signing
+from . import artifact, keys, settings, signing
 
 QUADRANTS = ("offline_binary",)
 
@@ -28,7 +28,14 @@ def verify(context: Context, path: str) -> None:
     closing(f"{path} is whole", rows | {"signature": signing.state(folder, known)})
 
 
-collection = Collection(verify)
+@task(help={"path": "Where the private key goes (default: ~/.config/NAME/signing-key)."})
+def keygen(_context: Context, path: str = "") -> None:
+    """Make the keys that sign what is built; none is ever overwritten."""
+    this = project.load()
+    keys.report(keys.make(Path(path) if path else keys.default(this), this), this)
+
+
+collection = Collection(keygen, verify)
 for name in QUADRANTS:
     if find_spec(f"{__name__}.{name}"):  # a project may have deleted those that it has no use for
         collection.add_task(getattr(import_module(f".{name}", __name__), name))

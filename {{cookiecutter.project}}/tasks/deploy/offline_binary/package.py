@@ -104,6 +104,7 @@ def _prepare(packing: Packing) -> None:
         "license": project.license,
         "version": _package_version(project.version),
         "architecture": _architecture(),
+        "signing_key": packing.plan.settings.package_signing_key.replace("$", _DOLLAR),
         "root": str(project.root),
         "tree": str(packing.tree),
         "work": str(work),

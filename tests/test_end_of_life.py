@@ -1,0 +1,56 @@
+"""tasks.end_of_life: a Python that nobody mends any more is named, or refused."""
+
+import datetime as dt
+
+import pytest
+from tasks import end_of_life, project
+from tasks.console import TaskError
+from tasks.deploy.plan import plan
+from tasks.deploy.settings import Settings
+
+from tests.conftest import Bake
+from tests.support import PYTHONS, offered_here
+
+LAST = dt.date(2027, 10, 31)
+TEXT = "Python 3.11 reached its end of life on 2027-10-31: nobody mends its security holes"
+
+
+def test_every_offered_python_has_a_date() -> None:
+    assert set(PYTHONS) <= set(end_of_life.LAST_DAYS)
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.11.7"])
+def test_on_the_last_day_it_still_passes(version: str, capsys: pytest.CaptureFixture[str]) -> None:
+    end_of_life.check(version, LAST, refuse=True)
+    assert capsys.readouterr() == ("", "")
+    after = LAST + dt.timedelta(days=1)
+    end_of_life.check(version, after, refuse=False)
+    assert capsys.readouterr() == ("", f"warning: {TEXT}\n")
+    with pytest.raises(TaskError, match=TEXT):
+        end_of_life.check(version, after, refuse=True)
+
+
+def test_an_unknown_version_passes() -> None:
+    end_of_life.check("3.99.0", dt.date(2999, 1, 1), refuse=True)
+
+
+def test_a_plan_with_an_old_python(
+    bake: Bake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = offered_here()
+    this = project.load(bake(python_version=version))
+    plan("offline-binary", this, Settings(end_of_life="refuse"))
+    monkeypatch.setitem(end_of_life.LAST_DAYS, version, dt.date(2020, 1, 31))
+    plan("offline-binary", this, Settings())
+    assert f"warning: Python {version} reached its end of life on 2020-01-31" in (
+        capsys.readouterr().err
+    )
+    with pytest.raises(TaskError, match=rf"Python {version} .* 2020-01-31: .* is 'refuse'\)$"):
+        plan("offline-binary", this, Settings(end_of_life="refuse"))
+
+
+def test_the_dates_are_those_of_pep_602() -> None:
+    """A version appears each October and is mended for five years; 3.9 was the first, in 2020."""
+    for version, last in end_of_life.LAST_DAYS.items():
+        minor = int(version.partition(".")[2])
+        assert last == dt.date(2016 + minor, 10, 31)

@@ -1,0 +1,217 @@
+"""`invoke deploy.keygen`: whole pairs of keys, outside the project, never over others."""
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tasks import project
+from tasks.console import TaskError
+from tasks.deploy import artifact, keys, settings, signing
+
+from tests.support import missing, run
+
+KEYGEN = [sys.executable, "-m", "invoke", "deploy.keygen"]
+ALL = {"key", "key.pub", "key.asc", "key.pub.asc"}
+
+
+@pytest.fixture(autouse=True)
+def _tools() -> None:
+    for tool in ("ssh-keygen", "gpg"):
+        if not shutil.which(tool):
+            missing(tool)
+
+
+@pytest.fixture
+def without_gpg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave ssh-keygen alone on PATH: it is quick, and packages go unsigned."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    (folder / "ssh-keygen").symlink_to(shutil.which("ssh-keygen") or "")
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {"tools"}
+
+
+def test_what_it_says_can_be_done(
+    baked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    said = run(KEYGEN, cwd=baked).stdout
+    folder = tmp_path / ".config" / "my-service"
+    assert names(folder) == {name.replace("key", "signing-key") for name in ALL}
+    assert [mode(folder / f"signing-key{suffix}") for suffix in ("", ".asc")] == [0o600, 0o600]
+    assert mode(folder) == 0o700
+    private = folder / "signing-key"
+    assert private.with_suffix(".pub").read_text().endswith(" my-service\n")
+    # Both lines for invoke.yaml, as they stand there.
+    rows = dict(line.strip().split("  ", 1) for line in said.splitlines() if "  " in line.strip())
+    wanted = dict(rows[row].strip().split(": ") for row in ("in invoke.yaml", "and"))
+    read = settings.read({name: value.strip('"') for name, value in wanted.items()})
+    assert read == settings.Settings(signing_key=str(private), package_signing_key=f"{private}.asc")
+    signing.require(read)
+    assert rows["fingerprint"].strip() == signing.fingerprint(signing.public(read))
+    assert "signing-key.pub as /etc/my-service/signing-key.pub" in said
+    # The OpenPGP pair is one, of the fingerprint that was said.
+    show = ["gpg", "--batch", "--no-autostart", "--with-colons", "--show-keys", "--fingerprint"]
+    gpg = {**os.environ, "GNUPGHOME": str(tmp_path / "tmp")}
+    for suffix, kind in ((".asc", "sec"), (".pub.asc", "pub")):
+        text = run([*show, f"{private}{suffix}"], cwd=tmp_path, env=gpg).stdout
+        assert text.startswith(f"{kind}:")
+        assert f":{rows['its fingerprint'].strip()}:" in text
+        assert ":my-service packages:" in text
+    assert not list((tmp_path / "tmp").glob("gpg-*"))
+
+
+def test_a_key_is_never_overwritten(
+    this: project.Project, tmp_path: Path, without_gpg: None
+) -> None:
+    made = keys.make(tmp_path / "key", this)
+    before = made.private.read_bytes()
+    with pytest.raises(TaskError, match=r"key is there already, and a key is never overwritten"):
+        keys.make(tmp_path / "key", this)
+    assert made.private.read_bytes() == before
+    for other in ("b.pub", "c.pub.asc", "d.asc"):
+        (tmp_path / other).symlink_to("nowhere")
+        with pytest.raises(TaskError, match=rf"{other} is there already"):
+            keys.make(tmp_path / other.partition(".")[0], this)
+    assert names(tmp_path) == {"key", "key.pub", "b.pub", "c.pub.asc", "d.asc"}
+
+
+@pytest.fixture
+def this(baked: Path) -> project.Project:
+    return project.load(baked)
+
+
+def test_not_inside_the_project(this: project.Project, tmp_path: Path, baked: Path) -> None:
+    (tmp_path / "link").symlink_to(baked)
+    for path in (baked / "keys" / "mine", tmp_path / "link" / "key", baked):
+        with pytest.raises(TaskError, match="inside the project, from where it gets into Git"):
+            keys.make(path, this)
+    said = run([*KEYGEN, "--path", "key"], cwd=baked, code=1).stderr
+    assert said.startswith(f"error: --path is '{baked}/key': inside the project, ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/", "/ is there already, "),
+        ("/proc/no/key", "cannot make keys at /proc/no/key: "),
+        ("~nobodyx/key", "cannot make keys at ~nobodyx/key: "),
+    ],
+)
+def test_a_path_that_cannot_be_is_one_line(this: project.Project, path: str, said: str) -> None:
+    with pytest.raises(TaskError) as raised:
+        keys.make(Path(path), this)
+    assert str(raised.value).startswith(said)
+    assert "\n" not in str(raised.value)
+
+
+def test_without_gpg_packages_get_no_key(
+    this: project.Project,
+    tmp_path: Path,
+    without_gpg: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = keys.make(tmp_path / "key", this)
+    keys.report(made, this)
+    assert names(tmp_path) == {"key", "key.pub"}
+    assert "for packages    none: install gpg, then " in capsys.readouterr().out
+
+
+def test_without_ssh_keygen_nothing_is_made(
+    this: project.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(TaskError, match="cannot run ssh-keygen: No such file or directory"):
+        keys.make(tmp_path / "key", this)
+    assert names(tmp_path) == set()
+
+
+def test_where_gpg_fails_nothing_is_made(
+    this: project.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_gpg: None
+) -> None:
+    gpg = tmp_path / "tools" / "gpg"
+    gpg.write_text("#!/bin/sh\nexit 2\n")
+    gpg.chmod(0o755)
+    shutil.copy(gpg, gpg.with_name("gpgconf"))
+    with pytest.raises(TaskError, match="gpg failed with exit code 2"):
+        keys.make(tmp_path / "key", this)
+    assert names(tmp_path) == set()
+
+
+def test_an_interruption_leaves_nothing(
+    this: project.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def interrupted(source: Path, target: Path) -> None:
+        if target.suffix == "":
+            raise KeyboardInterrupt
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        keys.make(tmp_path / "key", this)
+    assert names(tmp_path) == set()
+
+
+def test_a_kill_at_any_moment_leaves_nothing_half(this: project.Project, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    command = [*KEYGEN, "--path", str(path)]
+    temporary = tmp_path / "tools"  # a killed run's gpg home, whose agent ends with it
+    env = {**os.environ, "TMPDIR": str(temporary)}
+    temporary.mkdir()
+    start = time.monotonic()
+    run(command, cwd=this.root, env=env)
+    whole = time.monotonic() - start
+    for part in range(1, 9):
+        for left in tmp_path.glob("key*"):
+            left.unlink()
+        with subprocess.Popen(
+            command, cwd=this.root, env=env, stdout=subprocess.DEVNULL, start_new_session=True
+        ) as making:
+            try:
+                making.wait(whole * part / 9)
+            except subprocess.TimeoutExpired:
+                os.killpg(making.pid, signal.SIGKILL)
+        if not path.exists():
+            run(command, cwd=this.root, env=env)
+        assert names(tmp_path) - {".key.new"} == ALL
+        shutil.rmtree(temporary)
+        temporary.mkdir()
+
+
+@pytest.mark.parametrize("laid", range(5))
+def test_what_a_killed_run_laid_out_is_taken_back(
+    this: project.Project, tmp_path: Path, laid: int, without_gpg: None
+) -> None:
+    """Killed between two of the names: the next run makes new keys, unless all were there."""
+    work = tmp_path / ".key.new"
+    work.mkdir()
+    for count, suffix in enumerate((".pub", ".pub.asc", ".asc", "")):
+        (work / f"key{suffix}").write_text("half")
+        if count < laid:
+            os.link(work / f"key{suffix}", tmp_path / f"key{suffix}")
+    if laid < len(ALL):
+        made = keys.make(tmp_path / "key", this)
+        assert artifact.sha256(made.public) != artifact.sha256(made.private)
+        assert names(tmp_path) == {"key", "key.pub"}
+    else:
+        with pytest.raises(TaskError, match="key is there already"):
+            keys.make(tmp_path / "key", this)
+        assert names(tmp_path) == ALL
