@@ -12,7 +12,7 @@ from ..console import TaskError, closing
 from ..task import task
 from . import artifact, keys, settings, signing
 
-QUADRANTS = ("offline_binary",)
+QUADRANTS = ("offline_source", "offline_binary")
 
 
 @task(help={"path": "A published folder such as dist/offline-binary, or one file in it."})

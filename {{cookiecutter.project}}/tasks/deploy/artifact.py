@@ -61,10 +61,13 @@ def staging(target: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def write_checksums(folder: Path) -> None:
-    """Write `SHA256SUMS` over every file in `folder`, in the form that sha256sum(1) reads."""
-    lines = (f"{sha256(folder / name)}  {name}\n" for name in _names(folder))
-    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8", newline="\n")
+def write_checksums(folder: Path, file: Path | None = None) -> None:
+    """Write a list over every file in `folder`, in the form that sha256sum(1) reads.
+
+    It is the folder's own `SHA256SUMS`, or `file`.
+    """
+    lines = [f"{sha256(folder / name)}  {name}\n" for name in _names(folder)]
+    (file or folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
 def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -1,0 +1,224 @@
+"""Makes what of a bundle changes with the lock and the interpreter alone, and keeps it.
+
+That is nearly all of it: interpreter, wheels, bytecode, and both of them packed. Each build puts the
+project's own code on top, so the first build takes half a minute and the next ones a second.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ... import lock
+from ...console import TaskError, step
+from ...environment import Environment
+from ...process import run
+from .. import glibc, release_tree, sbom, tarball
+from ..plan import Plan
+from . import relocate, wheels
+from .relocate import Home
+from .source import Source
+
+DEPENDENCIES = "PyPI"
+ENVIRONMENT = Path(__file__).with_name("environment.py")
+BYTECODE = Path(__file__).with_name("bytecode.py")
+_KEPT_BASES = 3
+_EPOCH = 315_532_800  # 1980-01-01: a base serves many commits
+_LEVEL = 9
+_NEEDED = ("installer/*.py", "installer/_scripts/__init__.py", "installer-*.dist-info/licenses/*")
+_REPORT = """
+import runpy, sys
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print("\\n".join(m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)))
+"""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A bundle without the project's own code and the scripts."""
+
+    folder: Path
+
+    @property
+    def bundle(self) -> Path:
+        """Holds `PyPI/` and the interpreter."""
+        return self.folder / "bundle"
+
+    @property
+    def home(self) -> Home:
+        """The interpreter in the bundle."""
+        (found,) = self.bundle.glob("Python*")
+        return Home(found, found.name.removeprefix("Python"))
+
+    @property
+    def installer(self) -> Path:
+        """The library that installs wheels, as a zip that Python imports from."""
+        return self.folder / "installer.zip"
+
+    def part(self) -> bytes:
+        """Give the bundle packed, as a piece of an archive."""
+        return (self.folder / "part.tar.gz").read_bytes()
+
+    def facts(self) -> dict[str, Any]:
+        """Give what a manifest says about interpreter and wheels."""
+        return dict(json.loads((self.folder / "facts.json").read_text(encoding="utf-8")))
+
+    def sbom(self) -> dict[str, Any]:
+        """Give the bill of materials (a CycloneDX document)."""
+        return dict(json.loads((self.folder / "sbom.json").read_text(encoding="utf-8")))
+
+
+def base(what: Plan, source: Source, tools: Environment, *, native: bool) -> Base:
+    """Give the base for a plan, made now or kept from before.
+
+    Raises `TaskError` for a dependency that cannot be had, and where a tool fails.
+    """
+    try:
+        pinned = lock.requirements(what.project.lock, ["packages"])
+    except lock.LockError as error:
+        raise TaskError(str(error)) from error
+    made_by = [*sorted(Path(__file__).parent.glob("*.py")), _launcher(what)]
+    facts = [pinned, source.kind, source.build, what.system, what.project.program,
+             tools.folder.name, *(path.read_text(encoding="utf-8") for path in made_by)]  # fmt: skip
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+    kept = Base(what.rooms / f"base-{key}")
+    for left in what.rooms.glob("base-*.*"):  # by a build that was killed
+        shutil.rmtree(left)
+    if not kept.folder.exists():
+        work = kept.folder.with_name(f"{kept.folder.name}.{os.getpid()}")
+        work.mkdir(parents=True)
+        _Making(what, source, tools, Base(work), native).make(pinned)
+        work.rename(kept.folder)
+    os.utime(kept.folder)
+    for old in sorted(what.rooms.glob("base-*"), key=_age)[_KEPT_BASES:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return kept
+
+
+@dataclass(frozen=True)
+class _Making:
+    what: Plan
+    source: Source
+    tools: Environment
+    base: Base
+    native: bool
+
+    def make(self, pinned: str) -> None:
+        """Fill the base's folder."""
+        what, base = self.what, self.base
+        version = ".".join(self.source.version.split(".")[:2])
+        home = Home(base.bundle / f"Python{version}", version)
+        with step(f"wheels for {what.system}, Python {self.source.version}"):
+            self._wheels(pinned)
+            made_here = wheels.write_requirements(base.bundle / DEPENDENCIES, pinned)
+        with step(f"interpreter that runs from any folder ({self.source.kind})"):
+            self._interpreter(home)
+        with step("environment and bytecode"):
+            tree = base.folder / "tree"
+            (tree / "python").parent.mkdir()
+            shutil.copytree(home.folder, tree / "python")
+            loose = self._install(tree, Home(tree / "python", version))
+            if self.native:
+                self._carry(home, tree)
+            floor = glibc.floor(tree)
+            self._bytecode(tree, home, loose)
+        if self.native:
+            relocate.carry_glibc(home)
+        relocate.write_launcher(home.python, what.project.root, home, floor)
+        facts = {
+            "python": self.source.version,
+            "interpreter": self.source.kind,
+            "glibc_floor": floor,
+            "glibc_carried": home.glibc.is_dir(),
+            "built_from_source": made_here,
+        }
+        (base.folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        document = sbom.collect(what.project, self.tools)
+        (base.folder / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
+        shutil.rmtree(tree)
+        release_tree.normalise(base.bundle, _EPOCH)
+        with step("packing"):
+            members = tarball.below(base.bundle, f"{what.project.program}/")
+            packed = tarball.part(members, _EPOCH, level=_LEVEL)
+            (base.folder / "part.tar.gz").write_bytes(packed)
+
+    def _wheels(self, pinned: str) -> None:
+        folder, target = self.base.bundle / DEPENDENCIES, self.what.system
+        if self.native:
+            wheels.native(self.tools, pinned, folder, target)
+        else:
+            wheels.foreign(self.tools, pinned, folder, target, version=self.source.version)
+
+    def _interpreter(self, home: Home) -> None:
+        if self.source.standalone:
+            relocate.from_standalone(self.source.standalone, home)
+        else:
+            relocate.from_installed(self.what.interpreter.path, home, self.tools)
+        relocate.equip(home, self.tools)
+        relocate.write_launcher(home.python, self.what.project.root, home, "2.0")
+
+    def _install(self, tree: Path, home: Home) -> list[str]:
+        """Install as on a target; gives the modules of the standard library that this took."""
+        _zip_installer(self.tools, self.base.installer)
+        script, source = self.base.bundle / "Script", self.base.bundle / "ProjectSrc"
+        script.mkdir()
+        (source / "src").mkdir(parents=True)
+        shutil.copy(self.base.installer, script)
+        python = home.python if self.native else self.tools.python
+        said = run([python, "-I", "-B", "-c", _REPORT, ENVIRONMENT, self.base.bundle, tree])
+        shutil.rmtree(script)
+        shutil.rmtree(source)
+        files = (Path(line) for line in said.splitlines())
+        return [f"{home.stdlib.relative_to(home.folder)}/{path.relative_to(stdlib)}"
+                for stdlib in [_stdlib(python)]
+                for path in files if path.is_relative_to(stdlib) and path.suffix == ".py"]  # fmt: skip
+
+    def _carry(self, home: Home, tree: Path) -> None:
+        """Carry what the wheels expect of a machine: mostly the C++ library."""
+        extensions = (p for p in (tree / "python/lib").rglob("*.so*") if p.is_file())
+        relocate.carry(extensions, home, self.tools, inside=tree)
+        shutil.copytree(home.folder / "lib", tree / "python/lib", dirs_exist_ok=True)
+
+    def _bytecode(self, tree: Path, home: Home, loose: Iterable[str]) -> None:
+        """Pack the bytecode of all modules but `loose`, which installing itself runs on."""
+        python = tree / "python"
+        archive = self.base.bundle / DEPENDENCIES / "bytecode.zip.xz"
+        compiler = python / "bin/python3" if self.native else self.tools.python
+        keep = [option for name in loose for option in ("--loose", name)]
+        run([compiler, "-I", BYTECODE, python, archive, *keep], env={"PYTHONHASHSEED": "1"})
+        for compiled in home_relative(python, "*.pyc"):
+            (home.folder / compiled).parent.mkdir(exist_ok=True)
+            shutil.copyfile(python / compiled, home.folder / compiled)
+
+
+def home_relative(folder: Path, pattern: str) -> list[Path]:
+    """Give the files of a folder that match, relative to it."""
+    return [path.relative_to(folder) for path in folder.rglob(pattern)]
+
+
+def _launcher(what: Plan) -> Path:
+    return what.project.root / relocate.FOLDER / "launcher.sh"
+
+
+def _stdlib(python: Path) -> Path:
+    return Path(run([python, "-I", "-c", "import os; print(os.path.dirname(os.__file__))"]).strip())
+
+
+def _zip_installer(tools: Environment, path: Path) -> None:
+    """Zip the `installer` package without the Windows programs that are most of its size."""
+    where = run([tools.python, "-c", "import installer; print(installer.__file__)"]).strip()
+    packages = Path(where).parents[1]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as files:
+        for source in sorted(p for pattern in _NEEDED for p in packages.glob(pattern)):
+            name = source.relative_to(packages).as_posix()
+            files.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), source.read_bytes())
+
+
+def _age(folder: Path) -> float:
+    return -folder.stat().st_mtime

@@ -1,0 +1,208 @@
+"""Builds a bundle, tries what it installs, and publishes it."""
+
+import os
+import shutil
+import subprocess
+import time
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ... import lock, revision
+from ...console import closing, size, step
+from ...environment import Environment, ensure
+from ...process import run
+from .. import artifact, release_tree, sbom, signing, smoke, tarball
+from ..onefile import onefile
+from ..plan import Plan, here, published, record
+from . import relocate
+from .base import BYTECODE, ENVIRONMENT, Base, base
+from .relocate import Home
+from .source import Source, choose, native_interpreter
+
+QUADRANT = "offline-source"
+CATEGORIES = ("packages", "bundle")
+SCRIPTS = ("install.sh", "run.sh", "verify.sh", "rollback.sh", "uninstall.sh", "common.sh")
+
+
+def describe(what: Plan) -> None:
+    """Say what a build would do."""
+    source = choose(what, native=_native(what), fetch=False)
+    rows = {
+        "release": what.revision.release,
+        "python": f"{source.version} ({source.kind})",
+        "platform": what.system,
+        "makes": f"{what.stem}.run, {what.stem}.tar.gz",
+        "where": _shown(what),
+        "state": "unchanged, nothing to do" if _published(what, source) else "to be built",
+    }
+    closing(f"plan of deploy.{QUADRANT}", rows)
+
+
+def build(what: Plan) -> None:
+    """Build, try and publish the bundle, unless it is there and unchanged.
+
+    Raises `TaskError` where any step fails; what was published before is whole then.
+    """
+    start = time.monotonic()
+    with artifact.exclusive(what.project.build):
+        source = choose(what, native=_native(what), fetch=True)
+        fresh = not _published(what, source)
+        if fresh:
+            with artifact.staging(what.target) as output:
+                _fill(what, source, output)
+            record(what, _identity(source))
+    _report(what, time.monotonic() - start, fresh=fresh)
+
+
+def _native(what: Plan) -> bool:
+    return what.system == here()
+
+
+def _identity(source: Source) -> str:
+    return f"{source.kind} {source.build}"
+
+
+def _published(what: Plan, source: Source) -> bool:
+    return published(what, lambda made_with: made_with == _identity(source))
+
+
+def _fill(what: Plan, source: Source, output: Path) -> None:
+    native = _native(what)
+    interpreter = native_interpreter(source, what) if native else what.interpreter
+    tools = ensure(what.project, interpreter, *CATEGORIES)
+    kept = base(what, source, tools, native=native)
+    artifact.write_manifest(output, _facts(what, kept))
+    sbom.write(output / artifact.SBOM, kept.sbom(), what.project, what.revision.release)
+    work = what.rooms / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    bundle = work / what.project.program
+    with step("the project's own code"):
+        shutil.copytree(kept.bundle, bundle, copy_function=os.link)
+        _add_source(what, bundle / "ProjectSrc")
+        _add_scripts(what, kept, bundle / "Script", tools)
+        tree = _install(what, kept, bundle, output, tools)
+    if native:
+        with step("the installed program answers for its release"):
+            smoke.check(tree / "bin" / what.project.program, what.project, what.revision)
+    with step("packing"):
+        _finish(what, bundle, tree)
+        _pack(what, kept, bundle, output)
+    artifact.write_checksums(output)
+    signing.sign(output, what.settings)
+    release_tree.normalise(output, what.revision.epoch)
+    shutil.rmtree(work)
+
+
+def _add_source(what: Plan, target: Path) -> None:
+    for path in sorted(_sources(what.project.root)):
+        copy = target / path.relative_to(what.project.root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+
+
+def _sources(root: Path) -> set[Path]:
+    """Give the files of the project: those that Git tracks, and whatever a build reads."""
+    git = shutil.which("git")
+    command = [git or "git", "-C", str(root), "ls-files", "-z", "--cached"]
+    listed = subprocess.run(command, capture_output=True, check=False).stdout if git else b""
+    tracked = (root / os.fsdecode(name) for name in listed.split(b"\0") if name)
+    return {path for path in tracked if path.is_file() and not path.is_symlink()} | {
+        path for path in revision.files(root) if not path.is_symlink()
+    }
+
+
+def _add_scripts(what: Plan, kept: Base, script: Path, tools: Environment) -> None:
+    script.mkdir()
+    for name in SCRIPTS:
+        shutil.copyfile(what.project.root / relocate.FOLDER / name, script / name)
+        (script / name).chmod(0o755)
+    shutil.copyfile(ENVIRONMENT, script / "environment.py")
+    shutil.copyfile(kept.installer, script / "installer.zip")
+    code = script.parent.with_name("code")
+    unwanted = shutil.ignore_patterns("__pycache__", ".*", "*.pyc", "*.egg-info")
+    shutil.copytree(what.project.root / "src", code, ignore=unwanted)
+    stamp = f"{what.project.package}/release.json"
+    (code / stamp).write_text(what.revision.stamp(), encoding="utf-8")
+    archive = script / "program.zip.xz"
+    compiling = [tools.python, "-I", BYTECODE, code, archive, "--add", stamp]
+    run(compiling, env={"PYTHONHASHSEED": "1"})
+
+
+def _install(what: Plan, kept: Base, bundle: Path, output: Path, tools: Environment) -> Path:
+    """Make the release tree as the target will; gives its folder."""
+    tree = bundle.with_name("tree")
+    home = Home(tree / "python", kept.home.version)
+    shutil.copytree(kept.home.folder, home.folder, copy_function=os.link)
+    python = home.python if _native(what) else tools.python
+    run([python, "-I", "-B", bundle / "Script/environment.py", bundle, tree])
+    (tree / "bin").mkdir()
+    floor = kept.facts()["glibc_floor"]
+    for name, module in _commands(what.project.root).items():
+        launcher = tree / "bin" / name
+        relocate.write_launcher(
+            launcher, what.project.root, home, floor, program=name, module=module
+        )
+    carried = kept.facts()["glibc_carried"]
+    release_tree.lay_out(tree, what, tools, "none" if carried else floor, output)
+    return tree
+
+
+def _commands(root: Path) -> dict[str, str]:
+    metadata = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return dict(metadata["project"]["scripts"])
+
+
+def _finish(what: Plan, bundle: Path, tree: Path) -> None:
+    """Add what the target compares its tree with, and the checksums of all that is carried."""
+    script = bundle / "Script"
+    without = shutil.ignore_patterns("python")
+    shutil.copytree(tree, script / "release", ignore=without, copy_function=os.link)
+    artifact.write_checksums(bundle, script / artifact.CHECKSUMS)
+    signing.sign(script, what.settings)
+    for folder in (script, bundle / "ProjectSrc"):
+        release_tree.normalise(folder, what.revision.epoch)
+
+
+def _pack(what: Plan, kept: Base, bundle: Path, output: Path) -> None:
+    program = what.project.program
+    members = [
+        (f"{program}/{path.relative_to(bundle).as_posix()}", path)
+        for name in ("ProjectSrc", "Script")
+        for path in [bundle / name, *sorted((bundle / name).rglob("*"))]
+    ]
+    own = tarball.part(members, what.revision.epoch)
+    payload = kept.part() + own + tarball.end()
+    (output / f"{what.stem}.tar.gz").write_bytes(payload)
+    head = (what.project.root / relocate.FOLDER / "head.sh").read_text(encoding="utf-8")
+    single = output / f"{what.stem}.run"
+    single.write_bytes(onefile(head, release_tree.tokens(what.project), payload))
+    single.chmod(0o755)
+
+
+def _facts(what: Plan, kept: Base) -> dict[str, Any]:
+    return {
+        "name": what.project.program,
+        "version": what.project.version,
+        "release": what.revision.release,
+        "commit": what.revision.commit,
+        "dirty": what.revision.dirty,
+        "quadrant": QUADRANT,
+        "platform": what.system,
+        **kept.facts(),
+        "lock_sha256": lock.digest(what.project.lock),
+        "source_date": datetime.fromtimestamp(what.revision.epoch, UTC).isoformat(),
+    }
+
+
+def _report(what: Plan, seconds: float, *, fresh: bool) -> None:
+    rows = {"release": what.revision.release, "where": _shown(what)}
+    rows |= {path.name: size(path) for path in sorted(what.target.iterdir())}
+    rows["seconds"] = f"{seconds:.1f}"
+    rows["install"] = f"sudo sh {what.stem}.run   (there; a plain user's goes to ~/.local)"
+    closing(f"deploy.{QUADRANT}: {'built' if fresh else 'unchanged, nothing to do'}", rows)
+
+
+def _shown(what: Plan) -> str:
+    return f"{what.target.relative_to(what.project.root).as_posix()}/"

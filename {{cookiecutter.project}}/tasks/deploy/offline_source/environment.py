@@ -1,0 +1,143 @@
+"""Completes a release tree from a bundle: installs the wheels and the project's own code.
+
+    python3 environment.py BUNDLE TREE
+
+Runs on the target, by the interpreter that the tree got from the bundle, and with nothing besides.
+The result is the same on every machine, byte for byte: the tree's checksums came with the bundle,
+and are compared afterwards. Imports stand where they are used, since what a bundle does before its
+bytecode is unpacked takes longest.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_COMMAND = """\
+#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+exec "$here/python3" -I -B -c 'import sys; from {module} import {name}; sys.exit({attribute}())' "$@"
+"""
+
+
+def main(bundle: Path, tree: Path) -> None:
+    """Fill `tree`/python; ends with code 1 and one line where something is not as it should be."""
+    python = tree / "python"
+    (site,) = python.glob("lib/python3*/site-packages")
+    child = os.fork()  # bytecode and wheels at the same time: two cores are the rule
+    if not child:
+        _guarded(unpack, bundle / "PyPI/bytecode.zip.xz", python)
+        os._exit(0)
+    _guarded(install_wheels, bundle, python, site)
+    _guarded(install_project, bundle, site)
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit(1)
+
+
+def install_wheels(bundle: Path, python: Path, site: Path) -> None:
+    """Install each wheel that the requirements name, if it has the hash that stands there.
+
+    Raises `ValueError` for a wheel that is missing, damaged, or would write outside of the tree.
+    """
+    sys.path.insert(0, str(bundle / "Script/installer.zip"))
+    from installer import install  # type: ignore[import-not-found]
+    from installer.destinations import SchemeDictionaryDestination  # type: ignore[import-not-found]
+    from installer.records import Hash, RecordEntry  # type: ignore[import-not-found]
+    from installer.sources import WheelFile  # type: ignore[import-not-found]
+
+    class Destination(SchemeDictionaryDestination):  # type: ignore[misc]
+        """Writes commands that find their interpreter wherever the tree lies."""
+
+        def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:
+            first = attr.partition(".")[0]
+            content = _COMMAND.format(module=module, name=first, attribute=attr).encode()
+            path = self._path_with_destdir("scripts", name)
+            path.write_bytes(content)
+            path.chmod(0o755)
+            return RecordEntry(name, Hash("sha256", _record_digest(content)), len(content))
+
+    folders = {
+        "purelib": site,
+        "platlib": site,
+        "headers": python / "include",
+        "scripts": python / "bin",
+        "data": python,
+    }
+    schemes = {scheme: str(folder) for scheme, folder in folders.items()}
+    destination = Destination(schemes, interpreter="/usr/bin/env python3", script_kind="posix")
+    for requirement, wheel in _wheels(bundle / "PyPI"):
+        try:
+            with WheelFile.open(wheel) as source:
+                install(source, destination, {"INSTALLER": b"bundle\n"})
+        except Exception as error:
+            raise ValueError(f"{requirement} cannot be installed: {error}") from error
+
+
+def install_project(bundle: Path, site: Path) -> None:
+    """Put the project's own code beside the dependencies, with its bytecode and release id."""
+    import shutil
+
+    unwanted = shutil.ignore_patterns("__pycache__", ".*", "*.pyc", "*.egg-info")
+    shutil.copytree(
+        bundle / "ProjectSrc/src", site, ignore=unwanted, copy_function=shutil.copyfile,
+        dirs_exist_ok=True,
+    )  # fmt: skip
+    unpack(bundle / "Script/program.zip.xz", site)
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Unpack a zip archive in xz, never outside of `target` and never over a file.
+
+    Raises `ValueError` for a name that leads out of it.
+    """
+    import io
+    import lzma
+    import zipfile
+
+    if not archive.exists():  # while the bundle is being built
+        return
+    root = str(target)
+    folders = set()
+    with lzma.open(archive) as packed, zipfile.ZipFile(io.BytesIO(packed.read())) as files:
+        for name in files.namelist():
+            path = os.path.normpath(os.path.join(root, name))  # noqa: PTH118 (twice as quick)
+            if not path.startswith(f"{root}{os.sep}"):
+                raise ValueError(f"{archive.name} has a file that leads out of the tree: {name}")
+            folder = os.path.dirname(path)  # noqa: PTH120
+            if folder not in folders:
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                folders.add(folder)
+            with open(path, "xb") as file:  # noqa: PTH123
+                file.write(files.read(name))
+
+
+def _wheels(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each requirement and the wheel that has its hash."""
+    import hashlib
+
+    found = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in folder.glob("*.whl")}
+    for line in (folder / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        requirement, _, digest = line.partition(" --hash=sha256:")
+        if digest not in found:
+            raise ValueError(f"PyPI/ has no wheel of {requirement} with the hash that it must have")
+        yield requirement, found[digest]
+
+
+def _record_digest(content: bytes) -> str:
+    """Give the SHA-256 as RECORD files spell it."""
+    import base64
+    import hashlib
+
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def _guarded(action: Callable[..., None], *arguments: Path) -> None:
+    try:
+        action(*arguments)
+    except Exception as error:
+        print(f"error: {error or type(error).__name__}", file=sys.stderr, flush=True)
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main(*(Path(argument).resolve() for argument in sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""Decides which interpreter a bundle carries: python-build-standalone's by uv, else a local one."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ... import interpreter
+from ...console import TaskError, step
+from ...interpreter import Interpreter
+from ...process import run
+from ..plan import Plan
+
+PLATFORMS = ("linux-x86_64", "linux-aarch64", "linux-ppc64le", "linux-riscv64", "linux-s390x")
+"""For which there are standalone interpreters with glibc, and wheels."""
+_RETRY_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Source:
+    """An interpreter to carry, as it is before it is made ready for that."""
+
+    standalone: Path | None
+    """Its folder, for a standalone one; None for the local one."""
+    version: str
+    """The full version, such as `3.13.5`."""
+    build: str
+    """What tells it from every other one."""
+
+    @property
+    def kind(self) -> str:
+        """What a manifest says about it."""
+        return "python-build-standalone" if self.standalone else "local"
+
+
+def choose(what: Plan, *, native: bool, fetch: bool) -> Source:
+    """Give the interpreter to carry, fetched now (if `fetch`) or kept from before.
+
+    Raises `TaskError` where invoke.yaml or the platform asks for one that cannot be had.
+    """
+    wanted = what.settings.interpreter
+    if wanted == "local" and native:
+        return _local(what)
+    if wanted == "local":
+        raise TaskError(
+            f"a bundle for {what.system} needs an interpreter made for it, and deploy.offline_source"
+            f".interpreter is 'local': this machine's is for another platform"
+        )
+    folder = what.rooms / "standalone"
+    kept = _kept(what, folder)
+    stamp = folder / f"{what.system}.unreachable"
+    if kept or not fetch:
+        return kept or _local(what)
+    insisted = wanted == "standalone" or not native
+    if not insisted and stamp.exists() and time.time() - stamp.stat().st_mtime < _RETRY_SECONDS:
+        return _local(what)
+    try:
+        with step(f"uv gets python-build-standalone {_version(what)} for {what.system}"):
+            _fetch(what, folder)
+    except TaskError as error:
+        if insisted:
+            raise TaskError(
+                f"no standalone Python {_version(what)} for {what.system} can be had: {error}"
+            ) from error
+        print(f"  no standalone Python can be had: taking {what.interpreter.path}", flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp.touch()
+        return _local(what)
+    found = _kept(what, folder)
+    if not found:
+        raise TaskError(f"uv left no Python {_version(what)} for {what.system}")
+    return found
+
+
+def _local(what: Plan) -> Source:
+    return Source(None, what.interpreter.version, what.interpreter.build)
+
+
+def _version(what: Plan) -> str:
+    minor = ".".join(what.interpreter.version.split(".")[:2])
+    return what.settings.standalone_version or minor
+
+
+def _fetch(what: Plan, folder: Path) -> None:
+    uv = shutil.which("uv")
+    if not uv:
+        raise TaskError("uv is not here, which gets it")
+    if not interpreter.may_fetch():
+        raise TaskError("UV_PYTHON_DOWNLOADS is 'never'")
+    mirror = what.settings.standalone_mirror
+    run(
+        [uv, "python", "install", "--quiet", "--no-bin", "--install-dir", folder,
+         *(["--mirror", mirror] if mirror else []), f"cpython-{_version(what)}-{what.system}-gnu"],
+        env={"UV_HTTP_RETRIES": "1"},
+    )  # fmt: skip
+
+
+def _kept(what: Plan, folder: Path) -> Source | None:
+    pattern = f"cpython-{_version(what)}*-{what.system}-gnu"
+    for found in sorted(folder.glob(pattern), key=_patch, reverse=True):
+        version = found.name.split("-")[1]
+        if version == _version(what) or version.startswith(f"{_version(what)}."):
+            return Source(found, version, found.name)
+    return None
+
+
+def _patch(folder: Path) -> list[int]:
+    return [int(part) for part in folder.name.split("-")[1].split(".") if part.isdecimal()]
+
+
+def native_interpreter(source: Source, what: Plan) -> Interpreter:
+    """Give the interpreter of `source` as one that runs here."""
+    if not source.standalone:
+        return what.interpreter
+    return Interpreter(source.standalone / "bin" / "python3", source.version, source.build)

@@ -1,0 +1,119 @@
+"""Gets every locked dependency as a wheel for the target, checked against the lock's hashes."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from ...console import TaskError
+from ...environment import Environment
+from ...process import run
+from .. import artifact
+
+REQUIREMENTS = "requirements.txt"
+_APPLY = Path(__file__).with_name("markers.py")
+_NEWEST_GLIBC = 39
+_OLDEST_GLIBC = 17
+# What pip says, and what that means to somebody who reads one line.
+_REASONS = {
+    r"No matching distribution found for (\S+)": "there is no file of it for {target}",
+    r"Failed to build '?([\w.-]+)'?": "it comes as source alone, which cannot be built here",
+    r"Failed building wheel for ([\w.-]+)": "it comes as source alone, which cannot be built here",
+    r"(?m)^\s+(\S+) from .*:\n\s+Expected sha256": "what came is not what the lock says",
+}
+
+
+def native(tools: Environment, pinned: str, folder: Path, target: str) -> None:
+    """Fill `folder` with wheels by the interpreter that will run them; it judges the markers.
+
+    What comes as source alone becomes a wheel here. Raises `TaskError` that names a dependency
+    which cannot be had.
+    """
+    # A wheel made here is the same again: no time of today in it.
+    fixed = {"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "1"}
+    _pip(tools, "wheel", pinned, folder, target, env=fixed)
+
+
+def foreign(
+    tools: Environment, pinned: str, folder: Path, target: str, *, version: str
+) -> None:
+    """Fill `folder` with wheels for another machine's architecture and Python `version`.
+
+    Raises `TaskError` that names a dependency which cannot be had.
+    """
+    machine = target.partition("-")[2]
+    # pip's --platform chooses files but judges markers by the Python that runs it.
+    listing = folder.with_suffix(".all")
+    listing.write_text(pinned, encoding="utf-8")
+    applying = run([tools.python, _APPLY, listing, json.dumps(_environment(machine, version))])
+    listing.unlink()
+    major, minor, *_ = version.split(".")
+    abis = (f"cp{major}{minor}", "abi3", "none")
+    glibcs = range(_OLDEST_GLIBC, _NEWEST_GLIBC + 1)  # pip takes the first that there is
+    platforms = (f"manylinux2014_{machine}", *(f"manylinux_2_{n}_{machine}" for n in glibcs))
+    options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={version}"]
+    options += [f"--abi={abi}" for abi in abis] + [f"--platform={name}" for name in platforms]
+    _pip(tools, "download", applying, folder, target, *options)
+
+
+def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
+    """Write the wheels of a folder as hash-pinned requirements.
+
+    Gives those whose hash is not in the lock, since they were made here from source, by name.
+    """
+    lines, made = [], {}
+    for wheel in sorted(folder.glob("*.whl")):
+        name, version = wheel.name.split("-")[:2]
+        digest = artifact.sha256(wheel)
+        lines.append(f"{name.replace('_', '-').lower()}=={version} --hash=sha256:{digest}\n")
+        if f"sha256:{digest}" not in pinned:
+            made[wheel.name] = digest
+    (folder / REQUIREMENTS).write_text("".join(lines), encoding="utf-8", newline="\n")
+    return made
+
+
+def _pip(  # noqa: PLR0913, PLR0917
+    tools: Environment, verb: str, pinned: str, folder: Path, target: str, *options: str,
+    env: dict[str, str] | None = None,
+) -> None:  # fmt: skip
+    folder.mkdir(parents=True)
+    listing = folder.with_suffix(".txt")
+    listing.write_text(pinned, encoding="utf-8")
+    destination = "--wheel-dir" if verb == "wheel" else "--dest"
+    command = [tools.python, "-m", "pip", verb, "--quiet", "--disable-pip-version-check",
+               "--no-deps", "--require-hashes", "--requirement", listing,
+               destination, folder, *options]  # fmt: skip
+    try:
+        run(command, env=env)
+    except TaskError as error:
+        raise TaskError(_reason(str(error), target, pinned.splitlines())) from error
+    finally:
+        listing.unlink()
+
+
+def _reason(said: str, target: str, pinned: Iterable[str]) -> str:
+    for pattern, meaning in _REASONS.items():
+        if found := re.search(pattern, said):
+            name = found[1].partition("==")[0].partition("[")[0]
+            version = next((f" {re.split('[ ;]', line.partition('==')[2])[0]}" for line in pinned
+                            if re.split(r"[\[=]", line)[0] == name), "")  # fmt: skip
+            return f"{name}{version} cannot be bundled: {meaning.format(target=target)}"
+    errors = [line.strip() for line in said.splitlines() if "ERROR:" in line]
+    return f"pip cannot get the dependencies: {errors[-1] if errors else said}"
+
+
+def _environment(machine: str, version: str) -> dict[str, str]:
+    """Give what markers are judged by (https://packaging.python.org/specifications/dependency-specifiers/)."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": version,
+        "os_name": "posix",
+        "platform_machine": machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": version,
+        "python_version": ".".join(version.split(".")[:2]),
+        "sys_platform": "linux",
+    }
