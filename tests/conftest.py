@@ -4,13 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict, Unpack
 
 import pytest
 
-from tests.support import ROOT, commit, literal, run, tracked
+from tests.support import ROOT, commit, literal, missing, run, tracked
 
 CHOICES = {"python_version", "license"}
 
@@ -105,3 +106,13 @@ def bake(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) ->
 def baked(bake: Bake) -> Path:
     """Give a project made from the default answers, to be read and not changed."""
     return bake()
+
+
+@pytest.fixture
+def gpg(tmp_path: Path) -> Iterator[list[str]]:
+    """Give the command that runs gpg with keys of the test's own."""
+    tool = shutil.which("gpg") or missing("gpg")
+    home = tmp_path / "gnupg"
+    home.mkdir(mode=0o700)
+    yield [tool, "--homedir", str(home), "--batch", "--quiet", "--no-tty"]
+    run(["gpgconf", "--homedir", home, "--kill", "all"], cwd=tmp_path)

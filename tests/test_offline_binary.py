@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from tasks import lock, project
-from tasks.deploy import artifact
+from tasks.deploy import artifact, keys, rank, signing
 from tasks.deploy.offline_binary import build as offline
 from tasks.deploy.plan import plan
 from tasks.deploy.settings import Settings
@@ -307,3 +307,156 @@ def test_one_file_with_hidden_imports_and_helper_processes(
     said = run([single, "pool"], cwd=tmp_path, env=home).stdout
     assert said.splitlines() == [str(colorsys.rgb_to_hls(0, 0, 0)), "[1, 2]", "[1, 2]"]
     assert artifact.verify(published) == []
+
+
+@pytest.fixture
+def copied(folder: Path, published: Path, tmp_path: Path) -> Path:
+    """Give a copy of the project that may be built in any way; its base is there already."""
+    return shutil.copytree(folder, tmp_path / "copied", symlinks=True)
+
+
+@pytest.fixture
+def made(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpg: list[str]
+) -> keys.Keys:
+    """Give keys with which the copied project signs; the path is one that may be misread."""
+    pair = keys.make(tmp_path / 'a "$HOME" #1' / "key", project.load(copied))
+    monkeypatch.setenv("INVOKE_DEPLOY_SIGNING_KEY", str(pair.private))
+    return pair
+
+
+def test_a_signed_build(copied: Path, made: keys.Keys, tmp_path: Path) -> None:
+    output = copied / "dist" / "offline-binary"
+    unsigned = contents(output)
+    assert "PyInstaller" not in build(copied)
+    signed = contents(output)
+    assert set(signed) - set(unsigned) == {artifact.SIGNATURE}
+    by = f"signature  by {made.fingerprint}, the key in invoke.yaml"
+    assert by in run([*INVOKE, "deploy.verify", output], cwd=copied).stdout
+    # The release inside is signed too: a machine checks what it keeps, not what carried it.
+    with tarfile.open(next(output.glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    [tree] = tmp_path.glob("my-service-*")
+    settings = Settings(signing_key=str(made.private))
+    assert signing.verify(tree, settings, "my-service") == []
+    # The same commit and key give the same bytes, and nothing is built twice.
+    assert "unchanged, nothing to do" in build(copied)
+    shutil.rmtree(output)
+    build(copied)
+    assert contents(output) == signed
+
+
+def test_what_makes_signed_artefacts_stale(
+    copied: Path, made: keys.Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = copied / "dist" / "offline-binary"
+
+    def state() -> str:
+        [line] = [row for row in build(copied, "--dry-run").splitlines() if "  state " in row]
+        return line.partition("state")[2].strip()
+
+    assert state() == "to be built"  # there are others, unsigned
+    build(copied)
+    assert state() == "unchanged, nothing to do"
+    signature = output / artifact.SIGNATURE
+    kept = signature.read_bytes()
+    signature.unlink()
+    assert state() == "to be built"
+    signature.write_bytes(kept)
+    assert state() == "unchanged, nothing to do"
+    other = keys.make(tmp_path / "other", project.load(copied))
+    other.private.replace(made.private)
+    other.public.replace(made.public)
+    assert state() == "to be built"
+    build(copied)
+    assert signature.read_bytes() != kept
+    monkeypatch.delenv("INVOKE_DEPLOY_SIGNING_KEY")
+    build(copied)
+    assert not signature.exists()
+
+
+def test_a_key_that_is_not_there_stops_a_build_before_anything(
+    bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = bake(python_version=offered_here())
+    before = contents(fresh)
+    monkeypatch.setenv("INVOKE_DEPLOY_SIGNING_KEY", "/nowhere/key")
+    why = "there is no such file (invoke deploy.keygen makes one)"
+    said = build(fresh, code=1)
+    assert said == f"error: deploy.signing_key is '/nowhere/key': {why}\n"
+    assert {k: v for k, v in contents(fresh).items() if "__pycache__" not in k} == before
+
+
+def test_a_release_has_a_rank(folder: Path, published: Path, tmp_path: Path) -> None:
+    build(folder)
+    with tarfile.open(next(published.glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    conf = next(tmp_path.glob("*/host/release.conf")).read_text()
+    assert f"\nrank={rank.rank('0.1.0', 1_767_225_600)}\n" in conf
+
+
+def test_signed_packages(
+    copied: Path,
+    made: keys.Keys,
+    gpg: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each is checked by what a machine has for it, and is, but for its signature, the same."""
+    output = copied / "dist" / "offline-binary"
+    build(copied)
+    unsigned = {path.suffix: shutil.copy(path, tmp_path) for path in output.iterdir()}
+    monkeypatch.setenv("INVOKE_DEPLOY_PACKAGE_SIGNING_KEY", str(made.packages))
+    build(copied)
+    deb, rpm = next(output.glob("*.deb")), next(output.glob("*.rpm"))
+
+    tool = shutil.which("rpm") or missing("rpm")
+    database = [tool, "--dbpath", str(tmp_path / "rpmdb")]
+    assert "SIGNATURES NOT OK" in run([*database, "-K", rpm], cwd=tmp_path, code=1).stdout
+    run([*database, "--import", made.packages_public], cwd=tmp_path)
+    assert run([*database, "-K", rpm], cwd=tmp_path).stdout.endswith(": digests signatures OK\n")
+    said = run([*database, "-Kv", rpm], cwd=tmp_path).stdout
+    assert f"Signature, key ID {made.packages_fingerprint[-8:].lower()}: OK" in said
+    query = [*database, "-qp", "--queryformat", "%{SHA256HEADER} %{PAYLOADDIGEST}"]
+    same = [run([*query, p], cwd=tmp_path).stdout for p in (rpm, unsigned[".rpm"])]
+    assert same[0] == same[1]
+
+    parts = dict.fromkeys(["debian-binary", "control.tar.gz", "data.tar.gz"], b"")
+    parts |= {name: member(deb, name) for name in parts}
+    assert parts == {name: member(Path(unsigned[".deb"]), name) for name in parts}
+    assert members(Path(unsigned[".deb"])) == list(parts)
+    assert members(deb) == [*parts, "_gpgorigin"]
+    (tmp_path / "signature").write_bytes(member(deb, "_gpgorigin"))
+    (tmp_path / "signed").write_bytes(b"".join(parts.values()))
+    run([*gpg, "--import", made.packages_public], cwd=tmp_path)
+    check = [*gpg, "--verify", "signature", "signed"]
+    said = run(check, cwd=tmp_path).stderr
+    assert f"using RSA key {made.packages_fingerprint}" in said
+    assert "Good signature from" in said
+    (tmp_path / "signed").write_bytes(b"".join(reversed(parts.values())))
+    assert "BAD signature from" in run(check, cwd=tmp_path, code=1).stderr
+
+
+def members(deb: Path) -> list[str]:
+    return run(["ar", "t", deb], cwd=deb.parent).stdout.split()
+
+
+def member(deb: Path, name: str) -> bytes:
+    return subprocess.run(["ar", "p", deb, name], capture_output=True, check=True).stdout
+
+
+def test_a_package_key_with_a_passphrase(
+    copied: Path, gpg: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = copied / "dist" / "offline-binary"
+    before = contents(output)
+    gpg += ["--pinentry-mode", "loopback", "--passphrase", "open sesame"]
+    run([*gpg, "--quick-generate-key", "locked", "rsa2048", "sign", "never"], cwd=tmp_path)
+    run([*gpg, "--armor", "--output", "locked.asc", "--export-secret-keys"], cwd=tmp_path)
+    (tmp_path / "locked.asc").chmod(0o600)
+    monkeypatch.setenv("INVOKE_DEPLOY_PACKAGE_SIGNING_KEY", str(tmp_path / "locked.asc"))
+    assert "key is encrypted but no passphrase was provided" in build(copied, code=1)
+    assert contents(output) == before
+    monkeypatch.setenv("NFPM_PASSPHRASE", "open sesame")
+    build(copied)
+    assert "_gpgorigin" in members(next(output.glob("*.deb")))
