@@ -27,9 +27,9 @@ class Plan:
     revision: revision.Revision
     interpreter: Interpreter
     settings: Settings
-    onefile: bool
     system: str
     """The system and machine that are built for: `linux-x86_64`."""
+    onefile: bool = False
 
     @property
     def machine(self) -> str:
@@ -71,30 +71,20 @@ def here() -> str:
 
 
 def plan(
-    quadrant: str,
-    project: Project,
-    settings: Settings,
-    *,
-    python: str = "",
-    onefile: bool = False,
-    system: str = "",
+    quadrant: str, project: Project, settings: Settings, *, python: str = "", system: str = ""
 ) -> Plan:
     """Decide what to build from the project as it is now, and warn of a Python past its end.
 
-    It is built for this machine's system, or for `system`.
-
-    Raises `TaskError` for a Python that is not supported, not here, or past its end where the
-    settings refuse that, for a key that cannot be used, and for a form that this system cannot
-    have.
+    It is built for this machine's system, or for `system`. Raises `TaskError` for a Python that is
+    not supported, not here, or past its end where the settings refuse that, and for a key that
+    cannot be used.
     """
-    if onefile and platform.system() == "Windows":
-        raise TaskError("--onefile makes a file for sh, which Windows does not have")
     signing.require(settings)
     found = interpreter(project, python)
     refuse = settings.end_of_life == "refuse"
     end_of_life.check(found.version, dt.date.today(), refuse=refuse)
     revised = revision.current(project)
-    return Plan(quadrant, project, revised, found, settings, onefile, system or here())
+    return Plan(quadrant, project, revised, found, settings, system or here())
 
 
 def published(what: Plan, is_current: Callable[[str], bool]) -> bool:

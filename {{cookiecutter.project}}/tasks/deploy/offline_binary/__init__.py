@@ -1,8 +1,12 @@
 """`deploy.offline-binary`: a program that needs nothing on the machine it is carried to."""
 
+import platform
+from dataclasses import replace
+
 from invoke.context import Context
 
 from ... import project
+from ...console import TaskError
 from ...task import task
 from ..plan import plan
 from ..settings import read
@@ -21,5 +25,7 @@ def offline_binary(
 ) -> None:
     """Build a program, an archive, a .deb and an .rpm that need nothing on the target."""
     settings = read(context.config.get("deploy", {}))
-    what = plan(build.QUADRANT, project.load(), settings, python=python, onefile=onefile)
+    if onefile and platform.system() == "Windows":
+        raise TaskError("--onefile makes a file for sh, which Windows does not have")
+    what = replace(plan(build.QUADRANT, project.load(), settings, python=python), onefile=onefile)
     (build.describe if dry_run else build.build)(what)

@@ -10,10 +10,10 @@ from pathlib import Path
 from ...environment import Environment
 from ...process import run
 from .. import release_tree
+from ..archive import below, tarball
 from ..onefile import onefile
 from ..plan import Plan
 from ..render import render
-from ..tarball import below, tarball
 from .program import FOLDER
 
 MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm")

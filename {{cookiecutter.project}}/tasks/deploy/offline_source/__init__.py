@@ -1,4 +1,4 @@
-"""`deploy.offline-source`: a bundle with interpreter and dependencies, for a machine with neither."""
+"""`deploy.offline-source`: a bundle for a machine with neither Python nor network."""
 
 from invoke.context import Context
 

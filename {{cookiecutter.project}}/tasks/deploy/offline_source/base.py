@@ -1,14 +1,13 @@
 """Makes what of a bundle changes with the lock and the interpreter alone, and keeps it.
 
-That is nearly all of it: interpreter, wheels, bytecode, and both of them packed. Each build puts the
-project's own code on top, so the first build takes half a minute and the next ones a second.
+That is nearly all of it: interpreter, wheels and bytecode, packed. Each build puts the project's
+own code on top, so the first build takes half a minute and the next ones a second or two.
 """
 
 import hashlib
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,11 @@ from ... import lock
 from ...console import TaskError, step
 from ...environment import Environment
 from ...process import run
-from .. import glibc, release_tree, sbom, tarball
+from .. import archive, glibc, release_tree, sbom
 from ..plan import Plan
-from . import relocate, wheels
-from .relocate import Home
+from . import equip, relocate, wheels
+from .home import Home
+from .launcher import TEMPLATE, Launcher
 from .source import Source
 
 DEPENDENCIES = "PyPI"
@@ -65,6 +65,10 @@ class Base:
         """Give the bundle packed, as a piece of an archive."""
         return (self.folder / "part.tar.gz").read_bytes()
 
+    def launcher(self, what: Plan) -> Launcher:
+        """Give what writes launchers for the interpreter in the bundle."""
+        return Launcher(_template(what), self.home, self.facts()["glibc_floor"])
+
     def facts(self) -> dict[str, Any]:
         """Give what a manifest says about interpreter and wheels."""
         return dict(json.loads((self.folder / "facts.json").read_text(encoding="utf-8")))
@@ -83,9 +87,9 @@ def base(what: Plan, source: Source, tools: Environment, *, native: bool) -> Bas
         pinned = lock.requirements(what.project.lock, ["packages"])
     except lock.LockError as error:
         raise TaskError(str(error)) from error
-    made_by = [*sorted(Path(__file__).parent.glob("*.py")), _launcher(what)]
-    facts = [pinned, source.kind, source.build, what.system, what.project.program,
-             tools.folder.name, *(path.read_text(encoding="utf-8") for path in made_by)]  # fmt: skip
+    made_by = [*sorted(Path(__file__).parent.glob("*.py")), what.project.root / TEMPLATE]
+    facts = [pinned, source.kind, source.build, what.system, what.project.program]
+    facts += [tools.folder.name, *(path.read_text(encoding="utf-8") for path in made_by)]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     kept = Base(what.rooms / f"base-{key}")
     for left in what.rooms.glob("base-*.*"):  # by a build that was killed
@@ -129,8 +133,8 @@ class _Making:
             floor = glibc.floor(tree)
             self._bytecode(tree, home, loose)
         if self.native:
-            relocate.carry_glibc(home)
-        relocate.write_launcher(home.python, what.project.root, home, floor)
+            equip.carry_glibc(home)
+        Launcher(_template(what), home, floor).write_python()
         facts = {
             "python": self.source.version,
             "interpreter": self.source.kind,
@@ -144,8 +148,8 @@ class _Making:
         shutil.rmtree(tree)
         release_tree.normalise(base.bundle, _EPOCH)
         with step("packing"):
-            members = tarball.below(base.bundle, f"{what.project.program}/")
-            packed = tarball.part(members, _EPOCH, level=_LEVEL)
+            members = archive.below(base.bundle, f"{what.project.program}/")
+            packed = archive.part(members, _EPOCH, level=_LEVEL)
             (base.folder / "part.tar.gz").write_bytes(packed)
 
     def _wheels(self, pinned: str) -> None:
@@ -160,8 +164,8 @@ class _Making:
             relocate.from_standalone(self.source.standalone, home)
         else:
             relocate.from_installed(self.what.interpreter.path, home, self.tools)
-        relocate.equip(home, self.tools)
-        relocate.write_launcher(home.python, self.what.project.root, home, "2.0")
+        equip.equip(home, self.tools)
+        Launcher(_template(self.what), home, "2.0").write_python()  # the floor is not known yet
 
     def _install(self, tree: Path, home: Home) -> list[str]:
         """Install as on a target; gives the modules of the standard library that this took."""
@@ -174,10 +178,10 @@ class _Making:
         said = run([python, "-I", "-B", "-c", _REPORT, ENVIRONMENT, self.base.bundle, tree])
         shutil.rmtree(script)
         shutil.rmtree(source)
-        files = (Path(line) for line in said.splitlines())
-        return [f"{home.stdlib.relative_to(home.folder)}/{path.relative_to(stdlib)}"
-                for stdlib in [_stdlib(python)]
-                for path in files if path.is_relative_to(stdlib) and path.suffix == ".py"]  # fmt: skip
+        stdlib = _stdlib(python)
+        files = (Path(line) for line in said.splitlines() if line.endswith(".py"))
+        modules = [path.relative_to(stdlib) for path in files if path.is_relative_to(stdlib)]
+        return [(home.stdlib.relative_to(home.folder) / path).as_posix() for path in modules]
 
     def _carry(self, home: Home, tree: Path) -> None:
         """Carry what the wheels expect of a machine: mostly the C++ library."""
@@ -188,22 +192,18 @@ class _Making:
     def _bytecode(self, tree: Path, home: Home, loose: Iterable[str]) -> None:
         """Pack the bytecode of all modules but `loose`, which installing itself runs on."""
         python = tree / "python"
-        archive = self.base.bundle / DEPENDENCIES / "bytecode.zip.xz"
+        packed = self.base.bundle / DEPENDENCIES / "bytecode.zip.xz"
         compiler = python / "bin/python3" if self.native else self.tools.python
         keep = [option for name in loose for option in ("--loose", name)]
-        run([compiler, "-I", BYTECODE, python, archive, *keep], env={"PYTHONHASHSEED": "1"})
-        for compiled in home_relative(python, "*.pyc"):
-            (home.folder / compiled).parent.mkdir(exist_ok=True)
-            shutil.copyfile(python / compiled, home.folder / compiled)
+        run([compiler, "-I", BYTECODE, python, packed, *keep], env={"PYTHONHASHSEED": "1"})
+        for compiled in python.rglob("*.pyc"):
+            copy = home.folder / compiled.relative_to(python)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(compiled, copy)
 
 
-def home_relative(folder: Path, pattern: str) -> list[Path]:
-    """Give the files of a folder that match, relative to it."""
-    return [path.relative_to(folder) for path in folder.rglob(pattern)]
-
-
-def _launcher(what: Plan) -> Path:
-    return what.project.root / relocate.FOLDER / "launcher.sh"
+def _template(what: Plan) -> str:
+    return (what.project.root / TEMPLATE).read_text(encoding="utf-8")
 
 
 def _stdlib(python: Path) -> Path:
@@ -214,10 +214,8 @@ def _zip_installer(tools: Environment, path: Path) -> None:
     """Zip the `installer` package without the Windows programs that are most of its size."""
     where = run([tools.python, "-c", "import installer; print(installer.__file__)"]).strip()
     packages = Path(where).parents[1]
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as files:
-        for source in sorted(p for pattern in _NEEDED for p in packages.glob(pattern)):
-            name = source.relative_to(packages).as_posix()
-            files.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), source.read_bytes())
+    found = sorted(path for pattern in _NEEDED for path in packages.glob(pattern))
+    archive.zipped(((p.relative_to(packages).as_posix(), p) for p in found), path)
 
 
 def _age(folder: Path) -> float:

@@ -13,12 +13,12 @@ from ... import lock, revision
 from ...console import closing, size, step
 from ...environment import Environment, ensure
 from ...process import run
-from .. import artifact, release_tree, sbom, signing, smoke, tarball
+from .. import archive, artifact, release_tree, sbom, signing, smoke
 from ..onefile import onefile
 from ..plan import Plan, here, published, record
-from . import relocate
 from .base import BYTECODE, ENVIRONMENT, Base, base
-from .relocate import Home
+from .home import Home
+from .launcher import FOLDER
 from .source import Source, choose, native_interpreter
 
 QUADRANT = "offline-source"
@@ -116,7 +116,7 @@ def _sources(root: Path) -> set[Path]:
 def _add_scripts(what: Plan, kept: Base, script: Path, tools: Environment) -> None:
     script.mkdir()
     for name in SCRIPTS:
-        shutil.copyfile(what.project.root / relocate.FOLDER / name, script / name)
+        shutil.copyfile(what.project.root / FOLDER / name, script / name)
         (script / name).chmod(0o755)
     shutil.copyfile(ENVIRONMENT, script / "environment.py")
     shutil.copyfile(kept.installer, script / "installer.zip")
@@ -125,8 +125,8 @@ def _add_scripts(what: Plan, kept: Base, script: Path, tools: Environment) -> No
     shutil.copytree(what.project.root / "src", code, ignore=unwanted)
     stamp = f"{what.project.package}/release.json"
     (code / stamp).write_text(what.revision.stamp(), encoding="utf-8")
-    archive = script / "program.zip.xz"
-    compiling = [tools.python, "-I", BYTECODE, code, archive, "--add", stamp]
+    packed = script / "program.zip.xz"
+    compiling: list[str | Path] = [tools.python, "-I", BYTECODE, code, packed, "--add", stamp]
     run(compiling, env={"PYTHONHASHSEED": "1"})
 
 
@@ -138,14 +138,12 @@ def _install(what: Plan, kept: Base, bundle: Path, output: Path, tools: Environm
     python = home.python if _native(what) else tools.python
     run([python, "-I", "-B", bundle / "Script/environment.py", bundle, tree])
     (tree / "bin").mkdir()
-    floor = kept.facts()["glibc_floor"]
-    for name, module in _commands(what.project.root).items():
-        launcher = tree / "bin" / name
-        relocate.write_launcher(
-            launcher, what.project.root, home, floor, program=name, module=module
-        )
-    carried = kept.facts()["glibc_carried"]
-    release_tree.lay_out(tree, what, tools, "none" if carried else floor, output)
+    launcher = kept.launcher(what)
+    for name, entry in _commands(what.project.root).items():
+        launcher.write_program(tree / "bin" / name, entry)
+    facts = kept.facts()
+    needed = "none" if facts["glibc_carried"] else facts["glibc_floor"]
+    release_tree.lay_out(tree, what, tools, needed, output)
     return tree
 
 
@@ -172,10 +170,10 @@ def _pack(what: Plan, kept: Base, bundle: Path, output: Path) -> None:
         for name in ("ProjectSrc", "Script")
         for path in [bundle / name, *sorted((bundle / name).rglob("*"))]
     ]
-    own = tarball.part(members, what.revision.epoch)
-    payload = kept.part() + own + tarball.end()
+    own = archive.part(members, what.revision.epoch)
+    payload = kept.part() + own + archive.end()
     (output / f"{what.stem}.tar.gz").write_bytes(payload)
-    head = (what.project.root / relocate.FOLDER / "head.sh").read_text(encoding="utf-8")
+    head = (what.project.root / FOLDER / "head.sh").read_text(encoding="utf-8")
     single = output / f"{what.stem}.run"
     single.write_bytes(onefile(head, release_tree.tokens(what.project), payload))
     single.chmod(0o755)

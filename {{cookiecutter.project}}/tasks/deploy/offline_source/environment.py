@@ -16,7 +16,7 @@ from pathlib import Path
 _COMMAND = """\
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
-exec "$here/python3" -I -B -c 'import sys; from {module} import {name}; sys.exit({attribute}())' "$@"
+exec "$here/python3" -I -B -c 'import sys; from {module} import {name}; sys.exit({call}())' "$@"
 """
 
 
@@ -50,7 +50,7 @@ def install_wheels(bundle: Path, python: Path, site: Path) -> None:
 
         def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:
             first = attr.partition(".")[0]
-            content = _COMMAND.format(module=module, name=first, attribute=attr).encode()
+            content = _COMMAND.format(module=module, name=first, call=attr).encode()
             path = self._path_with_destdir("scripts", name)
             path.write_bytes(content)
             path.chmod(0o755)

@@ -43,8 +43,8 @@ def choose(what: Plan, *, native: bool, fetch: bool) -> Source:
         return _local(what)
     if wanted == "local":
         raise TaskError(
-            f"a bundle for {what.system} needs an interpreter made for it, and deploy.offline_source"
-            f".interpreter is 'local': this machine's is for another platform"
+            "deploy.offline_source.interpreter is 'local', and this machine's interpreter does "
+            f"not run on {what.system}: expected auto or standalone"
         )
     folder = what.rooms / "standalone"
     kept = _kept(what, folder)

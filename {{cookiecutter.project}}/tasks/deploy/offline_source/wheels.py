@@ -29,14 +29,10 @@ def native(tools: Environment, pinned: str, folder: Path, target: str) -> None:
     What comes as source alone becomes a wheel here. Raises `TaskError` that names a dependency
     which cannot be had.
     """
-    # A wheel made here is the same again: no time of today in it.
-    fixed = {"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "1"}
-    _pip(tools, "wheel", pinned, folder, target, env=fixed)
+    _pip(tools, pinned, folder, target, "wheel", "--wheel-dir")
 
 
-def foreign(
-    tools: Environment, pinned: str, folder: Path, target: str, *, version: str
-) -> None:
+def foreign(tools: Environment, pinned: str, folder: Path, target: str, *, version: str) -> None:
     """Fill `folder` with wheels for another machine's architecture and Python `version`.
 
     Raises `TaskError` that names a dependency which cannot be had.
@@ -53,7 +49,7 @@ def foreign(
     platforms = (f"manylinux2014_{machine}", *(f"manylinux_2_{n}_{machine}" for n in glibcs))
     options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={version}"]
     options += [f"--abi={abi}" for abi in abis] + [f"--platform={name}" for name in platforms]
-    _pip(tools, "download", applying, folder, target, *options)
+    _pip(tools, applying, folder, target, "download", *options, "--dest")
 
 
 def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
@@ -72,19 +68,18 @@ def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
     return made
 
 
-def _pip(  # noqa: PLR0913, PLR0917
-    tools: Environment, verb: str, pinned: str, folder: Path, target: str, *options: str,
-    env: dict[str, str] | None = None,
-) -> None:  # fmt: skip
+def _pip(tools: Environment, pinned: str, folder: Path, target: str, *command: str) -> None:
     folder.mkdir(parents=True)
     listing = folder.with_suffix(".txt")
     listing.write_text(pinned, encoding="utf-8")
-    destination = "--wheel-dir" if verb == "wheel" else "--dest"
-    command = [tools.python, "-m", "pip", verb, "--quiet", "--disable-pip-version-check",
-               "--no-deps", "--require-hashes", "--requirement", listing,
-               destination, folder, *options]  # fmt: skip
+    options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes")
+    # A wheel made here is the same again: no time of today in it.
+    fixed = {"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "1"}
     try:
-        run(command, env=env)
+        run(
+            [tools.python, "-m", "pip", *command, folder, *options, "--requirement", listing],
+            env=fixed,
+        )
     except TaskError as error:
         raise TaskError(_reason(str(error), target, pinned.splitlines())) from error
     finally:

@@ -1,10 +1,13 @@
-"""Writes gzipped tar archives whose bytes depend on nothing but what is in them."""
+"""Writes tar and zip archives whose bytes depend on nothing but what is in them."""
 
 import gzip
 import io
 import tarfile
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a zip archive can hold
 
 Members = Iterable[tuple[str, Path]]
 """Names in an archive, and the files and folders that they stand for."""
@@ -39,6 +42,14 @@ def part(members: Members, epoch: int, *, level: int = 6) -> bytes:
 def end() -> bytes:
     """Give what an archive ends with, two empty blocks."""
     return gzip.compress(bytes(2 * tarfile.BLOCKSIZE), mtime=0)
+
+
+def zipped(members: Members, path: Path) -> None:
+    """Write a zip archive of the files among the members, not compressed."""
+    with zipfile.ZipFile(path, "w") as files:
+        for name, member in members:
+            if member.is_file():
+                files.writestr(zipfile.ZipInfo(name, _EARLIEST), member.read_bytes())
 
 
 def below(folder: Path, prefix: str = "") -> Members:

@@ -1,0 +1,54 @@
+"""Adds to an interpreter what a bare machine lacks: certificates, time zones, terminals, glibc."""
+
+import shutil
+from pathlib import Path
+
+from ...environment import Environment
+from ...process import run
+from .. import archive
+from .home import Home
+from .relocate import ldd, loaded
+
+_GLIBC = (
+    "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1",
+    "libresolv.so.2", "libnss_dns.so.2", "libnss_files.so.2",
+)  # fmt: skip
+_OLDEST = 33  # ld.so has --argv0 since glibc 2.33 (its NEWS)
+_TERMINALS = ("ansi", "dumb", "linux", "screen", "screen-256color", "tmux", "tmux-256color",
+              "vt100", "vt220", "xterm", "xterm-256color")  # fmt: skip
+_TERMINFO = (Path("/usr/share/terminfo"), Path("/lib/terminfo"), Path("/etc/terminfo"))
+
+
+def equip(home: Home, tools: Environment) -> None:
+    """Add what a bare machine lacks: certificates, time zones and descriptions of terminals."""
+    share = home.folder / "share"
+    share.mkdir(exist_ok=True)
+    packages = Path(run([tools.python, "-c", "import certifi; print(certifi.where())"]).strip())
+    shutil.copyfile(packages, share / "certificates.pem")
+    zones = archive.below(packages.parents[1] / "tzdata", "tzdata/")
+    archive.zipped((m for m in zones if "__pycache__" not in m[0]), share / "tzdata.zip")
+    site = home.stdlib / "site-packages"
+    site.mkdir()
+    (site / "tzdata.pth").write_text("../../../share/tzdata.zip\n", encoding="utf-8")
+    for name in _TERMINALS:
+        for place in _TERMINFO:
+            if (place / name[0] / name).is_file():
+                (share / "terminfo" / name[0]).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(place / name[0] / name, share / "terminfo" / name[0] / name)
+                break
+
+
+def carry_glibc(home: Home) -> None:
+    """Add this machine's glibc, for machines that have an older one or none."""
+    here = loaded([home.folder / "bin" / f"python{home.version}"])
+    libc = here.get("libc.so.6")
+    version = run(["getconf", "GNU_LIBC_VERSION"]).split()[-1] if shutil.which("getconf") else "0.0"
+    if not libc or int(version.split(".")[1]) < _OLDEST:
+        return
+    said = ldd(home.folder / "bin" / f"python{home.version}")
+    loader = Path(next(part for part in said.split() if "/ld-linux" in part))
+    home.glibc.mkdir()
+    for path in (loader, *(libc.with_name(name) for name in _GLIBC)):
+        if path.exists():
+            shutil.copy(path, home.glibc / path.name)
+            run(["strip", home.glibc / path.name])

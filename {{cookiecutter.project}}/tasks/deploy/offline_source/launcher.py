@@ -1,0 +1,49 @@
+"""Writes the scripts that start the interpreter, and programs on it, on any machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..render import render
+from .home import Home
+
+FOLDER = Path("deploy/offline-source")
+TEMPLATE = FOLDER / "launcher.sh"
+_ENTRY = 'import sys; sys.argv[0] = "{program}"; from {module} import {name}; sys.exit({call}())'
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What all launchers of a bundle have in common."""
+
+    template: str
+    """The text of launcher.sh."""
+    home: Home
+    floor: str
+    """The oldest glibc of a machine that will do, such as `2.35`."""
+
+    def write_python(self) -> None:
+        """Write the interpreter's own launcher, `bin/python3`."""
+        self._write(self.home.python, "..", "")
+
+    def write_program(self, path: Path, entry: str) -> None:
+        """Write the launcher of a program whose `entry` is spelled as in pyproject.toml.
+
+        It finds the interpreter in the folder `python` beside its own.
+        """
+        module, _, call = entry.partition(":")
+        name = call.partition(".")[0]
+        code = _ENTRY.format(program=path.name, module=module, name=name, call=call)
+        self._write(path, "../python", f"-I -B -c '{code}' ")
+
+    def _write(self, path: Path, home: str, arguments: str) -> None:
+        loader = next((p.name for p in self.home.glibc.glob("ld-linux*")), "none")
+        values = {
+            "program": path.name,
+            "home": home,
+            "python": f"python{self.home.version}",
+            "loader": loader,
+            "glibc": self.floor.partition(".")[2],
+            "arguments": arguments,
+        }
+        path.write_text(render(self.template, values), encoding="utf-8", newline="\n")
+        path.chmod(0o755)
