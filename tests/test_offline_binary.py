@@ -3,6 +3,7 @@
 import colorsys
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from tasks.deploy.plan import plan
 from tasks.deploy.settings import Settings
 
 from tests.conftest import Bake
-from tests.support import commit_change, contents, missing, offered_here, run
+from tests.support import commit_change, contents, missing, offered_here, run, shown
 
 INVOKE = [sys.executable, "-m", "invoke"]
 BUILD = [*INVOKE, "deploy.offline-binary"]
@@ -410,31 +411,51 @@ def test_signed_packages(
     build(copied)
     deb, rpm = next(output.glob("*.deb")), next(output.glob("*.rpm"))
 
-    tool = shutil.which("rpm") or missing("rpm")
-    database = [tool, "--dbpath", str(tmp_path / "rpmdb")]
-    assert "SIGNATURES NOT OK" in run([*database, "-K", rpm], cwd=tmp_path, code=1).stdout
-    run([*database, "--import", made.packages_public], cwd=tmp_path)
-    assert run([*database, "-K", rpm], cwd=tmp_path).stdout.endswith(": digests signatures OK\n")
-    said = run([*database, "-Kv", rpm], cwd=tmp_path).stdout
-    assert f"Signature, key ID {made.packages_fingerprint[-8:].lower()}: OK" in said
-    query = [*database, "-qp", "--queryformat", "%{SHA256HEADER} %{PAYLOADDIGEST}"]
-    same = [run([*query, p], cwd=tmp_path).stdout for p in (rpm, unsigned[".rpm"])]
-    assert same[0] == same[1]
+    # As the operator's page says, with keys and an rpm database of the test's own.
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    rpm_tool = shutil.which("rpm") or missing("rpm")
+    wrap(tools / "rpm", rpm_tool, "--dbpath", str(tmp_path / "rpmdb"))
+    wrap(tools / "gpg", *gpg)
+    wrap(tools / "sudo", "env")
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    block = shown(copied / "docs/deploy/offline-binary.md", "rpm --import")
+    by_hand = ["sh", "-ec", f"name=my-service\n{block}"]
+    assert "SIGNATURES NOT OK" in run(["rpm", "-K", rpm], cwd=output, code=1).stdout
+    shutil.copy(made.packages_public, output / "signing-key.pub.asc")
+    checked = run(by_hand, cwd=output)
+    assert checked.stdout == f"{rpm.name}: digests signatures OK\n"
+    assert f"using RSA key {made.packages_fingerprint}" in checked.stderr
+    assert "Good signature from" in checked.stderr
 
-    parts = dict.fromkeys(["debian-binary", "control.tar.gz", "data.tar.gz"], b"")
-    parts |= {name: member(deb, name) for name in parts}
-    assert parts == {name: member(Path(unsigned[".deb"]), name) for name in parts}
-    assert members(Path(unsigned[".deb"])) == list(parts)
+    fields = "%{SHA256HEADER} %{PAYLOADDIGEST}"
+    same = [
+        run(["rpm", "-qp", "--queryformat", fields, path], cwd=output).stdout
+        for path in (rpm, unsigned[".rpm"])
+    ]
+    assert same[0] == same[1]
+    parts = ["debian-binary", "control.tar.gz", "data.tar.gz"]
+    assert members(Path(unsigned[".deb"])) == parts
     assert members(deb) == [*parts, "_gpgorigin"]
-    (tmp_path / "signature").write_bytes(member(deb, "_gpgorigin"))
-    (tmp_path / "signed").write_bytes(b"".join(parts.values()))
-    run([*gpg, "--import", made.packages_public], cwd=tmp_path)
-    check = [*gpg, "--verify", "signature", "signed"]
-    said = run(check, cwd=tmp_path).stderr
-    assert f"using RSA key {made.packages_fingerprint}" in said
-    assert "Good signature from" in said
-    (tmp_path / "signed").write_bytes(b"".join(reversed(parts.values())))
-    assert "BAD signature from" in run(check, cwd=tmp_path, code=1).stderr
+    for part in parts:
+        assert member(deb, part) == member(Path(unsigned[".deb"]), part)
+
+    for path in (deb, rpm):  # one byte of what they carry
+        path.chmod(0o644)
+        content = path.read_bytes()
+        at = len(content) * 2 // 3
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    assert "DIGESTS SIGNATURES NOT OK" in run(["rpm", "-K", rpm], cwd=output, code=1).stdout
+    block = block[block.index("ar p") :]
+    assert (
+        "BAD signature"
+        in run([*by_hand[:2], f"name=my-service\n{block}"], cwd=output, code=1).stderr
+    )
+
+
+def wrap(path: Path, *command: str) -> None:
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    path.chmod(0o755)
 
 
 def members(deb: Path) -> list[str]:

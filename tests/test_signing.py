@@ -15,7 +15,7 @@ from tasks.console import TaskError
 from tasks.deploy import artifact, settings, signing
 from tasks.deploy.settings import Settings
 
-from tests.support import PROJECT, missing, run
+from tests.support import PROJECT, missing, run, shown
 
 INVOKE = [sys.executable, "-m", "invoke"]
 SIGN = (
@@ -64,14 +64,23 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_signature_is_one_that_ssh_keygen_knows(folder: Path, key: Settings) -> None:
+    """Checked as the operator's page says."""
     signing.sign(folder, key)
     assert signing.verify(folder, key, "my-service") == []
-    signers = folder.parent / "signers"
-    signers.write_text(f"my-service {Path(f'{key.signing_key}.pub').read_text()}")
-    command = ["ssh-keygen", "-Y", "verify", "-n", "file", "-I", "my-service", "-f", str(signers)]
-    content = (folder / artifact.CHECKSUMS).read_text()
-    said = run([*command, "-s", artifact.SIGNATURE], cwd=folder, stdin=content).stdout
-    assert f"with ED25519 key {signing.fingerprint(signing.public(key))}" in said
+    shutil.copy(signing.public(key), folder / "signing-key.pub")
+    block = shown(PROJECT / "docs/deploy/offline-binary.md", "ssh-keygen -Y verify")
+    by_hand = ["sh", "-c", f"name=my-service\n{block}"]
+    said = run(by_hand, cwd=folder).stdout
+    fingerprint = signing.fingerprint(signing.public(key))
+    good = f'Good "file" signature for my-service with ED25519 key {fingerprint}'
+    assert said.splitlines() == [
+        good,
+        "manifest.json: OK",
+        "program.tar.gz: OK",
+        "sbom.cdx.json: OK",
+    ]
+    (folder / artifact.CHECKSUMS).write_bytes((folder / artifact.CHECKSUMS).read_bytes() + b"#")
+    run(by_hand, cwd=folder, code=255)
 
 
 def test_the_same_checksums_get_the_same_signature(folder: Path, key: Settings) -> None:
@@ -254,7 +263,7 @@ def test_settings_name_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"signing_key": "~nobodyx/k"}, "signing_key is '~nobodyx/k': expected a path from / or ~"),
         ({"package_signing_key": 5}, "package_signing_key is '5': expected a path from / or ~"),
         ({"end_of_life": "stop"}, "end_of_life is 'stop': expected warn or refuse"),
-        ({"end_of_life": None}, "end_of_life is 'None': expected warn or refuse"),
+        ({"end_of_life": ""}, "end_of_life is '': expected warn or refuse"),
     ],
 )
 def test_a_wrong_setting_is_one_line(given: dict[str, Any], said: str) -> None:

@@ -31,9 +31,8 @@ def tokens(project: Project) -> dict[str, str]:
 def lay_out(tree: Path, what: Plan, environment: Environment, glibc: str, published: Path) -> None:
     """Complete a folder that holds `bin/`: manifest, checksums and, for Linux, what hosts need.
 
-    `environment` is one with the lock's category `build`. The checksums are signed where a key is
-    configured. Times, modes and order depend on the revision alone: the same input gives the same
-    bytes.
+    `environment` is any that has `packaging`. The checksums are signed where a key is configured.
+    Times, modes and order depend on the revision alone: the same input gives the same bytes.
     """
     shutil.copyfile(published / artifact.MANIFEST, tree / artifact.MANIFEST)
     if what.for_hosts:
