@@ -70,7 +70,12 @@ def test_a_full_disk(way: str, machine: Machine, releases: Releases) -> None:
 def test_no_root(machine: Machine, releases: Releases) -> None:
     command = WAYS["archive"](machine, releases)
     line = refuse(machine, "setpriv", "--reuid=65534", "--clear-groups", *command)
-    assert line == "error: installing needs root: run it with sudo"
+    assert line == "error: may not enter /root: run it with sudo, or give --prefix"
+    elsewhere = ("--prefix", "/srv")
+    line = refuse(machine, "setpriv", "--reuid=65534", "--clear-groups", *command, *elsewhere)
+    assert line == (
+        f"error: installing in /srv/opt/{NAME} needs root: run it with sudo, or give --prefix"
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)

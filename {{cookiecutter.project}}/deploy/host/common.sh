@@ -1,12 +1,11 @@
 # shellcheck shell=sh disable=SC2034
-# Read by activate, admin and retire: where things lie on a machine and how they are read.
+# Read by activate, admin and retire: what they say and ask, and how what is installed is read.
 # $0 is the script that reads this; its release tree is the folder above it.
 LC_ALL=C
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 export LC_ALL PATH
 umask 022
 here_tree=$(dirname "$(dirname "$(readlink -f "$0")")")
-units=/etc/systemd/system
 lock_seconds=60
 
 die() {
@@ -19,6 +18,8 @@ misuse() { # what is wrong with the command line
     exit 2
 }
 
+say() { printf '%s: %s\n' "$name" "$*"; }
+
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
 conf() { # TREE KEY: one value of the release's release.conf
@@ -30,10 +31,7 @@ use_name() { # TREE: everything on the machine is named after the project
     case $name in
     '' | *[!a-z0-9-]*) die "$1 is not a release: its host/release.conf names no project" ;;
     esac
-    base=/opt/$name
 }
-
-with_systemd() { [ -d /run/systemd/system ]; }
 
 link_end() { # LINK: the last part of what it points to; nothing when there is no such link
     [ ! -L "$1" ] || basename "$(readlink "$1")"
@@ -64,7 +62,7 @@ before() { # RELEASE: the one that was active before it and is still here
 }
 
 address() { # where the socket listens, as a URL of this machine (operators change the port)
-    systemctl show -p Listen "$name.socket" | sed -n '
+    ctl show -p Listen "$name.socket" | sed -n '
         s/^Listen=//
         s/^\(.*:[0-9][0-9]*\) (Stream).*/\1/
         t found
@@ -74,14 +72,4 @@ address() { # where the socket listens, as a URL of this machine (operators chan
         s/^\[::\]:/127.0.0.1:/
         s|^|http://|p
         q'
-}
-
-lock_is_free() { flock -n "$base/.lock" true; }
-
-take_lock() { # holds it until this shell ends, however it ends; its children must not inherit it:
-    # call what follows with `9>&-` (a shell keeps its own copy, closed for what it starts)
-    exec 9>>"$base/.lock"
-    flock -w "$lock_seconds" 9 ||
-        die "another run is at work, $(cat "$base/.lock"): wait for it or end it, then try again"
-    printf 'process %s since %s\n' "$$" "$(now)" 2>/dev/null >"$base/.lock" || :
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # Read by activate: what it asks of systemd, and what the service asks of it in its own start.
-# `base`, `name`, `units` and `here_tree` are common.sh's.
+# `base`, `name`, `units` and their like are place.sh's.
 
 health_seconds() { # RELEASE
     seconds=$(conf "$base/releases/$1" health_seconds)
@@ -21,7 +21,7 @@ check() { # RELEASE SECONDS: asks it for its own release id
 }
 
 in_service() { # RELEASE: is it what this machine runs, now?
-    ! with_systemd || { systemctl --quiet is-active "$name.service" && check "$1" 0; } >/dev/null 2>&1
+    ! with_systemd || { ctl --quiet is-active "$name.service" && check "$1" 0; } >/dev/null 2>&1
 }
 
 because() { # WHY: the reason for a failure, told to whoever asks with `reason`
@@ -30,43 +30,25 @@ because() { # WHY: the reason for a failure, told to whoever asks with `reason`
 
 reason() { # in one line
     cat "$base/.reason" "$base/.systemctl" 2>/dev/null |
-        tr '\t' ' ' | sed -n '/./{p;q;}' | grep . || echo "see journalctl -u $name"
+        tr '\t' ' ' | sed -n '/./{p;q;}' | grep . || echo "see $(journal)"
 }
 
-install_units() { # RELEASE
-    reload=
-    for unit in "$name.service" "$name.socket"; do
-        same "$base/releases/$1/host/$unit" "$units/$unit" && continue
-        put_file "$base/releases/$1/host/$unit" "$units/$unit" 0644 || return 1
-        reload=yes
-    done
-    # A run killed right here has replaced the files and not told systemd.
-    if [ -n "$reload" ] || systemctl show -p NeedDaemonReload "$name.service" "$name.socket" |
-        grep -q yes; then
-        systemctl daemon-reload
-    fi
-    # Once: where an operator has disabled the service it stays so.
-    [ -n "$(entries active)" ] ||
-        systemctl --quiet enable "$name.service" "$name.socket" 2>"$base/.systemctl"
-}
-
-same_socket() { # RELEASE RELEASE
-    same "$base/releases/$1/host/$name.socket" "$base/releases/$2/host/$name.socket"
-}
+journal() { printf 'journalctl %s -u %s' "$manager" "$name" | tr -s ' '; }
 
 restart() { # RELEASE FROM
     # The socket stays open and callers wait in it, unless this release wants another one.
     # One call for both: a kill cannot come between them.
     set -- "$1" "$2" "$name.service"
-    if ! same_socket "$1" "$2" || ! systemctl --quiet is-active "$name.socket"; then
+    if ! same_socket "$1" "$2" || ! ctl --quiet is-active "$name.socket"; then
         set -- "$1" "$2" "$name.socket" "$name.service"
     fi
     release=$1
     shift 2
     limit=$(health_seconds "$release")
     rm -f "$base/.reason"
-    systemctl reset-failed "$@" 2>/dev/null || :
-    timeout "$((limit + 180))" systemctl restart "$@" 2>"$base/.systemctl" || return 1
+    ctl reset-failed "$@" 2>/dev/null || :
+    timeout "$((limit + 180))" systemctl ${manager:+"$manager"} restart "$@" \
+        2>"$base/.systemctl" || return 1
     # Most often the service has seen it itself (after_start); an older unit may not.
     [ -L "$base/.pending" ] || limit=5
     check "$release" "$limit" >"$base/.systemctl" 2>&1
@@ -77,11 +59,15 @@ before_start() { # called by the service: where no run is alive, an unfinished s
         exec 9>>"$base/.lock"
         if flock -n 9; then undo 9>&-; fi
     fi
-    systemctl --quiet is-active "$name.socket" && return
-    because "$name.socket does not listen: $(journalctl -q --no-pager -o cat -n 9 _PID=1 \
-        "UNIT=$name.socket" 2>/dev/null | sed -n 's/^.*: Failed to \(.*: .*\)$/failed to \1/p' |
+    ctl --quiet is-active "$name.socket" && return
+    because "$name.socket does not listen: $(journalctl -q --no-pager -o cat -n 9 \
+        $(said_of "$name.socket") 2>/dev/null | sed -n 's/^.*: Failed to \(.*: .*\)$/failed to \1/p' |
         tail -n 1)"
     die "$(reason)"
+}
+
+said_of() { # UNIT: finds in the journal what its manager says of it
+    if [ -n "$manager" ]; then echo "_UID=$uid USER_UNIT=$1"; else echo "_PID=1 UNIT=$1"; fi
 }
 
 undo() {
@@ -95,7 +81,7 @@ undo() {
     fi
     commit "$to"
     # This very start is part of what has to be done again then: it cannot wait for it.
-    same_socket "$to" "$from" || systemctl --no-block restart "$name.socket" "$name.service"
+    same_socket "$to" "$from" || ctl --no-block restart "$name.socket" "$name.service"
 }
 
 after_start() { # called by the service: a release on trial must get healthy, or be stopped
@@ -121,7 +107,7 @@ after_start() { # called by the service: a release on trial must get healthy, or
 }
 
 last_words() { # PID of the service's process that has ended: how, and its last line
-    status=$(systemctl show -p ExecMainStatus "$name.service" | sed 's/.*=//')
+    status=$(ctl show -p ExecMainStatus "$name.service" | sed 's/.*=//')
     timeout 5 journalctl --sync >/dev/null 2>&1 || :
     line=$(journalctl -q --no-pager -o cat -n 1 "_PID=$1" _TRANSPORT=stdout 2>/dev/null |
         sed 's/.*"message":"\([^"]*\)".*/\1/') || line=

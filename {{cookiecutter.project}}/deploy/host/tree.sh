@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # Read by activate: a release tree is checked, brought in, and gets what it needs on this machine.
-# `base` and `name` are common.sh's; `target` is the name that a tree gets in releases/.
+# `base` and its like are place.sh's; `target` is the name that a tree gets in releases/.
 
 preflight() { # TREE SIZE_KB
     for key in machine glibc size_kb version release user; do
@@ -9,14 +9,15 @@ preflight() { # TREE SIZE_KB
     case $(conf "$1" version) in
     .* | *[!A-Za-z0-9.+~_-]*) die "$1/host/release.conf has a wrong version" ;;
     esac
-    "$1/host/preflight" "$(conf "$1" machine)" "$(conf "$1" glibc)" "$2" "$base" || exit 1
+    sh "$1/host/preflight" "$(conf "$1" machine)" "$(conf "$1" glibc)" "$2" "$base" || exit 1
 }
 
 listed() { sed 's/^[0-9a-f]* [ *]//' "$1/SHA256SUMS"; }
 
 # `install` is the archive's own: it lies beside the release, not in it.
 present() {
-    (cd "$1" && find . ! -type d ! -path ./SHA256SUMS ! -path ./install | sed 's|^\./||')
+    (cd "$1" && find . ! -type d ! -path ./SHA256SUMS ! -path ./SHA256SUMS.sig ! -path ./install |
+        sed 's|^\./||')
 }
 
 changed() { (cd "$1" && sha256sum -c SHA256SUMS 2>/dev/null | sed -n 's/: FAILED.*$//p'); }
@@ -54,7 +55,7 @@ stage() { # TREE: copies it into releases/; target is its name there
     staging=$base/releases/.staging.$$
     if ! copy "$1" "$staging"; then
         rm -rf "$staging"
-        die "could not copy $1 to $base/releases: $(df -Pk "$base" | sed -n '$s/  */ /gp')"
+        die "could not copy $1 to $base/releases, where $(free_kb "$base") kB are free"
     fi
     sync -f "$staging" 2>/dev/null || sync
     mv -T "$staging" "$base/releases/$target"
@@ -62,13 +63,22 @@ stage() { # TREE: copies it into releases/; target is its name there
 
 copy() { # TREE STAGING
     # Package files are only linked: the package manager replaces files, it never writes into
-    # them. Anything else is copied, for it may belong to somebody who is not root.
-    if [ "$1" = "$base/package" ] && cp -al "$1" "$2" 2>/dev/null; then return; fi
+    # them. So are those of a tree that was made here. Anything else is copied, for it may belong
+    # to somebody else.
+    if is_here "$1" && cp -al "$1" "$2" 2>/dev/null; then return; fi
     rm -rf "$2"
-    cp -R "$1" "$2" 2>/dev/null && chown -R 0:0 "$2" && chmod -R a+rX,go-w "$2" || return 1
+    cp -R "$1" "$2" 2>/dev/null || return 1
+    [ "$uid" -ne 0 ] || chown -R 0:0 "$2" || return 1
+    chmod -R a+rX,go-w "$2" && find "$2" -type d -exec chmod u+w {} + || return 1
     grep -q ' install$' "$2/SHA256SUMS" || rm -f "$2/install"
     (verify "$2")
 }
+
+is_here() { # TREE: does it lie, whole, where only we write?
+    case ${1##*/} in package | incoming) [ "${1%/*}" = "$(readlink -f "$base")" ] ;; *) false ;; esac
+}
+
+free_kb() { echo "$(($(stat -f -c '%a * %S / 1024' "$1" || echo 0)))"; } # FOLDER
 
 same() { # FILE FILE
     [ -f "$1" ] && [ -f "$2" ] && [ "$(sha256sum <"$1")" = "$(sha256sum <"$2")" ]
@@ -79,22 +89,51 @@ put_file() { # FROM TO MODE: whole or not there
 }
 
 prepare_host() { # RELEASE: what it needs besides itself
-    user=$(conf "$base/releases/$1" user)
-    id -u "$user" >/dev/null 2>&1 || add_user "$user" >/dev/null 2>&1 ||
-        id -u "$user" >/dev/null 2>&1 || die "could not create the system user '$user'"
-    mkdir -p "/var/lib/$name" "/etc/$name"
-    chown "$user:" "/var/lib/$name"
-    chmod 0750 "/var/lib/$name"
-    [ -e "/etc/$name/$name.env" ] ||
-        put_file "$base/releases/$1/host/$name.env" "/etc/$name/$name.env" 0640
+    mkdir -p "$data" "$etc"
+    [ "$uid" -ne 0 ] || give_data "$(conf "$base/releases/$1" user)"
+    chmod 0750 "$data"
+    [ -e "$etc/$name.env" ] || put_file "$base/releases/$1/host/$name.env" "$etc/$name.env" 0640
+}
+
+give_data() { # USER
+    if ! id -u "$1" >/dev/null 2>&1 && ! add_user "$1" >/dev/null 2>&1 &&
+        ! id -u "$1" >/dev/null 2>&1; then
+        # Without a service nobody needs it, and small systems have nothing that makes one.
+        ! with_systemd || die "could not create the system user '$1'"
+        return 0
+    fi
+    chown "$1:" "$data"
 }
 
 add_user() { # USER
     if command -v useradd; then
-        useradd --system --user-group --no-create-home --home-dir "/var/lib/$name" \
+        useradd --system --user-group --no-create-home --home-dir "$data" \
             --shell /usr/sbin/nologin "$1"
     else
         addgroup -S "$1"
-        adduser -S -D -H -h "/var/lib/$name" -s /sbin/nologin -G "$1" "$1"
+        adduser -S -D -H -h "$data" -s /sbin/nologin -G "$1" "$1"
+    fi
+}
+
+link_commands() { # puts the program and what administers it on PATH; a package does that itself
+    [ ! -d "$base/package" ] || return 0
+    made=
+    link_command "$name" "bin/$name"
+    link_command "$name-admin" host/admin
+    case :$PATH: in
+    *":$commands:"*) ;;
+    *) [ -z "$made" ] || say "$commands is not on your PATH: $name and $name-admin are there" ;;
+    esac
+}
+
+link_command() { # COMMAND FILE, in the release
+    link=$commands/$1 end=$base/current/$2
+    [ "$(readlink "$link")" != "$end" ] || return 0
+    if [ -e "$link" ] && [ ! -L "$link" ]; then
+        say "$link is there already and stays: call $end"
+    elif mkdir -p "$commands" && ln -sfn "$end" "$link"; then
+        made=yes
+    else
+        say "could not make $link: call $end"
     fi
 }

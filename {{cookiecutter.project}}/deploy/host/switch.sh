@@ -1,0 +1,121 @@
+# shellcheck shell=sh disable=SC2154
+# Read by activate: the switch to a release, and the way back. `base` and its like are place.sh's.
+
+switch_over() { # RELEASE
+    old=$(active_release)
+    [ "$(link_end "$base/.pending")" != none ] || old=
+    if ! runs "$1"; then
+        record failed "$1" "$(reason)"
+        die "$1 does not run here, nothing was changed: $(reason)"
+    fi
+    if [ "$old" = "$1" ] && in_service "$1"; then
+        record active "$1"
+        say "$1 is active already and healthy"
+        return
+    fi
+    point .pending "${old:-none}" || die "could not write to $base, nothing was changed"
+    if turn_to "$1" "$old"; then
+        prune "$1"
+        report "$1"
+    else
+        why=$(reason)
+        record failed "$1" "$why"
+        give_up "$1" "$old" "$why"
+    fi
+}
+
+turn_to() { # RELEASE FROM: succeeds when it runs and was seen healthy
+    point current "releases/$1" || return 1
+    if with_systemd; then
+        install_units "$1" && restart "$1" "$2"
+    else
+        runs "$1"
+    fi || return 1
+    commit "$1"
+}
+
+give_up() { # RELEASE OLD WHY: back to what was, and exit 1 saying why
+    if [ -z "$2" ]; then
+        abandon
+        die "$1 did not become healthy and nothing is active: $3"
+    elif [ "$2" = "$1" ]; then
+        rm -f "$base/.pending"
+        die "$1 is active but not healthy: $3"
+    elif turn_to "$2" "$1"; then
+        die "$1 did not become healthy, $2 is active and healthy as before: $3"
+    else
+        rm -f "$base/.pending"
+        die "$1 did not become healthy: $3; $2 is active again but not healthy: $(reason)"
+    fi
+}
+
+abandon() { # a first installation failed: leave nothing active
+    if with_systemd; then
+        ctl --quiet disable --now "$name.service" "$name.socket" 2>/dev/null || :
+        rm -f "$units/$name.service" "$units/$name.socket"
+        ctl daemon-reload
+        ctl reset-failed "$name.service" "$name.socket" 2>/dev/null || :
+    fi
+    rm -f "$base/current" "$base/.pending"
+}
+
+repair() { # what a killed run left
+    # What it had started may still be writing there: then the rest goes next time.
+    rm -rf "$base"/releases/.[st]* 2>/dev/null || :
+    to=$(link_end "$base/.pending")
+    is_release "$to" || return 0
+    from=$(active_release)
+    say "an earlier run was interrupted: going back to $to first"
+    if [ "$from" = "$to" ] || in_service "$to"; then
+        # It never stopped serving.
+        point current "releases/$to"
+        ! with_systemd || install_units "$to"
+        commit "$to"
+    else
+        turn_to "$to" "$from" || say "$to is active again but not healthy: $(reason)"
+    fi
+}
+
+point() { # LINK TARGET, in $base: by one rename
+    ln -sfn "$2" "$base/$1.new" && mv -T "$base/$1.new" "$base/$1" || return 1
+    sync "$base" 2>/dev/null || sync
+}
+
+commit() { # RELEASE: it is healthy; from here there is no going back by itself
+    record active "$1"
+    rm -f "$base/.pending" "$base/.reason" "$base/.systemctl" "$base/.check"
+}
+
+record() { # active|failed RELEASE [WHY]
+    if [ "$1" = active ] && [ "$(entries active | tail -n 1)" = "$2" ]; then return; fi
+    printf '%s\t%s\t%s\t%s\n' "$(now)" "$1" "$2" "${3-}" 2>/dev/null >>"$base/history" ||
+        say "could not write $base/history"
+}
+
+prune() { # RELEASE: keeps those that were active last; one that failed goes with the others
+    keep=$(conf "$base/releases/$1" keep_releases)
+    [ "${keep:-3}" -ge 2 ] || keep=2
+    kept=' ' count=0
+    for release in $(entries active | tac); do
+        case $kept in *" $release "*) continue ;; esac
+        if ! is_release "$release" || [ "$count" -ge "${keep:-3}" ]; then continue; fi
+        kept="$kept$release " count=$((count + 1))
+    done
+    for release in $(releases); do
+        case $kept in *" $release "*) continue ;; esac
+        mv -T "$base/releases/$release" "$base/releases/.trash.$$"
+        rm -rf "$base/releases/.trash.$$"
+    done
+}
+
+report() { # RELEASE
+    if with_systemd; then
+        say "$1 is active and healthy at $(address)"
+        [ -z "$manager" ] || [ -e "/var/lib/systemd/linger/$(user_name)" ] ||
+            say "it ends with your last session here, unless: sudo loginctl enable-linger $(user_name)"
+    else
+        say "$1 is installed and can be used; $(without_systemd): no service was started"
+    fi
+    previous=$(before "$1")
+    [ -z "$previous" ] || say "$previous is kept; back to it: $name-admin rollback"
+}
