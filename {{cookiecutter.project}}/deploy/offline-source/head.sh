@@ -1,0 +1,81 @@
+#!/bin/sh
+# @name@, to be installed on a machine that has nothing: after the last line of this script follows a
+# gzipped tar of the bundle. See usage.
+{
+set -eu
+unset TAR_OPTIONS GZIP EXTRACT_UNSAFE_SYMLINKS
+
+usage() {
+    cat <<'END'
+usage: sh FILE.run [OPTION]...     install @name@, or upgrade to what is in this file
+       sh FILE.run --extract DIR   unpack it to DIR/@name@, to look at it or run it from there
+  --prefix DIR         install below DIR (default: the whole machine for root, else ~/.local)
+  --key FILE           the OpenSSH public key that it must be signed with; kept as
+                       signing-key.pub beside the configuration when there is none yet
+  --require-signature  refuse where no key is known
+  --allow-downgrade    install a release that is older than the active one
+Exit codes: 0 done; 1 refused or failed, what was there before is as it was; 2 wrong usage.
+END
+}
+
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+main() {
+    for argument in "$@"; do
+        case $argument in -h | --help) usage && return ;; esac
+    done
+    for tool in gzip mktemp sha256sum tail tar; do
+        command -v "$tool" >/dev/null 2>&1 || die "this machine has no '$tool' command, which this needs"
+    done
+    file=$0
+    [ -f "$file" ] || file=$(command -v -- "$file")
+    digest=$(payload | sha256sum)
+    [ "${digest%% *}" = @digest@ ] ||
+        die "$file is damaged or was not copied to its end: copy it again"
+    if [ "${1-}" = --extract ]; then
+        shift
+        extract "$@"
+    else
+        install "$@"
+    fi
+}
+
+payload() { tail -c +@skip@ "$file"; }
+
+unpack() { # FOLDER WHERE_ELSE
+    if said=$({ payload | gzip -dc | tar -xof - -C "$1"; } 2>&1) && [ -d "$1/@name@" ]; then return; fi
+    free=$(($(stat -f -c '%a * %S / 1024' "$1" 2>/dev/null || echo 0)))
+    die "could not unpack to $1 ($free kB free): $(printf '%s\n' "$said" | tail -n 1); $2"
+}
+
+install() {
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/@name@.XXXXXX") ||
+        die "could not make a folder in ${TMPDIR:-/tmp}: set TMPDIR to another one"
+    trap 'rm -rf "$folder"' EXIT
+    trap 'exit 1' HUP INT TERM
+    unpack "$folder" "set TMPDIR to a folder with more room"
+    sh "$folder/@name@/Script/install.sh" "$@"
+}
+
+extract() {
+    if [ $# -ne 1 ]; then
+        echo "error: --extract needs one folder (see --help)" >&2
+        exit 2
+    fi
+    [ ! -e "$1" ] || { [ -d "$1" ] && [ -z "$(ls -A "$1")" ]; } ||
+        die "'$1' is there already and not an empty folder"
+    mkdir -p "$1" || die "could not make the folder '$1'"
+    folder=$(mktemp -d "$1/.unpacking.XXXXXX") || die "could not write to '$1'"
+    trap 'rm -rf "$folder"' EXIT
+    trap 'exit 1' HUP INT TERM
+    unpack "$folder" "choose a folder with more room"
+    mv "$folder/@name@" "$1/@name@"
+    echo "unpacked to $1/@name@; next: sh $1/@name@/Script/install.sh --help"
+}
+
+main "$@"
+exit
+}
