@@ -1,6 +1,7 @@
 """Runs other programs from argument lists, quietly unless they fail."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,16 @@ from pathlib import Path
 from .console import TaskError
 
 _LAST_WORDS = 12  # lines of a failed program's output that the user is shown
+
+
+def require(tools: Sequence[str], by: str) -> None:
+    """Check that programs of binutils and glibc are here, before anything is built.
+
+    Raises `TaskError` that names those which are not.
+    """
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    if missing:
+        raise TaskError(f"{by} needs {', '.join(missing)}: install binutils")
 
 
 def run(

@@ -6,8 +6,9 @@ import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from .. import end_of_life, revision
+from .. import end_of_life, lock, revision
 from ..console import TaskError
 from ..environment import interpreter
 from ..interpreter import Interpreter
@@ -55,6 +56,20 @@ class Plan:
     def rooms(self) -> Path:
         """Where the quadrant keeps its intermediate results."""
         return self.project.build / self.quadrant
+
+    def facts(self) -> dict[str, Any]:
+        """Give what every manifest says."""
+        return {
+            "name": self.project.program,
+            "version": self.project.version,
+            "release": self.revision.release,
+            "commit": self.revision.commit,
+            "dirty": self.revision.dirty,
+            "quadrant": self.quadrant,
+            "platform": self.system,
+            "lock_sha256": lock.digest(self.project.lock),
+            "source_date": dt.datetime.fromtimestamp(self.revision.epoch, dt.UTC).isoformat(),
+        }
 
     @property
     def key(self) -> str:

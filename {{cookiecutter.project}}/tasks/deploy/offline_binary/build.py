@@ -4,11 +4,9 @@ import platform
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ... import lock
 from ...console import closing, size, step
 from ...environment import ensure
 from .. import artifact, glibc, release_tree, sbom, signing, smoke
@@ -97,17 +95,9 @@ def _executable(what: Plan) -> str:
 
 def _facts(what: Plan, base: program.Base, floor: str) -> dict[str, Any]:
     return {
-        "name": what.project.program,
-        "version": what.project.version,
-        "release": what.revision.release,
-        "commit": what.revision.commit,
-        "dirty": what.revision.dirty,
-        "quadrant": QUADRANT,
+        **what.facts(),
         "python": what.interpreter.version,
-        "platform": what.system,
         "glibc_floor": floor if what.for_hosts else None,
-        "lock_sha256": lock.digest(what.project.lock),
-        "source_date": datetime.fromtimestamp(what.revision.epoch, UTC).isoformat(),
         "libraries": base.libraries(),
     }
 

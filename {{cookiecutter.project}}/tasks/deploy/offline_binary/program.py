@@ -19,10 +19,10 @@ from typing import Any
 from ... import lock
 from ...console import TaskError, step
 from ...environment import Environment
-from ...process import run
+from ...process import require, run
 from ...project import Project
 from ...revision import Revision
-from .. import artifact, sbom
+from .. import artifact, machine, sbom
 from ..render import render
 from ..settings import Settings
 
@@ -59,7 +59,7 @@ class Base:
             collected = json.loads((self.folder / "collected.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return False
-        return all(_fingerprint(Path(path)) == seen for path, seen in collected.items())
+        return machine.unchanged(collected)
 
 
 def base(project: Project, environment: Environment, settings: Settings) -> Base:
@@ -117,7 +117,7 @@ def _collect(
     inputs: Sequence[str],
     folder: Path,
 ) -> None:
-    _require_tools()
+    require(_TOOLS.get(platform.system(), ()), "PyInstaller")
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     work.mkdir(parents=True)
     spec, entry = inputs
@@ -131,12 +131,6 @@ def _collect(
     shutil.rmtree(work / "work")
     shutil.rmtree(folder, ignore_errors=True)
     work.rename(folder)
-
-
-def _require_tools() -> None:
-    missing = [t for t in _TOOLS.get(platform.system(), ()) if not shutil.which(t)]
-    if missing:
-        raise TaskError(f"PyInstaller needs {', '.join(missing)}: install binutils")
 
 
 def _pyinstaller(environment: Environment, work: Path) -> None:
@@ -161,19 +155,10 @@ def _pyinstaller(environment: Environment, work: Path) -> None:
 def _describe(work: Path, environment: Environment) -> None:
     """Keep what came from the machine itself, whose upgrades make the base an old one."""
     collected = map(Path, json.loads((work / "sources.json").read_text(encoding="utf-8")))
-    machine = sorted(p for p in collected if not p.is_relative_to(environment.folder))
-    digests = {p.name: artifact.sha256(p) for p in machine}
+    outside = sorted(p for p in collected if not p.is_relative_to(environment.folder))
+    digests = {p.name: artifact.sha256(p) for p in outside}
     (work / "libraries.json").write_text(json.dumps(digests), encoding="utf-8")
-    seen = {str(p): _fingerprint(p) for p in machine}
-    (work / "collected.json").write_text(json.dumps(seen), encoding="utf-8")
-
-
-def _fingerprint(path: Path) -> list[int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return []
-    return [status.st_size, status.st_mtime_ns]
+    (work / "collected.json").write_text(json.dumps(machine.seen(outside)), encoding="utf-8")
 
 
 def _age(folder: Path) -> float:

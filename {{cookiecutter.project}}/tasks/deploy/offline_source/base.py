@@ -17,7 +17,7 @@ from ... import lock
 from ...console import TaskError, step
 from ...environment import Environment
 from ...process import run
-from .. import archive, glibc, release_tree, sbom
+from .. import archive, glibc, machine, release_tree, sbom
 from ..plan import Plan
 from . import equip, relocate, wheels
 from .home import Home
@@ -61,6 +61,14 @@ class Base:
         """The library that installs wheels, as a zip that Python imports from."""
         return self.folder / "installer.zip"
 
+    def is_current(self) -> bool:
+        """Tell whether the machine's libraries are still those that were carried."""
+        try:
+            carried = json.loads((self.folder / "carried.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return False
+        return machine.unchanged(carried)
+
     def part(self) -> bytes:
         """Give the bundle packed, as a piece of an archive."""
         return (self.folder / "part.tar.gz").read_bytes()
@@ -94,11 +102,15 @@ def base(what: Plan, source: Source, tools: Environment, *, native: bool) -> Bas
     kept = Base(what.rooms / f"base-{key}")
     for left in what.rooms.glob("base-*.*"):  # by a build that was killed
         shutil.rmtree(left)
-    if not kept.folder.exists():
+    if not kept.is_current():
         work = kept.folder.with_name(f"{kept.folder.name}.{os.getpid()}")
         work.mkdir(parents=True)
-        _Making(what, source, tools, Base(work), native).make(pinned)
-        work.rename(kept.folder)
+        try:
+            _Making(what, source, tools, Base(work), native).make(pinned)
+            shutil.rmtree(kept.folder, ignore_errors=True)
+            work.rename(kept.folder)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
     os.utime(kept.folder)
     for old in sorted(what.rooms.glob("base-*"), key=_age)[_KEPT_BASES:]:
         shutil.rmtree(old, ignore_errors=True)
@@ -122,27 +134,28 @@ class _Making:
             self._wheels(pinned)
             made_here = wheels.write_requirements(base.bundle / DEPENDENCIES, pinned)
         with step(f"interpreter that runs from any folder ({self.source.kind})"):
-            self._interpreter(home)
+            carried = self._interpreter(home)
         with step("environment and bytecode"):
             tree = base.folder / "tree"
             (tree / "python").parent.mkdir()
             shutil.copytree(home.folder, tree / "python")
             loose = self._install(tree, Home(tree / "python", version))
             if self.native:
-                self._carry(home, tree)
+                carried += self._carry(home, tree)
             floor = glibc.floor(tree)
             self._bytecode(tree, home, loose)
         if self.native:
-            equip.carry_glibc(home)
+            carried += equip.carry_glibc(home)
         Launcher(_template(what), home, floor).write_python()
         facts = {
-            "python": self.source.version,
-            "interpreter": self.source.kind,
+            **self.source.facts(),
             "glibc_floor": floor,
             "glibc_carried": home.glibc.is_dir(),
             "built_from_source": made_here,
         }
         (base.folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        seen = json.dumps(machine.seen(carried))
+        (base.folder / "carried.json").write_text(seen, encoding="utf-8")
         document = sbom.collect(what.project, self.tools)
         (base.folder / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
         shutil.rmtree(tree)
@@ -159,13 +172,16 @@ class _Making:
         else:
             wheels.foreign(self.tools, pinned, folder, target, version=self.source.version)
 
-    def _interpreter(self, home: Home) -> None:
+    def _interpreter(self, home: Home) -> list[Path]:
+        """Make the interpreter; gives the machine's libraries that it took."""
+        carried: list[Path] = []
         if self.source.standalone:
             relocate.from_standalone(self.source.standalone, home)
         else:
-            relocate.from_installed(self.what.interpreter.path, home, self.tools)
+            carried = relocate.from_installed(self.what.interpreter.path, home, self.tools)
         equip.equip(home, self.tools)
         Launcher(_template(self.what), home, "2.0").write_python()  # the floor is not known yet
+        return carried
 
     def _install(self, tree: Path, home: Home) -> list[str]:
         """Install as on a target; gives the modules of the standard library that this took."""
@@ -183,11 +199,12 @@ class _Making:
         modules = [path.relative_to(stdlib) for path in files if path.is_relative_to(stdlib)]
         return [(home.stdlib.relative_to(home.folder) / path).as_posix() for path in modules]
 
-    def _carry(self, home: Home, tree: Path) -> None:
-        """Carry what the wheels expect of a machine: mostly the C++ library."""
+    def _carry(self, home: Home, tree: Path) -> list[Path]:
+        """Carry what the wheels expect of a machine, mostly the C++ library; gives where it was."""
         extensions = (p for p in (tree / "python/lib").rglob("*.so*") if p.is_file())
-        relocate.carry(extensions, home, self.tools, inside=tree)
+        carried = relocate.carry(extensions, home, self.tools, inside=tree)
         shutil.copytree(home.folder / "lib", tree / "python/lib", dirs_exist_ok=True)
+        return carried
 
     def _bytecode(self, tree: Path, home: Home, loose: Iterable[str]) -> None:
         """Pack the bytecode of all modules but `loose`, which installing itself runs on."""

@@ -5,11 +5,9 @@ import shutil
 import subprocess
 import time
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from ... import lock, revision
+from ... import revision
 from ...console import closing, size, step
 from ...environment import Environment, ensure
 from ...process import run
@@ -51,8 +49,8 @@ def build(what: Plan) -> None:
         fresh = not _published(what, source)
         if fresh:
             with artifact.staging(what.target) as output:
-                _fill(what, source, output)
-            record(what, _identity(source))
+                kept = _fill(what, source, output)
+            record(what, kept.folder.name)
     _report(what, time.monotonic() - start, fresh=fresh)
 
 
@@ -60,20 +58,20 @@ def _native(what: Plan) -> bool:
     return what.system == here()
 
 
-def _identity(source: Source) -> str:
-    return f"{source.kind} {source.build}"
-
-
 def _published(what: Plan, source: Source) -> bool:
-    return published(what, lambda made_with: made_with == _identity(source))
+    def is_current(name: str) -> bool:
+        kept = Base(what.rooms / name)
+        return kept.is_current() and source.facts().items() <= kept.facts().items()
+
+    return published(what, is_current)
 
 
-def _fill(what: Plan, source: Source, output: Path) -> None:
+def _fill(what: Plan, source: Source, output: Path) -> Base:
     native = _native(what)
     interpreter = native_interpreter(source, what) if native else what.interpreter
     tools = ensure(what.project, interpreter, *CATEGORIES)
     kept = base(what, source, tools, native=native)
-    artifact.write_manifest(output, _facts(what, kept))
+    artifact.write_manifest(output, {**what.facts(), **kept.facts()})
     sbom.write(output / artifact.SBOM, kept.sbom(), what.project, what.revision.release)
     work = what.rooms / "work"
     shutil.rmtree(work, ignore_errors=True)
@@ -93,6 +91,7 @@ def _fill(what: Plan, source: Source, output: Path) -> None:
     signing.sign(output, what.settings)
     release_tree.normalise(output, what.revision.epoch)
     shutil.rmtree(work)
+    return kept
 
 
 def _add_source(what: Plan, target: Path) -> None:
@@ -177,21 +176,6 @@ def _pack(what: Plan, kept: Base, bundle: Path, output: Path) -> None:
     single = output / f"{what.stem}.run"
     single.write_bytes(onefile(head, release_tree.tokens(what.project), payload))
     single.chmod(0o755)
-
-
-def _facts(what: Plan, kept: Base) -> dict[str, Any]:
-    return {
-        "name": what.project.program,
-        "version": what.project.version,
-        "release": what.revision.release,
-        "commit": what.revision.commit,
-        "dirty": what.revision.dirty,
-        "quadrant": QUADRANT,
-        "platform": what.system,
-        **kept.facts(),
-        "lock_sha256": lock.digest(what.project.lock),
-        "source_date": datetime.fromtimestamp(what.revision.epoch, UTC).isoformat(),
-    }
 
 
 def _report(what: Plan, seconds: float, *, fresh: bool) -> None:

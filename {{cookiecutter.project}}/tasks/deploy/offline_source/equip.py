@@ -27,9 +27,7 @@ def equip(home: Home, tools: Environment) -> None:
     shutil.copyfile(packages, share / "certificates.pem")
     zones = archive.below(packages.parents[1] / "tzdata", "tzdata/")
     archive.zipped((m for m in zones if "__pycache__" not in m[0]), share / "tzdata.zip")
-    site = home.stdlib / "site-packages"
-    site.mkdir()
-    (site / "tzdata.pth").write_text("../../../share/tzdata.zip\n", encoding="utf-8")
+    (home.site / "tzdata.pth").write_text("../../../share/tzdata.zip\n", encoding="utf-8")
     for name in _TERMINALS:
         for place in _TERMINFO:
             if (place / name[0] / name).is_file():
@@ -38,17 +36,18 @@ def equip(home: Home, tools: Environment) -> None:
                 break
 
 
-def carry_glibc(home: Home) -> None:
-    """Add this machine's glibc, for machines that have an older one or none."""
+def carry_glibc(home: Home) -> list[Path]:
+    """Add this machine's glibc, for machines that have an older one or none; gives its files."""
     here = loaded([home.folder / "bin" / f"python{home.version}"])
     libc = here.get("libc.so.6")
     version = run(["getconf", "GNU_LIBC_VERSION"]).split()[-1] if shutil.which("getconf") else "0.0"
     if not libc or int(version.split(".")[1]) < _OLDEST:
-        return
+        return []
     said = ldd(home.folder / "bin" / f"python{home.version}")
     loader = Path(next(part for part in said.split() if "/ld-linux" in part))
     home.glibc.mkdir()
-    for path in (loader, *(libc.with_name(name) for name in _GLIBC)):
-        if path.exists():
-            shutil.copy(path, home.glibc / path.name)
-            run(["strip", home.glibc / path.name])
+    files = [p for p in (loader, *(libc.with_name(name) for name in _GLIBC)) if p.exists()]
+    for path in files:
+        shutil.copy(path, home.glibc / path.name)
+        run(["strip", home.glibc / path.name])
+    return files

@@ -23,6 +23,11 @@ class Home:
         return self.folder / "lib" / f"python{self.version}"
 
     @property
+    def site(self) -> Path:
+        """Where packages are installed."""
+        return self.stdlib / "site-packages"
+
+    @property
     def glibc(self) -> Path:
         """The glibc that is carried along, if there is one."""
         return self.folder / "lib" / "glibc"

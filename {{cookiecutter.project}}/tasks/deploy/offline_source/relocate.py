@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...environment import Environment
-from ...process import run
+from ...process import require, run
 from .home import Home
 
 # What no service needs: tests, Tk, what builds extensions, and second implementations in Python of
@@ -17,7 +17,7 @@ PRUNED = shutil.ignore_patterns(
     "__pycache__", "*.pyc", "*.a", "config-*", "site-packages", "dist-packages", "ensurepip",
     "test", "idlelib", "lib2to3", "tkinter", "turtle.py", "turtledemo", "pydoc_data", "_pyio.py",
     "_pydecimal.py", "_pydatetime.py", "_tkinter*", "_test*.so", "_ctypes_test*", "xx*.so",
-    "_xx*.so",
+    "_xx*.so", "nis.*", "sitecustomize.py", "EXTERNALLY-MANAGED",
 )  # fmt: skip
 _FACTS = """
 import json, os, sys, sysconfig
@@ -29,15 +29,23 @@ print(json.dumps({
     "folders": sorted({where.get("prefix"), where.get("exec_prefix"), sys.base_prefix}),
 }))
 """
+# Debian's Python looks for packages in dist-packages alone.
+_SITE = """\
+import os
+import site
+
+site.addsitedir(os.path.join(os.path.dirname(os.__file__), "site-packages"))
+"""
 # glibc's own, which must all be of one version, and the machine's unless it is too old.
 _GLIBC = re.compile(r"(ld-linux[\w-]*|lib(c|m|dl|pthread|rt|util|resolv|nss_\w+|anl))\.so[.\d]*")
 
 
-def from_installed(interpreter: Path, home: Home, tools: Environment) -> None:
+def from_installed(interpreter: Path, home: Home, tools: Environment) -> list[Path]:
     """Copy an installed interpreter and the libraries that it loads, and loosen it from its place.
 
-    Raises `TaskError` where a tool or a library is missing.
+    Gives the libraries that were copied. Raises `TaskError` where a tool or a library is missing.
     """
+    require(("ldd", "strip"), "making an interpreter relocatable")
     facts = json.loads(run([interpreter, "-I", "-c", _FACTS]))
     shutil.copytree(facts["stdlib"], home.stdlib, ignore=PRUNED)
     extensions = home.stdlib / "lib-dynload"
@@ -51,10 +59,14 @@ def from_installed(interpreter: Path, home: Home, tools: Environment) -> None:
     own = Path(facts["stdlib"]), Path(facts["extensions"] or facts["stdlib"])
     originals = [Path(facts["executable"]), *(p for folder in own for p in folder.rglob("*.so"))]
     wanted = {p.name for p in extensions.iterdir()} | {program.name, Path(originals[0]).name}
-    carry((p for p in originals if p.name in wanted), home, tools)
+    carried = carry((p for p in originals if p.name in wanted), home, tools)
     _loosen(program, "$ORIGIN/../lib", tools)
     for extension in extensions.glob("*.so"):
         _loosen(extension, "$ORIGIN/../..", tools)
+    home.site.mkdir()
+    if str(home.site) not in run([program, "-I", "-c", "import sys; print(sys.path)"]):
+        (home.stdlib / "sitecustomize.py").write_text(_SITE, encoding="utf-8")
+    return carried
 
 
 def from_standalone(folder: Path, home: Home) -> None:
@@ -66,20 +78,24 @@ def from_standalone(folder: Path, home: Home) -> None:
     program = home.folder / "bin" / f"python{home.version}"
     program.parent.mkdir()
     shutil.copy(folder / "bin" / program.name, program)
+    home.site.mkdir()
 
 
 def carry(
     files: Iterable[Path], home: Home, tools: Environment, *, inside: Path | None = None
-) -> None:
+) -> list[Path]:
     """Copy the libraries besides glibc that ELF files load into the interpreter's lib/.
 
-    Those that are found `inside` a folder are there already.
+    Those that are found `inside` a folder are there already. Gives where the others were.
     """
     libraries = home.folder / "lib"
+    carried = []
     for name, path in sorted(loaded(files, inside).items()):
         if not _GLIBC.fullmatch(name) and not (libraries / name).exists():
             shutil.copy(path, libraries / name)
             _loosen(libraries / name, "$ORIGIN", tools)
+            carried.append(path)
+    return carried
 
 
 def loaded(files: Iterable[Path], inside: Path | None = None) -> dict[str, Path]:

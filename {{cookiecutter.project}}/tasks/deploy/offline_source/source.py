@@ -29,8 +29,12 @@ class Source:
 
     @property
     def kind(self) -> str:
-        """What a manifest says about it."""
+        """Where it comes from."""
         return "python-build-standalone" if self.standalone else "local"
+
+    def facts(self) -> dict[str, str]:
+        """Give what a manifest says about it."""
+        return {"python": self.version, "interpreter": self.kind}
 
 
 def choose(what: Plan, *, native: bool, fetch: bool) -> Source:

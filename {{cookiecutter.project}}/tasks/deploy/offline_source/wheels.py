@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -39,10 +40,10 @@ def foreign(tools: Environment, pinned: str, folder: Path, target: str, *, versi
     """
     machine = target.partition("-")[2]
     # pip's --platform chooses files but judges markers by the Python that runs it.
-    listing = folder.with_suffix(".all")
-    listing.write_text(pinned, encoding="utf-8")
-    applying = run([tools.python, _APPLY, listing, json.dumps(_environment(machine, version))])
-    listing.unlink()
+    with tempfile.TemporaryDirectory() as work:
+        listing = Path(work, REQUIREMENTS)
+        listing.write_text(pinned, encoding="utf-8")
+        applying = run([tools.python, _APPLY, listing, json.dumps(_environment(machine, version))])
     major, minor, *_ = version.split(".")
     abis = (f"cp{major}{minor}", "abi3", "none")
     glibcs = range(_OLDEST_GLIBC, _NEWEST_GLIBC + 1)  # pip takes the first that there is
@@ -70,20 +71,26 @@ def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
 
 def _pip(tools: Environment, pinned: str, folder: Path, target: str, *command: str) -> None:
     folder.mkdir(parents=True)
-    listing = folder.with_suffix(".txt")
-    listing.write_text(pinned, encoding="utf-8")
     options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes")
     # A wheel made here is the same again: no time of today in it.
     fixed = {"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "1"}
-    try:
-        run(
-            [tools.python, "-m", "pip", *command, folder, *options, "--requirement", listing],
-            env=fixed,
-        )
-    except TaskError as error:
-        raise TaskError(_reason(str(error), target, pinned.splitlines())) from error
-    finally:
-        listing.unlink()
+    with tempfile.TemporaryDirectory() as work:
+        listing = Path(work, REQUIREMENTS)
+        listing.write_text(pinned, encoding="utf-8")
+        pip: list[str | Path] = [
+            tools.python,
+            "-m",
+            "pip",
+            *command,
+            folder,
+            *options,
+            "--requirement",
+            listing,
+        ]
+        try:
+            run(pip, env=fixed)
+        except TaskError as error:
+            raise TaskError(_reason(str(error), target, pinned.splitlines())) from error
 
 
 def _reason(said: str, target: str, pinned: Iterable[str]) -> str:
