@@ -69,7 +69,7 @@ require_whole() { # names every file that is not
     wrong=$(faults)
     [ -n "$wrong" ] || return 0
     printf '%s\n' "$wrong" >&2
-    die "$bundle is not whole, nothing was done: see the $(printf '%s\n' "$wrong" | wc -l) lines above"
+    die "$bundle is not whole, nothing was done: its files that are wrong are named above"
 }
 
 know_places() { # sets name, base and their like (place.sh)

@@ -48,15 +48,16 @@ payload() { tail -c +@skip@ "$file"; }
 unpack() { # FOLDER WHERE_ELSE
     if said=$({ payload | gzip -dc | tar -xof - -C "$1"; } 2>&1) && [ -d "$1/@name@" ]; then return; fi
     free=$(($(stat -f -c '%a * %S / 1024' "$1" 2>/dev/null || echo 0)))
-    die "could not unpack to $1 ($free kB free): $(printf '%s\n' "$said" | tail -n 1); $2"
+    die "could not unpack to $1, where $free kB are free: $(printf '%s\n' "$said" | head -n 1);" \
+        "if that is too little, $2"
 }
 
 install() {
-    folder=$(mktemp -d "${TMPDIR:-/tmp}/@name@.XXXXXX") ||
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/@name@.XXXXXX" 2>/dev/null) ||
         die "could not make a folder in ${TMPDIR:-/tmp}: set TMPDIR to another one"
     trap 'rm -rf "$folder"' EXIT
     trap 'exit 1' HUP INT TERM
-    unpack "$folder" "set TMPDIR to a folder with more room"
+    unpack "$folder" "set TMPDIR to a folder with more"
     sh "$folder/@name@/Script/install.sh" "$@"
 }
 
@@ -68,10 +69,10 @@ extract() {
     [ ! -e "$1" ] || { [ -d "$1" ] && [ -z "$(ls -A "$1")" ]; } ||
         die "'$1' is there already and not an empty folder"
     mkdir -p "$1" || die "could not make the folder '$1'"
-    folder=$(mktemp -d "$1/.unpacking.XXXXXX") || die "could not write to '$1'"
+    folder=$(mktemp -d "$1/.unpacking.XXXXXX" 2>/dev/null) || die "could not write to '$1'"
     trap 'rm -rf "$folder"' EXIT
     trap 'exit 1' HUP INT TERM
-    unpack "$folder" "choose a folder with more room"
+    unpack "$folder" "choose another folder"
     mv "$folder/@name@" "$1/@name@"
     echo "unpacked to $1/@name@; next: sh $1/@name@/Script/install.sh --help"
 }

@@ -128,7 +128,7 @@ copy_to() ( # TREE
 # --- the copy for one run -----------------------------------------------------------------------
 
 run_once() { # ARGUMENT...
-    _run_folder=$(mktemp -d "${TMPDIR:-/tmp}/$_run_name.XXXXXX") ||
+    _run_folder=$(mktemp -d "${TMPDIR:-/tmp}/$_run_name.XXXXXX" 2>/dev/null) ||
         die "there is nowhere to copy it to: set TMPDIR to a folder of yours"
     trap 'rm -rf "$_run_folder"' EXIT
     trap 'exit 1' HUP INT TERM
