@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support import commit, run
+
+from .machine import Result
 
 NAME = "my-service"
 HEALTH_SECONDS = 5
@@ -51,46 +53,66 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
 
 @dataclass(frozen=True)
 class Release:
-    """What `invoke deploy.offline-binary` has published."""
+    """What invoke has published: each quadrant is built when something of it is first asked for."""
 
     version: str
-    folder: Path
+    build: Callable[[str], Path]
+    """Gives the folder of a quadrant's artefacts."""
 
     @property
     def deb(self) -> Path:
         """Give the Debian package."""
-        return self._one("*.deb")
+        return self._one("offline-binary", "*.deb")
 
     @property
     def rpm(self) -> Path:
         """Give the RPM package."""
-        return self._one("*.rpm")
+        return self._one("offline-binary", "*.rpm")
 
     @property
     def archive(self) -> Path:
         """Give the archive."""
-        return self._one("*.tar.gz")
+        return self._one("offline-binary", "*.tar.gz")
 
-    def _one(self, pattern: str) -> Path:
-        (found,) = self.folder.glob(pattern)
+    @property
+    def run(self) -> Path:
+        """Give the bundle that unpacks itself."""
+        return self._one("offline-source", "*.run")
+
+    @property
+    def tar(self) -> Path:
+        """Give the bundle as an archive."""
+        return self._one("offline-source", "*.tar.gz")
+
+    def _one(self, quadrant: str, pattern: str) -> Path:
+        (found,) = self.build(quadrant).glob(pattern)
         return found
 
 
 class Releases:
-    """Builds each release when it is first asked for, in one project."""
+    """The releases of one project."""
 
     def __init__(self, project: Path, store: Path) -> None:
         self._project = project
         self._store = store
-        self._made: dict[str, Release] = {}
 
     def __getitem__(self, which: str) -> Release:
         """Give the release of `VERSIONS`."""
-        if which not in self._made:
-            self._made[which] = self._build(*VERSIONS[which])
-        return self._made[which]
+        version, edits = VERSIONS[which]
 
-    def _build(self, version: str, edits: tuple[Edit, ...]) -> Release:
+        def build(quadrant: str) -> Path:
+            folder = self._store / quadrant / version
+            if not folder.exists():
+                self._edit(version, edits)
+                invoke(self._project, f"deploy.{quadrant}")
+                published = self._project / "dist" / quadrant
+                folder.parent.mkdir(exist_ok=True)
+                subprocess.run(["cp", "-R", published, folder], check=True)
+            return folder
+
+        return Release(version, build)
+
+    def _edit(self, version: str, edits: tuple[Edit, ...]) -> None:
         run(["git", "checkout", "--quiet", "--force", "--detach", self._first()], cwd=self._project)
         number = ("pyproject.toml", 'version = "0.1.0"\n', f'version = "{version}"\n')
         for name, before, after in (number, *edits):
@@ -100,17 +122,17 @@ class Releases:
             path.write_text(text.replace(before, after), encoding="utf-8")
         if edits or version != "0.1.0":
             commit(self._project)
-        environ = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
-        }
-        run(
-            [sys.executable, "-m", "invoke", "deploy.offline-binary"],
-            cwd=self._project, env=environ,
-        )  # fmt: skip
-        folder = self._store / version
-        subprocess.run(["cp", "-R", self._project / "dist" / "offline-binary", folder], check=True)
-        return Release(version, folder)
 
     def _first(self) -> str:
         return run(["git", "rev-list", "--max-parents=0", "HEAD"], cwd=self._project).stdout.strip()
+
+
+def invoke(project: Path, *arguments: str, code: int = 0, **settings: str) -> Result:
+    """Run invoke in a project; `settings` are environment variables of its command."""
+    fixed = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
+        "INVOKE_DEPLOY_OFFLINE_SOURCE_INTERPRETER": "local",
+    }
+    command = [sys.executable, "-m", "invoke", *arguments]
+    return run(command, cwd=project, env={**os.environ, **fixed, **settings}, code=code)
