@@ -1,8 +1,9 @@
 """Kills `activate` at a chosen step, by commands on its PATH that count."""
 
+from collections.abc import Callable
 from itertools import count
 
-from .machine import Machine
+from .machine import Machine, Result
 
 # What changes something, waits, or runs the program. A kill before one of these leaves what a kill
 # at any moment since the one before it leaves: everything else only reads.
@@ -16,7 +17,7 @@ KILLED = {-9, 137}  # as this process or a shell between says it
 # Stands before the real command: kills the run at its turn, and then does as it was told or not.
 _SHIM = """#!/bin/sh
 case "{command} $*" in
-"systemctl show "* | *" is-active "*) PATH=$REAL_PATH exec {command} "$@" ;;
+"systemctl "*"show "* | *" is-active "*) PATH=$REAL_PATH exec {command} "$@" ;;
 esac
 turn=$(($(cat /shims/turn) + 1))
 echo $turn >/shims/turn
@@ -40,12 +41,14 @@ exec {activate}
 
 
 class Killer:
-    """Runs `activate` in a machine and kills it on the way."""
+    """Runs `activate` in a machine and kills it on the way; as root, unless `sh` runs it."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, sh: Callable[..., Result] | None = None) -> None:
         self.machine = machine
+        self._sh = sh or machine.sh
         folder = machine.path("/shims")
         folder.mkdir()
+        folder.chmod(0o777)
         for command in STEPS:
             shim = folder / command
             shim.write_text(_SHIM.format(command=command))
@@ -60,7 +63,7 @@ class Killer:
         self.machine.path("/shims/at").write_text(f"{at}\n")
         flag = self.machine.path("/shims/outlive")
         flag.touch() if outlive else flag.unlink(missing_ok=True)
-        ended = self.machine.sh(_RUN.format(activate=activate), check=False)
+        ended = self._sh(_RUN.format(activate=activate), check=False)
         return self.steps()[-1] if ended.returncode in KILLED else None
 
     def steps(self) -> list[str]:

@@ -43,9 +43,15 @@ class Recipe:
 RECIPES = {
     "systemd": Recipe("bookworm", ("dbus", "systemd", "systemd-sysv")),
     "dnf": Recipe("bookworm", ("dbus", "dnf", "rpm", "systemd", "systemd-sysv")),
+    # With what lets plain users have a systemd of their own, and check signatures.
+    "user": Recipe(
+        "bookworm",
+        ("dbus", "dbus-user-session", "libpam-systemd", "openssh-client", "systemd",
+         "systemd-sysv"),
+    ),
     "plain": Recipe("bookworm"),
     "old": Recipe("bullseye"),
-}
+}  # fmt: skip
 
 
 def pristine(kind: str) -> Path:

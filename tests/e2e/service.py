@@ -44,9 +44,9 @@ def unpack(machine: Machine, release: Release) -> str:
     return folder
 
 
-def active(machine: Machine) -> str | None:
+def active(machine: Machine, base: str = BASE) -> str | None:
     """Give the version that `current` names."""
-    current = machine.path(f"{BASE}/current")
+    current = machine.path(f"{base}/current")
     return Path(current.readlink()).name if current.is_symlink() else None
 
 
@@ -71,15 +71,15 @@ def eventually(happened: Callable[[], bool], what: str, seconds: float = 20) -> 
         time.sleep(0.1)
 
 
-def whole(machine: Machine, version: str) -> bool:
+def whole(machine: Machine, version: str, base: str = BASE) -> bool:
     """Tell whether every file of an installed release is as it should be."""
-    script = f"cd {BASE}/releases/{version} && sha256sum --quiet -c SHA256SUMS"
+    script = f"cd '{base}/releases/{version}' && sha256sum --quiet -c SHA256SUMS"
     return machine.sh(script, check=False).returncode == 0
 
 
-def history(machine: Machine) -> list[list[str]]:
+def history(machine: Machine, base: str = BASE) -> list[list[str]]:
     """Give the history, a list of fields per line."""
-    text = machine.read(f"{BASE}/history")
+    text = machine.read(f"{base}/history")
     return [line.split("\t") for line in text.splitlines()]
 
 
