@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+# As pyenv builds a Python that PyInstaller can use, and that runs a third quicker than without.
+OPTIMISED = "PYTHON_CONFIGURE_OPTS='--enable-shared --enable-optimizations --with-lto'"
+
 _PROBE = "import json, sys; print(json.dumps([sys.executable, sys.version]))"
 _FETCH_SECONDS = 600
 
@@ -39,7 +42,7 @@ def find(wanted: str, accepted: Iterable[str] = (), *, fetch: bool = True) -> In
     here = [version for version in accepted if version != wanted and present(version)]
     others = f"--python would accept {', '.join(here)}" if here else "no other one is here"
     raise InterpreterError(
-        f"Python {wanted} is not here: get it with `pyenv install {wanted}` "
+        f"Python {wanted} is not here: get it with `{OPTIMISED} pyenv install {wanted}` "
         f"or `uv python install {wanted}`; {others}"
     )
 

@@ -15,17 +15,17 @@ from ..project import Project, normalised
 _CPYTHON = "cpython"
 
 
-def collect(project: Project, environment: Environment) -> dict[str, Any]:
-    """Give the CycloneDX document of the runtime packages in a build environment.
+def collect(project: Project, tools: Environment, python: Path, version: str) -> dict[str, Any]:
+    """Give the CycloneDX document of the runtime packages that `python`, of a `version`, finds.
 
-    cyclonedx-py knows licences and the dependency graph from the environment; the hashes come from
-    the lock. Build tools that share the environment are left out.
+    cyclonedx-py, one of the `tools`, knows licences and the dependency graph from what is
+    installed; the hashes come from the lock. Build tools that are installed there too are left out.
     """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "sbom.json")
         run(
-            [environment.command("cyclonedx-py"), "environment", "--output-reproducible",
-             "--output-format", "JSON", "--output-file", output, environment.python],
+            [tools.command("cyclonedx-py"), "environment", "--output-reproducible",
+             "--output-format", "JSON", "--output-file", output, python],
         )  # fmt: skip
         document: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
     locked = {normalised(k): v for k, v in lock.packages(project.lock, "packages").items()}
@@ -33,7 +33,7 @@ def collect(project: Project, environment: Environment) -> dict[str, Any]:
     for component in kept:
         entry = locked[normalised(component["name"])]
         component["externalReferences"] = [_distribution(component, entry)]
-    document["components"] = [*kept, _interpreter(environment)]
+    document["components"] = [*kept, _interpreter(version)]
     references = {component["bom-ref"] for component in document["components"]}
     document["dependencies"] = [
         _within(edge, references)
@@ -75,8 +75,7 @@ def _distribution(component: Mapping[str, Any], entry: Mapping[str, Any]) -> dic
     }
 
 
-def _interpreter(environment: Environment) -> dict[str, Any]:
-    version = environment.interpreter.version
+def _interpreter(version: str) -> dict[str, Any]:
     return {
         "bom-ref": f"{_CPYTHON}=={version}",
         "type": "platform",

@@ -126,7 +126,8 @@ def _collect(
     (work / "entry.py").write_text(render(entry, {"package": plan["package"]}), encoding="utf-8")
     _pyinstaller(environment, work)
     _describe(work, environment)
-    document = sbom.collect(project, environment)
+    version = environment.interpreter.version
+    document = sbom.collect(project, environment, environment.python, version)
     (work / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
     shutil.rmtree(work / "work")
     shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from ... import lock
 from ...console import TaskError, step
-from ...environment import Environment
+from ...environment import Environment, ensure
 from ...process import run
 from .. import archive, glibc, machine, release_tree, sbom
 from ..plan import Plan
@@ -156,7 +156,7 @@ class _Making:
         (base.folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
         seen = json.dumps(machine.seen(carried))
         (base.folder / "carried.json").write_text(seen, encoding="utf-8")
-        document = sbom.collect(what.project, self.tools)
+        document = self._sbom(Home(tree / "python", version))
         (base.folder / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
         shutil.rmtree(tree)
         release_tree.normalise(base.bundle, _EPOCH)
@@ -198,6 +198,13 @@ class _Making:
         files = (Path(line) for line in said.splitlines() if line.endswith(".py"))
         modules = [path.relative_to(stdlib) for path in files if path.is_relative_to(stdlib)]
         return [(home.stdlib.relative_to(home.folder) / path).as_posix() for path in modules]
+
+    def _sbom(self, home: Home) -> dict[str, Any]:
+        """Describe what was installed; for another machine, what this one would install."""
+        project, python = self.what.project, home.python
+        if not self.native:
+            python = ensure(project, self.what.interpreter, "packages").python
+        return sbom.collect(project, self.tools, python, self.source.version)
 
     def _carry(self, home: Home, tree: Path) -> list[Path]:
         """Carry what the wheels expect of a machine, mostly the C++ library; gives where it was."""

@@ -20,7 +20,7 @@ from .launcher import FOLDER
 from .source import Source, choose, native_interpreter
 
 QUADRANT = "offline-source"
-CATEGORIES = ("packages", "bundle")
+CATEGORY = "bundle"
 SCRIPTS = ("install.sh", "run.sh", "verify.sh", "rollback.sh", "uninstall.sh", "common.sh")
 
 
@@ -69,7 +69,7 @@ def _published(what: Plan, source: Source) -> bool:
 def _fill(what: Plan, source: Source, output: Path) -> Base:
     native = _native(what)
     interpreter = native_interpreter(source, what) if native else what.interpreter
-    tools = ensure(what.project, interpreter, *CATEGORIES)
+    tools = ensure(what.project, interpreter, CATEGORY)
     kept = base(what, source, tools, native=native)
     artifact.write_manifest(output, {**what.facts(), **kept.facts()})
     sbom.write(output / artifact.SBOM, kept.sbom(), what.project, what.revision.release)

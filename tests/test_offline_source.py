@@ -1,0 +1,420 @@
+"""`invoke deploy.offline-source`: what it publishes, and what it never does."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tasks import lock
+from tasks.deploy import artifact
+
+from tests.conftest import Bake
+from tests.support import commit_change, contents, offered_here, run
+
+INVOKE = [sys.executable, "-m", "invoke"]
+BUILD = [*INVOKE, "deploy.offline-source"]
+CODE = "src/my_service/cli.py"
+MACHINE = os.uname().machine
+# No site that a standalone interpreter could come from is asked.
+OFFLINE = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def build(folder: Path, *options: str, code: int = 0) -> str:
+    done = run([*BUILD, *options], cwd=folder, env=OFFLINE, code=code)
+    return done.stdout + done.stderr
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
+
+
+@pytest.fixture(scope="module")
+def folder(bake: Bake) -> Path:
+    """Give a project whose first bundle is built."""
+    made = bake(git=True, python_version=offered_here())
+    build(made)
+    return made
+
+
+@pytest.fixture
+def published(folder: Path) -> Iterator[Path]:
+    """Give what is published; a test that changes the source gets it back as it was."""
+    yield folder / "dist" / "offline-source"
+    run(["git", "checkout", "--quiet", "."], cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the unpacked bundle."""
+    target = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(next((folder / "dist/offline-source").glob("*.tar.gz"))) as archive:
+        archive.extractall(target, filter="data")
+    (found,) = target.iterdir()
+    return found
+
+
+@pytest.fixture(scope="module")
+def tree(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the release tree that the bundle's own interpreter makes, in a path with odd letters."""
+    made = tmp_path_factory.mktemp("a tree") / "blå ' $HOME"
+    shutil.copytree(bundle / "Script/release", made)
+    shutil.copytree(home(bundle), made / "python")
+    install(bundle, made)
+    return made
+
+
+def home(bundle: Path) -> Path:
+    (found,) = bundle.glob("Python*")
+    return found
+
+
+def install(bundle: Path, tree: Path, code: int = 0) -> str:
+    python = ["sh", tree / "python/bin/python3", "-I", "-B"]
+    return run(
+        [*python, bundle / "Script/environment.py", bundle, tree], cwd=tree, code=code
+    ).stderr
+
+
+def sums(file: Path) -> dict[str, str]:
+    lines = (line.partition("  ") for line in file.read_text().splitlines())
+    return {name: digest for digest, _, name in lines}
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if not path.is_dir())
+    return {path.relative_to(folder).as_posix(): artifact.sha256(path) for path in files}
+
+
+def test_the_whole_set_is_published(published: Path) -> None:
+    stem = f"my-service-0.1.0-linux-{MACHINE}"
+    names = {"SHA256SUMS", "manifest.json", "sbom.cdx.json", f"{stem}.run", f"{stem}.tar.gz"}
+    assert {path.name for path in published.iterdir()} == names
+    assert artifact.verify(published) == []
+
+
+def test_the_bundle_has_four_folders_of_plain_files(bundle: Path) -> None:
+    assert bundle.name == "my-service"
+    python = f"Python{offered_here()}"
+    assert {path.name for path in bundle.iterdir()} == {"ProjectSrc", "Script", "PyPI", python}
+    assert not [path for path in bundle.rglob("*") if path.is_symlink()]
+    expected = digests(bundle)
+    del expected["Script/SHA256SUMS"]
+    assert sums(bundle / "Script/SHA256SUMS") == expected
+
+
+def test_the_source_is_what_git_tracks(folder: Path, bundle: Path) -> None:
+    tracked = run(["git", "ls-files"], cwd=folder).stdout.splitlines()
+    assert set(digests(bundle / "ProjectSrc")) == set(tracked)
+
+
+def test_the_manifest_says_what_was_built(folder: Path, published: Path, tree: Path) -> None:
+    facts = artifact.read_manifest(published)
+    commit = run(["git", "rev-parse", "HEAD"], cwd=folder).stdout.strip()
+    expected = {
+        "release": f"0.1.0+{commit[:12]}",
+        "dirty": False,
+        "quadrant": "offline-source",
+        "interpreter": "local",
+        "glibc_carried": True,
+        "built_from_source": {},
+        "platform": f"linux-{MACHINE}",
+        "lock_sha256": artifact.sha256(folder / "Pipfile.lock"),
+        "source_date": "2026-01-01T00:00:00+00:00",
+    }
+    assert {key: facts[key] for key in expected} == expected
+    assert facts["python"].startswith(offered_here())
+    # objdump is an independent reader of what the files ask of glibc; the carried glibc is apart.
+    tables = run(
+        ["sh", "-c", "find python -path python/lib/glibc -prune -o -type f -exec objdump -T {} + "
+         "2>/dev/null | grep -o 'GLIBC_2[.0-9]*'"],
+        cwd=tree,
+    )  # fmt: skip
+    floors = {tuple(map(int, line[6:].split(".")[:2])) for line in tables.stdout.split()}
+    assert facts["glibc_floor"] == ".".join(map(str, max(floors)))
+
+
+def test_every_wheel_is_one_that_the_lock_admits(folder: Path, bundle: Path) -> None:
+    locked = lock.packages(folder / "Pipfile.lock", "packages")
+    admitted = {value for entry in locked.values() for value in entry["hashes"]}
+    wheels = {path.name: artifact.sha256(path) for path in (bundle / "PyPI").glob("*.whl")}
+    assert {f"sha256:{digest}" for digest in wheels.values()} <= admitted
+    lines = (bundle / "PyPI/requirements.txt").read_text().splitlines()
+    pinned = dict(line.split(" --hash=sha256:") for line in lines)
+    assert sorted(pinned.values()) == sorted(wheels.values())
+    names = {requirement.partition("==")[0] for requirement in pinned}
+    assert {"anyio", "click", "h11", "starlette", "uvicorn"} <= names <= set(locked)
+    assert "colorama" not in names  # click's, on Windows alone
+
+
+def test_the_tree_is_the_one_that_was_built_and_tried(tree: Path) -> None:
+    expected = digests(tree)
+    del expected["SHA256SUMS"]
+    assert sums(tree / "SHA256SUMS") == expected
+
+
+def test_the_tree_works_in_any_folder(tree: Path, published: Path, tmp_path: Path) -> None:
+    bare = {"PATH": "/usr/bin:/bin"}
+    release = artifact.read_manifest(published)["release"]
+    moved = tree.rename(tree.with_name("moved ü"))
+    link = tmp_path / "command"
+    try:
+        link.symlink_to(moved / "bin/my-service")
+        for program in (moved / "bin/my-service", link):
+            said = run([program, "version"], cwd=tmp_path, env=bare).stdout
+            assert said == f"my-service {release}\n"
+        script = (
+            "import sys, ssl, sqlite3, ctypes, lzma, bz2, readline, zoneinfo, subprocess, tzdata\n"
+            "print(sys.path, sys.executable, zoneinfo.ZoneInfo('Europe/Berlin'))\n"
+            "print(subprocess.check_output([sys.executable, '-c', 'print(1)']))\n"
+        )
+        said = run(
+            [moved / "python/bin/python3", "-I", "-c", script], cwd=tmp_path, env=bare
+        ).stdout
+        places = re.findall(r"'(/[^']*)'", said)
+        assert places
+        assert all(place.startswith(str(moved)) for place in places)
+        assert "Europe/Berlin\nb'1\\n'\n" in said
+        command = moved / "python/bin/uvicorn"
+        assert "Running uvicorn" in run([command, "--version"], cwd=tmp_path, env=bare).stdout
+    finally:
+        moved.rename(tree)
+
+
+def test_the_carried_glibc_runs_it_too(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "getconf").write_text("#!/bin/sh\necho glibc 2.17\n")
+    (tmp_path / "getconf").chmod(0o755)
+    old = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    script = "import os, ssl, sqlite3, sys; print(os.readlink('/proc/self/exe'), sys.executable)"
+    said = run([tree / "python/bin/python3", "-I", "-c", script], cwd=tree, env=old).stdout
+    assert "/python/lib/glibc/ld-linux" in said
+    assert said.endswith("/python/bin/python3\n")
+    assert "my-service 0.1.0" in run([tree / "bin/my-service", "version"], cwd=tree, env=old).stdout
+
+
+def test_the_launcher_passes_nothing_on(tree: Path) -> None:
+    script = "import os; print(sorted(name for name in os.environ if name != 'LC_CTYPE'))"
+    python = [tree / "python/bin/python3", "-I", "-c", script]
+    said = run(python, cwd=tree, env={"PATH": "/usr/bin:/bin", "home": "mine"}).stdout
+    assert set(said[2:-3].split("', '")) <= {
+        "PATH",
+        "PWD",
+        "SSL_CERT_FILE",
+        "TERMINFO_DIRS",
+        "home",
+    }
+
+
+def test_nothing_of_the_machine_that_built_it_is_carried(folder: Path, tree: Path) -> None:
+    roots = [os.fsencode(path) for path in (folder, Path.home() / ".pyenv")]
+    found = [
+        path.relative_to(tree)
+        for path in tree.rglob("*")
+        if path.is_file() and any(root in path.read_bytes() for root in roots)
+    ]
+    # The interpreter's program and library name where they were built, and never look there.
+    assert {path.name.partition(".so")[0] for path in found} <= {
+        f"python{offered_here()}",
+        f"libpython{offered_here()}",
+    }
+
+
+def test_an_unchanged_project_is_not_built_again(folder: Path, published: Path) -> None:
+    before = {path: path.stat().st_ino for path in published.iterdir()}
+    assert "unchanged, nothing to do" in build(folder)
+    assert "unchanged, nothing to do" in build(folder, "--dry-run")
+    assert {path: path.stat().st_ino for path in published.iterdir()} == before
+
+
+def test_a_quick_build_gives_the_bytes_of_a_full_one_elsewhere(
+    folder: Path, published: Path, bake: Bake
+) -> None:
+    elsewhere = bake(git=True, python_version=offered_here())
+    for place in (folder, elsewhere):
+        append(place / CODE, "# the second commit\n")
+        commit_change(place)
+    assert "wheels" not in build(folder)
+    assert "wheels" in build(elsewhere)
+    there = contents(elsewhere / "dist" / "offline-source")
+    assert contents(published) == there
+    assert len(there) == 5
+
+
+def test_the_plan_changes_nothing(folder: Path, published: Path) -> None:
+    append(folder / CODE, "# changed\n")
+    before = contents(folder)
+    assert "to be built" in build(folder, "--dry-run")
+    assert contents(folder) == before
+
+
+def test_another_python(folder: Path, published: Path) -> None:
+    older = "3.12" if offered_here() != "3.12" else "3.11"
+    assert f"python    {older}." in build(folder, "--dry-run", "--python", older)
+    said = build(folder, "--python", "2.7", code=1)
+    assert said == "error: --python is '2.7': expected one of 3.11, 3.12, 3.13, 3.14\n"
+
+
+REFUSED = {
+    (
+        "--platform",
+        "windows-x86_64",
+    ): "--platform is 'windows-x86_64': bundles are for linux-x86_64,",
+    ("--platform", "linux-s390x"): "no standalone Python 3",
+}
+
+
+@pytest.mark.parametrize("options", REFUSED, ids=" ".join)
+def test_a_platform_that_cannot_be_had_is_one_line(
+    folder: Path, published: Path, options: tuple[str, ...]
+) -> None:
+    before = contents(published)
+    said = build(folder, *options, code=1)
+    assert said.splitlines()[-1].startswith(f"error: {REFUSED[options]}")
+    assert "Traceback" not in said
+    assert contents(published) == before
+
+
+SETTINGS = {
+    "interpreter: auto": ("interpreter: mine", "expected auto or standalone or local"),
+    'standalone_version: ""': ("standalone_version: new", "expected a version such as 3.13.5"),
+    'standalone_mirror: ""': ("standalone_mirror: here", "expected a URL"),
+}
+
+
+@pytest.mark.parametrize("before", SETTINGS)
+def test_a_wrong_setting_is_refused(folder: Path, published: Path, before: str) -> None:
+    after, expected = SETTINGS[before]
+    path = folder / "invoke.yaml"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    said = build(folder, code=1)
+    name, _, value = after.partition(": ")
+    assert said.startswith(f"error: deploy.offline_source.{name} is '{value}': {expected}")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.fixture
+def copied(folder: Path, published: Path, tmp_path: Path) -> Path:
+    """Give a copy of the project whose lock may be edited; its base is there already."""
+    return shutil.copytree(folder, tmp_path / "copied", symlinks=True)
+
+
+def edit_lock(folder: Path, **entries: dict[str, object]) -> None:
+    path = folder / "Pipfile.lock"
+    content = json.loads(path.read_text())
+    content["default"].update(entries)
+    path.write_text(json.dumps(content))
+
+
+NOWHERE = {"version": "==1.0", "hashes": [f"sha256:{'0' * 64}"]}
+
+
+def test_a_dependency_that_cannot_be_had_is_named(copied: Path) -> None:
+    edit_lock(copied, **{"no-such-thing-anywhere": NOWHERE})
+    before = contents(copied / "dist")
+    expected = (
+        "error: no-such-thing-anywhere 1.0 cannot be bundled: "
+        f"there is no file of it for linux-{MACHINE}"
+    )
+    assert build(copied, code=1).splitlines()[-1] == expected
+    assert contents(copied / "dist") == before
+    assert not list((copied / "build/offline-source").glob("base-*.*"))
+
+
+def test_markers_are_judged_for_the_target(copied: Path) -> None:
+    markers = {"elsewhere": "sys_platform == 'win32'", "never": "python_version < '3.0'"}
+    edit_lock(copied, **{name: NOWHERE | {"markers": text} for name, text in markers.items()})
+    build(copied)
+
+
+def test_a_program_that_does_not_run_is_not_published(folder: Path, published: Path) -> None:
+    before = contents(published)
+    append(folder / "src/my_service/app.py", "\nraise SystemExit('it breaks here')\n")
+    said = build(folder, code=1)
+    assert "error: the built program does not work: it ended with exit code 1" in said
+    assert "it breaks here" in said
+    assert contents(published) == before
+
+
+@pytest.fixture
+def doctored(bundle: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Give a copy of the bundle to change, and a tree to install it into."""
+    copy, made = tmp_path / "bundle", tmp_path / "tree"
+    shutil.copytree(bundle, copy)
+    for path in [copy, *copy.rglob("*")]:
+        path.chmod(path.stat().st_mode | 0o200)
+    shutil.copytree(home(bundle), made / "python")
+    return copy, made
+
+
+def test_a_wheel_with_another_hash_is_refused(doctored: tuple[Path, Path]) -> None:
+    bundle, made = doctored
+    wheel = next((bundle / "PyPI").glob("click-*.whl"))
+    wheel.write_bytes(wheel.read_bytes() + b"\0")
+    said = install(bundle, made, code=1)
+    assert re.fullmatch(r"error: PyPI/ has no wheel of click==\S+ with the hash [\w ]+\n", said)
+
+
+ESCAPES = ("../../../../../../evil.py", "/tmp/evil.py", "a/../../../../../../../evil.py")
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_no_file_of_a_wheel_leaves_the_tree(
+    doctored: tuple[Path, Path], tmp_path: Path, name: str
+) -> None:
+    bundle, made = doctored
+    pypi = bundle / "PyPI"
+    wheel = next(pypi.glob("h11-*.whl"))
+    add = "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'a').writestr(sys.argv[2], 'evil')"
+    before = artifact.sha256(wheel)
+    run([sys.executable, "-c", add, wheel, name], cwd=tmp_path)
+    listing = pypi / "requirements.txt"
+    listing.write_text(listing.read_text().replace(before, artifact.sha256(wheel)))
+    known = {path for path in tmp_path.rglob("*") if made not in path.parents}
+    said = install(bundle, made, code=1)
+    assert said.startswith("error: h11==")
+    assert len(said.splitlines()) == 1
+    assert {path for path in tmp_path.rglob("*") if made not in path.parents} == known
+    assert not Path("/tmp/evil.py").exists()
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_no_bytecode_leaves_the_tree(
+    doctored: tuple[Path, Path], tmp_path: Path, name: str
+) -> None:
+    bundle, made = doctored
+    make = (
+        "import io, lzma, sys, zipfile; b = io.BytesIO()\n"
+        "with zipfile.ZipFile(b, 'w') as z: z.writestr(sys.argv[2], 'evil')\n"
+        "open(sys.argv[1], 'wb').write(lzma.compress(b.getvalue()))"
+    )
+    run([sys.executable, "-c", make, bundle / "PyPI/bytecode.zip.xz", name], cwd=tmp_path)
+    said = install(bundle, made, code=1)
+    expected = f"error: bytecode.zip.xz has a file that leads out of the tree: {name}\n"
+    assert said == expected
+    assert not list(tmp_path.rglob("evil.py"))
+    assert not Path("/tmp/evil.py").exists()
+
+
+def test_the_work_of_a_killed_build_goes_with_the_next(folder: Path, published: Path) -> None:
+    left = folder / "build/offline-source/base-0123456789ab.99999"
+    left.mkdir()
+    append(folder / CODE, "# killed\n")
+    with subprocess.Popen(
+        BUILD, cwd=folder, env=OFFLINE, stdout=subprocess.DEVNULL, start_new_session=True
+    ) as building:
+        before = contents(published)
+        try:
+            building.wait(0.9)
+        except subprocess.TimeoutExpired:
+            building.kill()
+    assert contents(published) == before
+    build(folder)
+    assert not left.exists()
+    assert [path.name for path in published.parent.iterdir()] == ["offline-source"]
