@@ -59,7 +59,8 @@ def test_never_another_version(tmp_path: Path) -> None:
     with pytest.raises(interpreter.InterpreterError) as refusal:
         interpreter.find("3.13", ["3.11", "3.12", "3.13"])
     assert str(refusal.value) == (
-        "Python 3.13 is not here: get it with `pyenv install 3.13` or `uv python install 3.13`; "
+        f"Python 3.13 is not here: get it with `{interpreter.OPTIMISED} pyenv install 3.13` or "
+        "`uv python install 3.13`; "
         "--python would accept 3.11"
     )
 
