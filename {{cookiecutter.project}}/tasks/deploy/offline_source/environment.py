@@ -16,7 +16,8 @@ from pathlib import Path
 _COMMAND = """\
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
-exec "$here/python3" -I -B -c 'import sys; from {module} import {name}; sys.exit({call}())' "$@"
+exec "$here/python3" -I -B -c 'import sys; del sys.argv[0]
+from {module} import {name}; sys.exit({call}())' "$0" "$@"
 """
 
 
