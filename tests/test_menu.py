@@ -37,6 +37,7 @@ def test_the_menu(baked: Path) -> None:
         "serve",
         "deploy.keygen",
         "deploy.offline-binary",
+        "deploy.offline-source",
         "deploy.verify",
     ]
 
@@ -93,23 +94,31 @@ def test_an_unknown_path_is_one_line(baked: Path) -> None:
     assert done.stderr == "error: there is no nowhere\n"
 
 
-def test_a_quadrant_can_be_deleted(bake: Bake) -> None:
+QUADRANTS = {
+    "offline-binary": ("deploy/offline-binary", "docs/deploy/offline-binary.md"),
+    "offline-source": (
+        "deploy/offline-source",
+        "docs/deploy/offline-source.md",
+        "docs/deploy/offline-source.svg",
+    ),
+}
+
+
+@pytest.mark.parametrize("quadrant", QUADRANTS)
+def test_a_quadrant_can_be_deleted(bake: Bake, quadrant: str) -> None:
     folder = bake(git=True)
-    page = (folder / "docs/deploy/offline-binary.md").read_text()
-    parts = [
-        "tasks/deploy/offline_binary",
-        "deploy/offline-binary",
-        "docs/deploy/offline-binary.md",
-    ]
-    for part in parts:
+    page = (folder / f"docs/deploy/{quadrant}.md").read_text()
+    for part in (f"tasks/deploy/{quadrant.replace('-', '_')}", *QUADRANTS[quadrant]):
         assert f"`{part}" in page, "the page names what belongs to the quadrant"
         path = folder / part
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     listed = run([*INVOKE, "--list"], cwd=folder).stdout
     assert "deploy.verify" in listed
-    assert "offline-binary" not in listed
+    assert quadrant not in listed
     readme = folder / "README.md"
-    kept = [line for line in readme.read_text().splitlines() if "offline-binary" not in line]
+    kept = [line for line in readme.read_text().splitlines() if quadrant not in line]
     readme.write_text("\n".join(kept) + "\n")
     environment = {key: value for key, value in os.environ.items() if key != "CI"}
     run([sys.executable, "-m", "nox", "-s", "lint"], cwd=folder, env=environment)
+    (other,) = QUADRANTS.keys() - {quadrant}
+    run([*INVOKE, f"deploy.{other}", "--python", offered_here()], cwd=folder)

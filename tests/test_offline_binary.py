@@ -419,7 +419,7 @@ def test_signed_packages(
     wrap(tools / "gpg", *gpg)
     wrap(tools / "sudo", "env")
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    block = shown(copied / "docs/deploy/offline-binary.md", "rpm --import")
+    block = shown(copied / "docs/signatures.md", "rpm --import")
     by_hand = ["sh", "-ec", f"name=my-service\n{block}"]
     assert "SIGNATURES NOT OK" in run(["rpm", "-K", rpm], cwd=output, code=1).stdout
     shutil.copy(made.packages_public, output / "signing-key.pub.asc")

@@ -68,7 +68,7 @@ def test_a_signature_is_one_that_ssh_keygen_knows(folder: Path, key: Settings) -
     signing.sign(folder, key)
     assert signing.verify(folder, key, "my-service") == []
     shutil.copy(signing.public(key), folder / "signing-key.pub")
-    block = shown(PROJECT / "docs/deploy/offline-binary.md", "ssh-keygen -Y verify")
+    block = shown(PROJECT / "docs/signatures.md", "ssh-keygen -Y verify")
     by_hand = ["sh", "-c", f"name=my-service\n{block}"]
     said = run(by_hand, cwd=folder).stdout
     fingerprint = signing.fingerprint(signing.public(key))
