@@ -7,6 +7,8 @@ from invoke.context import Context
 
 from ... import project
 from ...console import TaskError
+from ...hosts.rollout import carry, roll_out
+from ...hosts.targets import find
 from ...task import task
 from ..plan import plan
 from ..settings import read
@@ -17,15 +19,23 @@ from . import build
     help={
         "onefile": "Make one executable file instead of an archive and packages.",
         "python": "Build with this Python (X.Y) instead of the one in .python-version.",
+        "to": "Also install it on the hosts of this target of invoke.yaml.",
         "dry-run": "Print the plan and change nothing.",
     }
 )
 def offline_binary(
-    context: Context, onefile: bool = False, python: str = "", dry_run: bool = False
+    context: Context, onefile: bool = False, python: str = "", to: str = "", dry_run: bool = False
 ) -> None:
     """Build a program, an archive, a .deb and an .rpm that need nothing on the target."""
-    settings = read(context.config.get("deploy", {}))
+    deploy, this = context.config.get("deploy", {}), project.load()
     if onefile and platform.system() == "Windows":
         raise TaskError("--onefile makes a file for sh, which Windows does not have")
-    what = replace(plan(build.QUADRANT, project.load(), settings, python=python), onefile=onefile)
+    if onefile and to:
+        raise TaskError("--onefile makes a program to start, not one to install: leave out --to")
+    target = find(this, deploy, to, build.QUADRANT) if to else None
+    what = replace(plan(build.QUADRANT, this, read(deploy), python=python), onefile=onefile)
     (build.describe if dry_run else build.build)(what)
+    if target and not dry_run:
+        archive = what.target / f"{what.stem}.tar.gz"
+        act = carry(archive, what.revision.release, [f"ROOM/{what.stem}/install"])
+        roll_out(this, target, act)

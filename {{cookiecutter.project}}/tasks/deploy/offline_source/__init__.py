@@ -4,6 +4,8 @@ from invoke.context import Context
 
 from ... import project
 from ...console import TaskError
+from ...hosts.rollout import carry, roll_out
+from ...hosts.targets import find
 from ...task import task
 from ..plan import here, plan
 from ..settings import read
@@ -15,17 +17,23 @@ from .source import PLATFORMS
     help={
         "platform": "Build for another system, such as linux-aarch64 (default: this one).",
         "python": "Carry this Python (X.Y) instead of the one in .python-version.",
+        "to": "Also install it on the hosts of this target of invoke.yaml.",
         "dry-run": "Print the plan and change nothing.",
     }
 )
 def offline_source(
-    context: Context, platform: str = "", python: str = "", dry_run: bool = False
+    context: Context, platform: str = "", python: str = "", to: str = "", dry_run: bool = False
 ) -> None:
     """Build a self-extracting bundle that needs no Python and no network on the target."""
-    settings = read(context.config.get("deploy", {}))
+    deploy, this = context.config.get("deploy", {}), project.load()
+    target = find(this, deploy, to, build.QUADRANT) if to else None
     system = _system(platform)
-    what = plan(build.QUADRANT, project.load(), settings, python=python, system=system)
+    what = plan(build.QUADRANT, this, read(deploy), python=python, system=system)
     (build.describe if dry_run else build.build)(what)
+    if target and not dry_run:
+        single = what.target / f"{what.stem}.run"
+        act = carry(single, what.revision.release, ["sh", f"ROOM/{single.name}"])
+        roll_out(this, target, act)
 
 
 def _system(wanted: str) -> str:

@@ -1,0 +1,1 @@
+"""Many hosts at once: what Ansible is told, and what it tells back."""

@@ -1,0 +1,75 @@
+"""What ansible-playbook says while it runs here: a line for what happens on a host, and no more.
+
+At the end it writes what each host came to into the file that HOSTS_OUTCOME names, as JSON.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase  # type: ignore[import-not-found]
+
+DOCUMENTATION = """
+name: outcome
+type: stdout
+short_description: a line for what happens on a host
+description: Says what is done where, and keeps what each host came to.
+"""
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    """Says what is done where, and keeps what each host came to."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "outcome"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reasons: dict[str, str] = {}
+        self._seconds: dict[str, float] = {}
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """Say what was changed."""
+        if result.is_changed():
+            self._say(result, result.task_name)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """Keep the reason."""
+        if not ignore_errors:
+            self._fail(result, _reason(result.result))
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """Keep the reason."""
+        self._fail(result, f"cannot be reached: {_reason(result.result)}")
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        """Show what a file would become."""
+        if result.result.get("diff"):
+            self._display.display(self._get_diff(result.result["diff"]))
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Write what each host came to."""
+        hosts = {
+            host: {**stats.summarize(host), "reason": self._reasons.get(host, ""),
+                   **stats.custom.get(host, {})}
+            for host in stats.processed
+        }  # fmt: skip
+        Path(os.environ["HOSTS_OUTCOME"]).write_text(json.dumps(hosts), encoding="utf-8")
+
+    def _fail(self, result: Any, reason: str) -> None:
+        self._reasons.setdefault(result.host.name, reason)
+        self._say(result, f"{result.task_name}: {reason}")
+
+    def _say(self, result: Any, text: str) -> None:
+        self._display.display(f"  - {result.host.name}: {text}")
+
+
+def _reason(result: dict[str, Any]) -> str:
+    """Give the one line of a result that says why."""
+    for key in ("stderr", "msg", "module_stderr"):
+        lines = [line.strip() for line in str(result.get(key) or "").splitlines() if line.strip()]
+        if lines:
+            return lines[-1].removeprefix("error: ")
+    return "no reason given"
