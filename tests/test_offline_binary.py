@@ -347,28 +347,31 @@ def test_a_signed_build(copied: Path, made: keys.Keys, tmp_path: Path) -> None:
     assert contents(output) == signed
 
 
+def state(folder: Path) -> str:
+    [line] = [row for row in build(folder, "--dry-run").splitlines() if "  state " in row]
+    return line.partition("state")[2].strip()
+
+
 def test_what_makes_signed_artefacts_stale(
     copied: Path, made: keys.Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = copied / "dist" / "offline-binary"
 
-    def state() -> str:
-        [line] = [row for row in build(copied, "--dry-run").splitlines() if "  state " in row]
-        return line.partition("state")[2].strip()
-
-    assert state() == "to be built"  # there are others, unsigned
+    assert state(copied) == "to be built"  # there are others, unsigned
     build(copied)
-    assert state() == "unchanged, nothing to do"
+    assert state(copied) == "unchanged, nothing to do"
     signature = output / artifact.SIGNATURE
     kept = signature.read_bytes()
     signature.unlink()
-    assert state() == "to be built"
+    assert state(copied) == "to be built"
     signature.write_bytes(kept)
-    assert state() == "unchanged, nothing to do"
+    assert state(copied) == "unchanged, nothing to do"
     other = keys.make(tmp_path / "other", project.load(copied))
     other.private.replace(made.private)
     other.public.replace(made.public)
-    assert state() == "to be built"
+    # Signed anew by hand, and still the release inside is not.
+    signing.sign(output, Settings(signing_key=str(made.private)))
+    assert state(copied) == "to be built"
     build(copied)
     assert signature.read_bytes() != kept
     monkeypatch.delenv("INVOKE_DEPLOY_SIGNING_KEY")
@@ -410,6 +413,9 @@ def test_signed_packages(
     monkeypatch.setenv("INVOKE_DEPLOY_PACKAGE_SIGNING_KEY", str(made.packages))
     build(copied)
     deb, rpm = next(output.glob("*.deb")), next(output.glob("*.rpm"))
+    assert state(copied) == "unchanged, nothing to do"
+    made.packages.write_text(made.packages.read_text() + "another\n")
+    assert state(copied) == "to be built"
 
     # As the operator's page says, with keys and an rpm database of the test's own.
     tools = tmp_path / "tools"
@@ -440,6 +446,7 @@ def test_signed_packages(
     for part in parts:
         assert member(deb, part) == member(Path(unsigned[".deb"]), part)
 
+    run(["dpkg-deb", "--info", deb], cwd=output)  # a signature is nothing strange to it
     for path in (deb, rpm):  # one byte of what they carry
         path.chmod(0o644)
         content = path.read_bytes()

@@ -90,6 +90,14 @@ def test_the_same_checksums_get_the_same_signature(folder: Path, key: Settings) 
     assert (folder / artifact.SIGNATURE).read_bytes() == once
 
 
+def test_an_old_signature_does_not_stay(folder: Path, key: Settings) -> None:
+    signing.sign(folder, key)
+    (folder / "more").touch()
+    artifact.write_checksums(folder)
+    signing.sign(folder, key)
+    assert signing.verify(folder, key, "my-service") == []
+
+
 def test_a_signature_is_neither_listed_nor_too_much(folder: Path, key: Settings) -> None:
     signing.sign(folder, key)
     assert artifact.verify(folder) == []
@@ -175,21 +183,30 @@ def terminal(*command: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
 
 
 def test_without_a_terminal_nothing_asks(
-    folder: Path, locked: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    folder: Path, locked: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even where a desktop would show a window that nobody sees."""
-    asked = tmp_path / "asked"
-    window = tmp_path / "ssh-askpass"
-    window.write_text(f"#!/bin/sh\ntouch '{asked}'\n")
-    window.chmod(0o755)
-    monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.delenv("SSH_ASKPASS", raising=False)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(TaskError, match="incorrect passphrase supplied") as raised:
         signing.sign(folder, locked)
     assert "\n" not in str(raised.value)
-    assert not asked.exists()
     assert not (folder / artifact.SIGNATURE).exists()
+
+
+@pytest.mark.parametrize(("askpass", "required"), [(None, "never"), ("/bin/answer", "as it was")])
+def test_no_window_opens_where_nobody_asked_for_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, askpass: str | None, required: str
+) -> None:
+    """On a desktop ssh-keygen would show one, and wait for it."""
+    tool = folder / "ssh-keygen"
+    tool.write_text("#!/bin/sh\necho $SSH_ASKPASS_REQUIRE; exit 1\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "as it was")
+    monkeypatch.delenv("SSH_ASKPASS", raising=False)
+    if askpass:
+        monkeypatch.setenv("SSH_ASKPASS", askpass)
+    with pytest.raises(TaskError, match=f": {required}$"):
+        signing.sign(folder, Settings(signing_key="/a/key"))
 
 
 def test_without_input_nothing_asks_on_the_terminal_behind(folder: Path, locked: Settings) -> None:

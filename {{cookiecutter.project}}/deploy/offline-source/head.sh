@@ -66,11 +66,12 @@ extract() {
         echo "error: --extract needs one folder (see --help)" >&2
         exit 2
     fi
-    [ ! -e "$1" ] || { [ -d "$1" ] && [ -z "$(ls -A "$1")" ]; } ||
-        die "'$1' is there already and not an empty folder"
+    if [ -e "$1/@name@" ] || [ -L "$1/@name@" ]; then die "'$1/@name@' is there already"; fi
+    made=
+    [ -d "$1" ] || made=$1
     mkdir -p "$1" || die "could not make the folder '$1'"
     folder=$(mktemp -d "$1/.unpacking.XXXXXX" 2>/dev/null) || die "could not write to '$1'"
-    trap 'rm -rf "$folder"' EXIT
+    trap 'rm -rf "$folder"; rmdir "$made" 2>/dev/null || :' EXIT
     trap 'exit 1' HUP INT TERM
     unpack "$folder" "choose another folder"
     mv "$folder/@name@" "$1/@name@"

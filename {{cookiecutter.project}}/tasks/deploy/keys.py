@@ -81,7 +81,7 @@ def report(keys: Keys, project: Project) -> None:
     if keys.packages_fingerprint:
         rows["and"] = f"package_signing_key: {_yaml(keys.packages)}"
     rows["on machines"] = f"{keys.public.name} as /etc/{project.program}/signing-key.pub"
-    rows["keep secret"] = "the private keys; they have no passphrase (ssh-keygen -p sets one)"
+    rows["tell nobody"] = "the private keys; they have no passphrase (ssh-keygen -p sets one)"
     closing(f"keys of {project.program}", rows)
 
 
@@ -135,7 +135,6 @@ def _for_packages(made: Path, program: str) -> str:
         listing = run([*gpg, "--with-colons", "--fingerprint"])
         for suffix, export in ((_PACKAGES, "--export-secret-keys"), (_PACKAGES_PUBLIC, "--export")):
             run([*gpg, "--armor", "--output", _named(made, suffix), export])
-        _named(made, _PACKAGES).chmod(0o600)
     finally:
         with suppress(TaskError):
             run(["gpgconf", "--homedir", home, "--kill", "all"])

@@ -60,7 +60,7 @@ def sign(folder: Path, settings: Settings) -> None:
     """
     if not settings.signing_key:
         return
-    (folder / artifact.SIGNATURE).unlink(missing_ok=True)  # ssh-keygen would ask
+    (folder / artifact.SIGNATURE).unlink(missing_ok=True)  # ssh-keygen would leave it
     said = _ssh_keygen(
         ["sign", "-n", NAMESPACE, "-f", settings.signing_key, str(folder / artifact.CHECKSUMS)]
     )

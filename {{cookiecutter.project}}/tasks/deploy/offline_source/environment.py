@@ -41,10 +41,14 @@ def install_wheels(bundle: Path, python: Path, site: Path) -> None:
     Raises `ValueError` for a wheel that is missing, damaged, or would write outside of the tree.
     """
     sys.path.insert(0, str(bundle / "Script/installer.zip"))
+    from typing import Any
+
     from installer import install  # type: ignore[import-not-found]
     from installer.destinations import SchemeDictionaryDestination  # type: ignore[import-not-found]
     from installer.records import Hash, RecordEntry  # type: ignore[import-not-found]
     from installer.sources import WheelFile  # type: ignore[import-not-found]
+
+    made: set[str] = set()
 
     class Destination(SchemeDictionaryDestination):  # type: ignore[misc]
         """Writes commands that find their interpreter wherever the tree lies."""
@@ -56,6 +60,16 @@ def install_wheels(bundle: Path, python: Path, site: Path) -> None:
             path.write_bytes(content)
             path.chmod(0o755)
             return RecordEntry(name, Hash("sha256", _record_digest(content)), len(content))
+
+        def write_to_fs(
+            self, scheme: str, path: str, stream: Any, is_executable: bool
+        ) -> RecordEntry:
+            # The library's own takes longer, and fails where bytecode makes a folder meanwhile.
+            content = stream.read()
+            written = _write(self.scheme_dict[scheme], path, content, made)
+            if is_executable:
+                Path(written).chmod(0o755)
+            return RecordEntry(path, Hash("sha256", _record_digest(content)), len(content))
 
     folders = {
         "purelib": site,
@@ -97,19 +111,31 @@ def unpack(archive: Path, target: Path) -> None:
 
     if not archive.exists():  # while the bundle is being built
         return
-    root = str(target)
-    folders = set()
+    made: set[str] = set()
     with lzma.open(archive) as packed, zipfile.ZipFile(io.BytesIO(packed.read())) as files:
         for name in files.namelist():
-            path = os.path.normpath(os.path.join(root, name))  # noqa: PTH118 (twice as quick)
-            if not path.startswith(f"{root}{os.sep}"):
-                raise ValueError(f"{archive.name} has a file that leads out of the tree: {name}")
-            folder = os.path.dirname(path)  # noqa: PTH120
-            if folder not in folders:
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-                folders.add(folder)
-            with open(path, "xb") as file:  # noqa: PTH123
-                file.write(files.read(name))
+            try:
+                _write(str(target), name, files.read(name), made)
+            except ValueError as error:
+                raise ValueError(f"{archive.name} {error}") from None
+
+
+def _write(root: str, name: str, content: bytes, made: set[str]) -> str:
+    """Write a file below a folder, never outside of it and never over a file; gives its path.
+
+    `made` are the folders that are there. Raises `ValueError` for a name that leads out.
+    """
+    # Thousands of files: pathlib would take twice as long.
+    path = os.path.normpath(os.path.join(root, name))  # noqa: PTH118
+    if not path.startswith(f"{root}{os.sep}"):
+        raise ValueError(f"has a file that leads out of the tree: {name}")
+    folder = os.path.dirname(path)  # noqa: PTH120
+    if folder not in made:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        made.add(folder)
+    with open(path, "xb") as file:  # noqa: PTH123
+        file.write(content)
+    return path
 
 
 def _wheels(folder: Path) -> Iterator[tuple[str, Path]]:
