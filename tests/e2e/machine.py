@@ -49,6 +49,11 @@ RECIPES = {
         ("dbus", "dbus-user-session", "libpam-systemd", "openssh-client", "systemd",
          "systemd-sysv"),
     ),
+    # With what Ansible needs of a host.
+    "host": Recipe(
+        "bookworm",
+        ("dbus", "openssh-server", "python3", "systemd", "systemd-sysv"),
+    ),
     "plain": Recipe("bookworm"),
     "old": Recipe("bullseye"),
 }  # fmt: skip
@@ -79,6 +84,8 @@ class Machine:
 
     folder: Path
     booted: bool
+    network: str = ""
+    """A network namespace for it; without one it has a private one, with nothing but loopback."""
     root: Path = field(init=False)
     _holder: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _leader: int = field(default=0, init=False)
@@ -89,8 +96,10 @@ class Machine:
     def start(self) -> None:
         """Switch it on."""
         if self.booted:
+            space = f"--network-namespace-path={self.network}"
             command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
-                       "--private-network", "--console=pipe", "-D", str(self.root)]  # fmt: skip
+                       space if self.network else "--private-network",
+                       "--console=pipe", "-D", str(self.root)]  # fmt: skip
             command = self._in_cgroups_of_its_own(command)
         else:
             inside = 'mount -t proc proc "$0/proc" && exec chroot "$0" sleep "$1"'
@@ -224,12 +233,12 @@ class Machine:
 
 
 @contextmanager
-def machine(kind: str, folder: Path) -> Iterator[Machine]:
+def machine(kind: str, folder: Path, network: str = "") -> Iterator[Machine]:
     """Give a running copy of a pristine root; it and all that was written to it end with this."""
     folder.mkdir(parents=True)
     # In memory: what tests write is thrown away, and nothing else on this host is flushed by it.
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", folder], check=True)
-    made = Machine(folder, booted="systemd" in RECIPES[kind].packages)
+    made = Machine(folder, "systemd" in RECIPES[kind].packages, network)
     try:
         for name in ("upper", "work", "root"):
             (folder / name).mkdir()

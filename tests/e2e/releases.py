@@ -98,12 +98,12 @@ class Releases:
 
     def __getitem__(self, which: str) -> Release:
         """Give the release of `VERSIONS`."""
-        version, edits = VERSIONS[which]
+        version, _ = VERSIONS[which]
 
         def build(quadrant: str) -> Path:
             folder = self._store / quadrant / version
             if not folder.exists():
-                self._edit(version, edits)
+                self.edit(which)
                 invoke(self._project, f"deploy.{quadrant}")
                 published = self._project / "dist" / quadrant
                 folder.parent.mkdir(exist_ok=True)
@@ -112,7 +112,9 @@ class Releases:
 
         return Release(version, build)
 
-    def _edit(self, version: str, edits: tuple[Edit, ...]) -> None:
+    def edit(self, which: str) -> None:
+        """Make the project that of a release."""
+        version, edits = VERSIONS[which]
         run(["git", "checkout", "--quiet", "--force", "--detach", self._first()], cwd=self._project)
         number = ("pyproject.toml", 'version = "0.1.0"\n', f'version = "{version}"\n')
         for name, before, after in (number, *edits):
