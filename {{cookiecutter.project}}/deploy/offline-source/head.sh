@@ -58,7 +58,14 @@ install() {
     trap 'rm -rf "$folder"' EXIT
     trap 'exit 1' HUP INT TERM
     unpack "$folder" "set TMPDIR to a folder with more"
-    sh "$folder/@name@/Script/install.sh" "$@"
+    # The code is what became of it, whatever signal comes: before the switch it ends, after that it
+    # goes on to a good end.
+    sh "$folder/@name@/Script/install.sh" "$@" &
+    trap 'kill -s TERM $!' HUP INT TERM
+    code=0
+    while wait $! || code=$?; kill -0 $! 2>/dev/null; do code=0; done
+    [ "$code" -le 2 ] || code=1
+    exit "$code"
 }
 
 extract() {
