@@ -39,6 +39,7 @@ main() {
         shift 2
         ;;
     esac
+    [ -s "$_run_bundle/Script/SHA256SUMS" ] || require_whole_bundle || exit 1
     _run_digest=$(sha256sum <"$_run_bundle/Script/SHA256SUMS")
     _run_tree=$_run_cache/${_run_digest%% *}
     if ! is_private "$_run_cache" || [ ! -d "$_run_tree" ]; then
