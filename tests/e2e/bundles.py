@@ -1,13 +1,22 @@
 """Bundles on machines: brought there, unpacked, and the scripts in them run."""
 
+import gzip
+import io
 import shlex
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.deploy import artifact
+from tasks.deploy.onefile import onefile
+
+from tests.support import PROJECT
 
 from .machine import Machine, Result
 from .releases import NAME, Release
-from .service import answer, eventually, put
+from .service import BASE, active, answer, eventually, put, whole
 
 START_SECONDS = 60
 
@@ -58,3 +67,59 @@ def temporary(machine: Machine) -> set[str]:
     found = machine.run("find", "/tmp", "/var/tmp", "-mindepth", "1", "-maxdepth", "1").stdout
     names = {line.rpartition("/")[2] for line in found.splitlines()}
     return {name for name in names if not name.startswith((".", "systemd-private-"))}
+
+
+def assert_untouched(machine: Machine, version: str, base: str = BASE) -> None:
+    """Check that a release serves, whole, and that nothing is there of a run that ended badly."""
+    assert active(machine, base) == answer(machine) == version
+    assert whole(machine, version, base)
+    left = {path.name for path in machine.path(base).iterdir()}
+    assert left <= {"current", "history", "releases", ".lock", ".incoming", ".reason"}, left
+    assert temporary(machine) == set()
+
+
+def twin(machine: Machine, bundle: str, name: str) -> tuple[str, Path]:
+    """Copy a bundle to be damaged; gives its path in the machine, and here.
+
+    The files are the same ones: they are replaced (`rewrite`), not changed.
+    """
+    folder = f"/srv/{name}"
+    machine.sh(f"rm -rf {folder} && mkdir {folder} && cp -al {bundle} {folder}/{NAME}")
+    return f"{folder}/{NAME}", machine.path(f"{folder}/{NAME}")
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Put another content in the place of a file."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+def flip(path: Path, at: float = 0.5) -> None:
+    """Flip one bit of a file, `at` that part of its length."""
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * at)] ^= 1
+    rewrite(path, bytes(content))
+
+
+def check_in(bundle: Path) -> None:
+    """Let a bundle's checksums be those of what is in it now."""
+    sums = bundle / "Script" / artifact.CHECKSUMS
+    sums.unlink()
+    artifact.write_checksums(bundle, sums)
+
+
+def packed(members: list[tarfile.TarInfo], contents: dict[str, bytes]) -> bytes:
+    """Give an archive with exactly these members; regular files have `contents`."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for member in members:
+            content = contents.get(member.name, b"") if member.isreg() else b""
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return gzip.compress(buffer.getvalue(), 1)
+
+
+def single(payload: bytes) -> bytes:
+    """Give the file that unpacks itself, with another archive in it."""
+    head = (PROJECT / "deploy/offline-source/head.sh").read_text(encoding="utf-8")
+    return onefile(head, {"name": NAME}, payload)

@@ -98,15 +98,23 @@ class Releases:
 
     def __getitem__(self, which: str) -> Release:
         """Give the release of `VERSIONS`."""
+        return self._release(which, self._store)
+
+    def signed(self, which: str, key: Path) -> Release:
+        """Give the release with its checksums signed by an OpenSSH key."""
+        store = self._store / f"signed by {key.name}"
+        return self._release(which, store, INVOKE_DEPLOY_SIGNING_KEY=str(key))
+
+    def _release(self, which: str, store: Path, **settings: str) -> Release:
         version, edits = VERSIONS[which]
 
         def build(quadrant: str) -> Path:
-            folder = self._store / quadrant / version
+            folder = store / quadrant / version
             if not folder.exists():
                 self._edit(version, edits)
-                invoke(self._project, f"deploy.{quadrant}")
+                invoke(self._project, f"deploy.{quadrant}", **settings)
                 published = self._project / "dist" / quadrant
-                folder.parent.mkdir(exist_ok=True)
+                folder.parent.mkdir(parents=True, exist_ok=True)
                 subprocess.run(["cp", "-R", published, folder], check=True)
             return folder
 
