@@ -20,6 +20,7 @@ from ...process import run
 from .. import archive, glibc, machine, release_tree, sbom
 from ..plan import Plan
 from . import equip, relocate, wheels
+from .environment import unpack
 from .home import Home
 from .launcher import TEMPLATE, Launcher
 from .source import Source
@@ -55,6 +56,11 @@ class Base:
         """The interpreter in the bundle."""
         (found,) = self.bundle.glob("Python*")
         return Home(found, found.name.removeprefix("Python"))
+
+    @property
+    def python(self) -> Path:
+        """The interpreter as it is once installed, with all wheels and their bytecode."""
+        return self.folder / "tree/python"
 
     @property
     def installer(self) -> Path:
@@ -158,7 +164,7 @@ class _Making:
         (base.folder / "carried.json").write_text(seen, encoding="utf-8")
         document = self._sbom(Home(tree / "python", version))
         (base.folder / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
-        shutil.rmtree(tree)
+        self._keep(tree, home)
         release_tree.normalise(base.bundle, _EPOCH)
         with step("packing"):
             members = archive.below(base.bundle, f"{what.project.program}/")
@@ -212,6 +218,14 @@ class _Making:
         carried = relocate.carry(extensions, home, self.tools, inside=tree)
         shutil.copytree(home.folder / "lib", tree / "python/lib", dirs_exist_ok=True)
         return carried
+
+    def _keep(self, tree: Path, home: Home) -> None:
+        """Keep the tree as a target makes it: all but the project's own code is there."""
+        for compiled in tree.rglob("*.pyc"):  # left by what described it
+            compiled.unlink()
+        shutil.copytree(home.folder, tree / "python", dirs_exist_ok=True)
+        unpack(self.base.bundle / DEPENDENCIES / "bytecode.zip.xz", tree / "python")
+        release_tree.normalise(tree, _EPOCH)
 
     def _bytecode(self, tree: Path, home: Home, loose: Iterable[str]) -> None:
         """Pack the bytecode of all modules but `loose`, which installing itself runs on."""
