@@ -102,21 +102,28 @@ def flip(path: Path, at: float = 0.5) -> None:
 
 
 def check_in(bundle: Path) -> None:
-    """Let a bundle's checksums be those of what is in it now."""
-    sums = bundle / "Script" / artifact.CHECKSUMS
+    """Let a bundle's checksums be those of what is in it now; a signature stays as it was."""
+    sums, signature = (bundle / "Script" / n for n in (artifact.CHECKSUMS, artifact.SIGNATURE))
     sums.unlink()
+    kept = signature.read_bytes() if signature.exists() else None
+    signature.unlink(missing_ok=True)
     artifact.write_checksums(bundle, sums)
+    if kept:
+        signature.write_bytes(kept)
 
 
-def packed(members: list[tarfile.TarInfo], contents: dict[str, bytes]) -> bytes:
-    """Give an archive with exactly these members; regular files have `contents`."""
+def piece(members: list[tarfile.TarInfo], content: bytes) -> bytes:
+    """Give a piece of an archive with these members, exactly as they are.
+
+    Every regular file has that content. Another archive may follow, or what an archive ends with.
+    """
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for member in members:
-            content = contents.get(member.name, b"") if member.isreg() else b""
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return gzip.compress(buffer.getvalue(), 1)
+    archive = tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT)  # noqa: SIM115
+    for member in members:
+        member.size = len(content) if member.isreg() else 0
+        archive.addfile(member, io.BytesIO(content))
+    # Not closed: that would write the end of the archive.
+    return gzip.compress(buffer.getvalue())
 
 
 def single(payload: bytes) -> bytes:
