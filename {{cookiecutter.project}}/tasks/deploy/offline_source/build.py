@@ -126,7 +126,16 @@ def _add_scripts(what: Plan, kept: Base, script: Path, tools: Environment) -> No
     stamp = f"{what.project.package}/release.json"
     (code / stamp).write_text(what.revision.stamp(), encoding="utf-8")
     packed = script / "program.zip.xz"
-    compiling: list[str | Path] = [tools.python, "-I", BYTECODE, code, packed, "--add", stamp]
+    compiling: list[str | Path] = [
+        tools.python,
+        "-I",
+        BYTECODE,
+        code,
+        "--archive",
+        packed,
+        "--add",
+        stamp,
+    ]
     run(compiling, env={"PYTHONHASHSEED": "1"})
 
 

@@ -4,8 +4,7 @@
 
 Runs on the target, by the interpreter that the tree got from the bundle, and with nothing besides.
 The result is the same on every machine, byte for byte: the tree's checksums came with the bundle,
-and are compared afterwards. Imports stand where they are used, since what a bundle does before its
-bytecode is unpacked takes longest.
+and are compared afterwards. Imports stand where they are used, since two processes share the work.
 """
 
 import os
@@ -27,7 +26,7 @@ def main(bundle: Path, tree: Path) -> None:
     (site,) = python.glob("lib/python3*/site-packages")
     child = os.fork()  # bytecode and wheels at the same time: two cores are the rule
     if not child:
-        _guarded(unpack, bundle / "PyPI/bytecode.zip.xz", python)
+        _guarded(unpack, bundle / "PyPI/bytecode.zip.xz", site)
         os._exit(0)
     _guarded(install_wheels, bundle, python, site)
     _guarded(install_project, bundle, site)
