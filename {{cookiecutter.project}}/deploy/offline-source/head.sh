@@ -52,8 +52,20 @@ unpack() { # FOLDER WHERE_ELSE
         "if that is too little, $2"
 }
 
+sweep() { # PATH: removes the folders PATH.PID.* that runs of ours have left which were killed
+    for left in "$1".[0-9]*.*; do
+        owner=${left#"$1".}
+        # shellcheck disable=SC3067 # not in POSIX, but in every shell that is a system's sh
+        if [ -d "$left" ] && [ ! -L "$left" ] && [ -O "$left" ] &&
+            ! kill -0 "${owner%%.*}" 2>/dev/null; then
+            rm -rf "$left"
+        fi
+    done
+}
+
 install() {
-    folder=$(mktemp -d "${TMPDIR:-/tmp}/@name@.XXXXXX" 2>/dev/null) ||
+    sweep "${TMPDIR:-/tmp}/@name@"
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/@name@.$$.XXXXXX" 2>/dev/null) ||
         die "could not make a folder in ${TMPDIR:-/tmp}: set TMPDIR to another one"
     trap 'rm -rf "$folder"' EXIT
     trap 'exit 1' HUP INT TERM
