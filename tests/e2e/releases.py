@@ -138,7 +138,7 @@ class Releases:
 def invoke(
     project: Path, *arguments: str, code: int = 0, settings: Mapping[str, str] = {}
 ) -> Result:
-    """Run invoke in a project, `settings` being environment variables; expect exit status `code`."""
+    """Run invoke in a project, with `settings` as environment variables; expect that exit code."""
     fixed = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
