@@ -75,7 +75,7 @@ def e2e(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure what the README promises of speed; arguments name the benchmarks to run."""
-    install(session, "test", "locks")
+    install(session, "test", "locks", "bench")
     for script in session.posargs or sorted(str(path) for path in Path("bench").glob("[!_]*.py")):
         session.run("python", script)
 

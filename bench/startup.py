@@ -1,19 +1,14 @@
 """How long a packaged program takes to start, beside an environment and PyInstaller's onefile."""
 
-import json
 import os
 import runpy
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
+from _service import serving
 from _timing import compare, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +26,7 @@ def main() -> None:
         programs = build(place / "my-service")
         actions = {name: starter(command, place) for name, command in programs.items()}
         compare("to `version`", actions, rounds=ROUNDS)
-        ready = {name: serving(command, place) for name, command in programs.items()}
+        ready = {name: serving(command, surroundings(place)) for name, command in programs.items()}
         compare("to the first /healthz", ready, rounds=ROUNDS)
 
 
@@ -86,33 +81,6 @@ def starter(command: list[str], place: Path) -> Callable[[int], object]:
     return lambda _number: subprocess.run(
         [*command, "version"], env=surroundings(place), check=True, stdout=subprocess.DEVNULL
     )
-
-
-def serving(command: list[str], place: Path) -> Callable[[int], object]:
-    """Give the action that starts the service, waits for its first answer, and can be ended."""
-
-    def serve(_number: int) -> Callable[[], None]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        arguments = [*command, "serve", "--port", str(port)]
-        process = subprocess.Popen(arguments, env=surroundings(place), stdout=subprocess.DEVNULL)
-
-        def stop() -> None:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
-
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            with suppress(OSError):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
-                    json.load(answer)
-                return stop
-            time.sleep(0.002)
-        stop()
-        raise SystemExit(f"{command[0]} gave no answer")
-
-    return serve
 
 
 if __name__ == "__main__":

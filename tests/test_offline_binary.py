@@ -312,8 +312,10 @@ def test_one_file_with_hidden_imports_and_helper_processes(
 
 @pytest.fixture
 def copied(folder: Path, published: Path, tmp_path: Path) -> Path:
-    """Give a copy of the project that may be built in any way; its base is there already."""
-    return shutil.copytree(folder, tmp_path / "copied", symlinks=True)
+    """Give a copy of the project, with its base and its packages, that any test may change."""
+    copy = shutil.copytree(folder, tmp_path / "copied", symlinks=True)
+    build(copy)  # the test before may have left another form
+    return copy
 
 
 @pytest.fixture

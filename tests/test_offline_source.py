@@ -169,7 +169,7 @@ def test_the_tree_works_in_any_folder(tree: Path, published: Path, tmp_path: Pat
             said = run([program, "version"], cwd=tmp_path, env=bare).stdout
             assert said == f"my-service {release}\n"
         script = (
-            "import sys, ssl, sqlite3, ctypes, lzma, bz2, readline, zoneinfo, subprocess, tzdata\n"
+            "import sys, ssl, sqlite3, ctypes, lzma, bz2, curses, zoneinfo, subprocess\n"
             "print(sys.path, sys.executable, zoneinfo.ZoneInfo('Europe/Berlin'))\n"
             "print(subprocess.check_output([sys.executable, '-c', 'print(1)']))\n"
         )

@@ -1,13 +1,22 @@
 """Bundles on machines: brought there, unpacked, and the scripts in them run."""
 
+import gzip
+import io
 import shlex
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.deploy import artifact
+from tasks.deploy.onefile import onefile
+
+from tests.support import PROJECT
 
 from .machine import Machine, Result
 from .releases import NAME, Release
-from .service import answer, eventually, put
+from .service import BASE, active, answer, eventually, put, whole
 
 START_SECONDS = 60
 
@@ -58,3 +67,67 @@ def temporary(machine: Machine) -> set[str]:
     found = machine.run("find", "/tmp", "/var/tmp", "-mindepth", "1", "-maxdepth", "1").stdout
     names = {line.rpartition("/")[2] for line in found.splitlines()}
     return {name for name in names if not name.startswith((".", "systemd-private-"))}
+
+
+def assert_untouched(machine: Machine, version: str, base: str = BASE) -> None:
+    """Check that a release serves, whole, and that nothing is there of a run that ended badly."""
+    assert active(machine, base) == answer(machine) == version
+    assert whole(machine, version, base)
+    left = {path.name for path in machine.path(base).iterdir() if not path.name.startswith(".")}
+    assert left == {"current", "history", "releases"}
+    assert not machine.path(f"{base}/.pending").is_symlink()
+    assert temporary(machine) == set()
+
+
+def twin(machine: Machine, bundle: str, name: str) -> tuple[str, Path]:
+    """Copy a bundle to be damaged; gives its path in the machine, and here.
+
+    The files are the same ones: they are replaced (`rewrite`), not changed.
+    """
+    folder = f"/srv/{name}"
+    machine.sh(f"rm -rf {folder} && mkdir {folder} && cp -al {bundle} {folder}/{NAME}")
+    return f"{folder}/{NAME}", machine.path(f"{folder}/{NAME}")
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Put another content in the place of a file."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+def flip(path: Path, at: float = 0.5) -> None:
+    """Flip one bit of a file, `at` that part of its length."""
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * at)] ^= 1
+    rewrite(path, bytes(content))
+
+
+def check_in(bundle: Path) -> None:
+    """Let a bundle's checksums be those of what is in it now; a signature stays as it was."""
+    sums, signature = (bundle / "Script" / n for n in (artifact.CHECKSUMS, artifact.SIGNATURE))
+    sums.unlink()
+    kept = signature.read_bytes() if signature.exists() else None
+    signature.unlink(missing_ok=True)
+    artifact.write_checksums(bundle, sums)
+    if kept:
+        signature.write_bytes(kept)
+
+
+def piece(members: list[tarfile.TarInfo], content: bytes) -> bytes:
+    """Give a piece of an archive with these members, exactly as they are.
+
+    Every regular file has that content. Another archive may follow, or what an archive ends with.
+    """
+    buffer = io.BytesIO()
+    archive = tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT)  # noqa: SIM115
+    for member in members:
+        member.size = len(content) if member.isreg() else 0
+        archive.addfile(member, io.BytesIO(content))
+    # Not closed: that would write the end of the archive.
+    return gzip.compress(buffer.getvalue())
+
+
+def single(payload: bytes) -> bytes:
+    """Give the file that unpacks itself, with another archive in it."""
+    head = (PROJECT / "deploy/offline-source/head.sh").read_text(encoding="utf-8")
+    return onefile(head, {"name": NAME}, payload)

@@ -8,6 +8,8 @@ as its first process.
 import fcntl
 import hashlib
 import os
+import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "unshare", "dnf", "rpm", "ip")
+TOOLS = ("busybox", "mmdebstrap", "systemd-nspawn", "nsenter", "unshare", "dnf", "rpm", "ip")
 """The commands that a host must have; install-packages.sh brings them."""
 BOOT_SECONDS = 60.0
 CGROUPS = tuple(Path("/sys/fs/cgroup", name) for name in ("systemd", "unified", ""))
@@ -32,6 +34,7 @@ class Recipe:
     """What a pristine root is made of."""
 
     suite: str
+    """Of Debian; none for a system that is this host's busybox alone."""
     packages: tuple[str, ...] = ()
 
     @property
@@ -56,6 +59,7 @@ RECIPES = {
     ),
     "plain": Recipe("bookworm"),
     "old": Recipe("bullseye"),
+    "busybox": Recipe(""),
 }  # fmt: skip
 
 
@@ -71,11 +75,32 @@ def pristine(kind: str) -> Path:
         if not root.is_dir():
             unfinished = roots / f".{kind}"
             subprocess.run(["rm", "-rf", unfinished], check=True)
-            include = [f"--include={','.join(recipe.packages)}"] if recipe.packages else []
-            command = ["mmdebstrap", "--quiet", "--variant=minbase", *include, recipe.suite]
-            subprocess.run([*command, unfinished], check=True)
+            if recipe.suite:
+                include = [f"--include={','.join(recipe.packages)}"] if recipe.packages else []
+                command = ["mmdebstrap", "--quiet", "--variant=minbase", *include, recipe.suite]
+                subprocess.run([*command, unfinished], check=True)
+            else:
+                _make_busybox_root(unfinished)
             unfinished.rename(root)
     return root
+
+
+def _make_busybox_root(root: Path) -> None:
+    for name in ("bin", "dev", "etc", "opt", "proc", "root", "run", "srv", "var"):
+        (root / name).mkdir(parents=True)
+    for name in ("tmp", "var/tmp", "dev/shm"):
+        (root / name).mkdir()
+        (root / name).chmod(0o1777)
+    busybox = shutil.which("busybox") or ""
+    shutil.copy(busybox, root / "bin")
+    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    for applet in set(applets.stdout.split()) - {"busybox"}:
+        (root / "bin" / applet).symlink_to("busybox")
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (root / "etc/group").write_text("root:x:0:\n")
+    for name, minor in (("null", 3), ("zero", 5), ("urandom", 9)):
+        os.mknod(root / "dev" / name, 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+        (root / "dev" / name).chmod(0o666)
 
 
 @dataclass

@@ -98,15 +98,23 @@ class Releases:
 
     def __getitem__(self, which: str) -> Release:
         """Give the release of `VERSIONS`."""
+        return self._release(which, self._store, {})
+
+    def signed(self, which: str, key: Path) -> Release:
+        """Give the release with its checksums signed by an OpenSSH key."""
+        store = self._store / f"signed by {key.name}"
+        return self._release(which, store, {"INVOKE_DEPLOY_SIGNING_KEY": str(key)})
+
+    def _release(self, which: str, store: Path, settings: Mapping[str, str]) -> Release:
         version, _ = VERSIONS[which]
 
         def build(quadrant: str) -> Path:
-            folder = self._store / quadrant / version
+            folder = store / quadrant / version
             if not folder.exists():
                 self.edit(which)
-                invoke(self._project, f"deploy.{quadrant}")
+                invoke(self._project, f"deploy.{quadrant}", settings=settings)
                 published = self._project / "dist" / quadrant
-                folder.parent.mkdir(exist_ok=True)
+                folder.parent.mkdir(parents=True, exist_ok=True)
                 subprocess.run(["cp", "-R", published, folder], check=True)
             return folder
 
@@ -129,8 +137,10 @@ class Releases:
         return run(["git", "rev-list", "--max-parents=0", "HEAD"], cwd=self._project).stdout.strip()
 
 
-def invoke(project: Path, *arguments: str, code: int = 0, **settings: str) -> Result:
-    """Run invoke in a project; `settings` are environment variables of its command."""
+def invoke(
+    project: Path, *arguments: str, code: int = 0, settings: Mapping[str, str] = {}
+) -> Result:
+    """Run invoke in a project, with `settings` as environment variables; expect that exit code."""
     fixed = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),

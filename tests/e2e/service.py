@@ -73,7 +73,7 @@ def eventually(happened: Callable[[], bool], what: str, seconds: float = 20) -> 
 
 def whole(machine: Machine, version: str, base: str = BASE) -> bool:
     """Tell whether every file of an installed release is as it should be."""
-    script = f"cd '{base}/releases/{version}' && sha256sum --quiet -c SHA256SUMS"
+    script = f"cd '{base}/releases/{version}' && sha256sum -c SHA256SUMS >/dev/null"
     return machine.sh(script, check=False).returncode == 0
 
 

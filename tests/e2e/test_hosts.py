@@ -92,7 +92,7 @@ def everywhere(version: str) -> dict[str, str]:
 def deployed(project: Project, hosts: Fleet, which: str) -> str:
     """Make sure that a release serves on every host."""
     version = project.become(which)
-    project.invoke(*DEPLOY)
+    project.invoke(*DEPLOY, "--allow-downgrade")
     assert serving(hosts) == everywhere(version)
     return version
 
@@ -215,7 +215,9 @@ def test_a_full_disk_on_one_host(project: Project, hosts: Fleet) -> None:
     old = deployed(project, hosts, "old")
     project.become("new")
     host = hosts.hosts["h1"]
-    host.sh("mount -t tmpfs -o size=4m tmpfs /tmp && dd if=/dev/zero of=/tmp/full bs=1M count=4 || :")
+    host.sh(
+        "mount -t tmpfs -o size=4m tmpfs /tmp && dd if=/dev/zero of=/tmp/full bs=1M count=4 || :"
+    )
     try:
         done = project.invoke(*DEPLOY, code=1)
     finally:

@@ -51,7 +51,13 @@ restart() { # RELEASE FROM
         2>"$base/.systemctl" || return 1
     # Most often the service has seen it itself (after_start); an older unit may not.
     [ -L "$base/.pending" ] || limit=5
-    check "$release" "$limit" >"$base/.systemctl" 2>&1
+    asked "$release" "$limit" "$base/.systemctl"
+}
+
+asked() { # RELEASE SECONDS FILE: check, which says why not in FILE; also where the disk is full
+    ! words=$(check "$1" "$2" 2>&1) || return 0
+    printf '%s\n' "$words" 2>/dev/null >"$3" || :
+    return 1
 }
 
 before_start() { # called by the service: where no run is alive, an unfinished switch is undone
@@ -87,8 +93,7 @@ undo() {
 after_start() { # called by the service: a release on trial must get healthy, or be stopped
     [ -L "$base/.pending" ] || return 0
     release=$(basename "$here_tree")
-    words=$base/.check
-    check "$release" "$(health_seconds "$release")" >"$words" 2>&1 &
+    asked "$release" "$(health_seconds "$release")" "$base/.check" &
     checking=$!
     while kill -0 "$checking" 2>/dev/null; do
         if ! kill -0 "${MAINPID:-0}" 2>/dev/null; then
@@ -102,7 +107,7 @@ after_start() { # called by the service: a release on trial must get healthy, or
         commit "$release"
         return
     fi
-    because "$(tail -n 1 "$words")"
+    because "$(tail -n 1 "$base/.check")"
     die "$(reason)"
 }
 

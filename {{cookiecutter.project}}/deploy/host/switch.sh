@@ -13,8 +13,11 @@ switch_over() { # RELEASE
         say "$1 is active already and healthy"
         return
     fi
-    point .pending "${old:-none}" || die "could not write to $base, nothing was changed"
-    if turn_to "$1" "$old"; then
+    if ! point .pending "${old:-none}" || ! point current "releases/$1"; then
+        rm -f "$base/.pending" "$base"/*.new
+        die "could not write to $base, nothing was changed"
+    fi
+    if serve_from "$1" "$old"; then
         prune "$1"
         report "$1"
     else
@@ -25,7 +28,10 @@ switch_over() { # RELEASE
 }
 
 turn_to() { # RELEASE FROM: succeeds when it runs and was seen healthy
-    point current "releases/$1" || return 1
+    point current "releases/$1" && serve_from "$1" "$2"
+}
+
+serve_from() { # RELEASE FROM: the same, where `current` is it already
     if with_systemd; then
         install_units "$1" && restart "$1" "$2"
     else
@@ -77,8 +83,8 @@ repair() { # what a killed run left
 }
 
 point() { # LINK TARGET, in $base: by one rename
-    ln -sfn "$2" "$base/$1.new" && mv -T "$base/$1.new" "$base/$1" || return 1
-    sync "$base" 2>/dev/null || sync
+    { ln -sfn "$2" "$base/$1.new" && mv -T "$base/$1.new" "$base/$1"; } 2>/dev/null || return 1
+    sync "$base" 2>/dev/null || sync || :
 }
 
 commit() { # RELEASE: it is healthy; from here there is no going back by itself

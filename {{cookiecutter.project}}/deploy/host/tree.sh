@@ -63,9 +63,14 @@ stage() { # TREE: copies it into releases/; target is its name there
 
 copy() { # TREE STAGING
     # Package files are only linked: the package manager replaces files, it never writes into
-    # them. So are those of a tree that was made here. Anything else is copied, for it may belong
-    # to somebody else.
-    if is_here "$1" && cp -al "$1" "$2" 2>/dev/null; then return; fi
+    # them. A tree that was made here is moved. Anything else is copied, for it may belong to
+    # somebody else.
+    if is_here "$1"; then
+        case ${1##*/} in
+        incoming) mv -T "$1" "$2" 2>/dev/null && return ;;
+        *) cp -al "$1" "$2" 2>/dev/null && return ;;
+        esac
+    fi
     rm -rf "$2"
     cp -R "$1" "$2" 2>/dev/null || return 1
     [ "$uid" -ne 0 ] || chown -R 0:0 "$2" || return 1

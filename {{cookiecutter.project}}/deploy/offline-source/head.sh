@@ -52,13 +52,32 @@ unpack() { # FOLDER WHERE_ELSE
         "if that is too little, $2"
 }
 
+sweep() { # PATH: removes the folders PATH.PID.* that runs of ours have left which were killed
+    for left in "$1".[0-9]*.*; do
+        owner=${left#"$1".}
+        # shellcheck disable=SC3067 # not in POSIX, but in every shell that is a system's sh
+        if [ -d "$left" ] && [ ! -L "$left" ] && [ -O "$left" ] &&
+            ! kill -0 "${owner%%.*}" 2>/dev/null; then
+            rm -rf "$left"
+        fi
+    done
+}
+
 install() {
-    folder=$(mktemp -d "${TMPDIR:-/tmp}/@name@.XXXXXX" 2>/dev/null) ||
+    sweep "${TMPDIR:-/tmp}/@name@"
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/@name@.$$.XXXXXX" 2>/dev/null) ||
         die "could not make a folder in ${TMPDIR:-/tmp}: set TMPDIR to another one"
     trap 'rm -rf "$folder"' EXIT
     trap 'exit 1' HUP INT TERM
     unpack "$folder" "set TMPDIR to a folder with more"
-    sh "$folder/@name@/Script/install.sh" "$@"
+    # The code is what became of it, whatever signal comes: before the switch it ends, after that it
+    # goes on to a good end.
+    sh "$folder/@name@/Script/install.sh" "$@" &
+    trap 'kill -s TERM $!' HUP INT TERM
+    code=0
+    while wait $! || code=$?; kill -0 $! 2>/dev/null; do code=0; done
+    [ "$code" -le 2 ] || code=1
+    exit "$code"
 }
 
 extract() {

@@ -34,6 +34,7 @@ main() {
     # What a killed run has started may still write there, and holds the lock until it does not.
     rm -rf "$base/incoming"
     make_tree "$bundle" "$base/incoming"
+    trap : HUP INT TERM
     activate 9>&-
 }
 

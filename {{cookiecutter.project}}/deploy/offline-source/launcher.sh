@@ -16,7 +16,10 @@ if [ -z "${SSL_CERT_FILE-}${SSL_CERT_DIR-}" ]; then
     export SSL_CERT_FILE
 fi
 
-# What the machine knows of terminals, else the few that are here.
+# What the machine knows of time zones and terminals, else what is here.
+if [ -z "${PYTHONTZPATH-}" ] && [ ! -d /usr/share/zoneinfo/Etc ]; then
+    export PYTHONTZPATH="$_start_home/share/zoneinfo"
+fi
 if [ -z "${TERMINFO_DIRS-}" ] && [ ! -d /usr/share/terminfo/x ] && [ ! -d /lib/terminfo/x ]; then
     export TERMINFO_DIRS="$_start_home/share/terminfo"
 fi

@@ -39,6 +39,7 @@ main() {
         shift 2
         ;;
     esac
+    [ -s "$_run_bundle/Script/SHA256SUMS" ] || require_whole_bundle || exit 1
     _run_digest=$(sha256sum <"$_run_bundle/Script/SHA256SUMS")
     _run_tree=$_run_cache/${_run_digest%% *}
     if ! is_private "$_run_cache" || [ ! -d "$_run_tree" ]; then
@@ -128,7 +129,15 @@ copy_to() ( # TREE
 # --- the copy for one run -----------------------------------------------------------------------
 
 run_once() { # ARGUMENT...
-    _run_folder=$(mktemp -d "${TMPDIR:-/tmp}/$_run_name.XXXXXX" 2>/dev/null) ||
+    for _run_left in "${TMPDIR:-/tmp}/$_run_name".[0-9]*.*; do # by runs of ours that were killed
+        _run_owner=${_run_left#"${TMPDIR:-/tmp}/$_run_name."}
+        # shellcheck disable=SC3067
+        if [ -d "$_run_left" ] && [ ! -L "$_run_left" ] && [ -O "$_run_left" ] &&
+            ! kill -0 "${_run_owner%%.*}" 2>/dev/null; then
+            rm -rf "$_run_left"
+        fi
+    done
+    _run_folder=$(mktemp -d "${TMPDIR:-/tmp}/$_run_name.$$.XXXXXX" 2>/dev/null) ||
         die "there is nowhere to copy it to: set TMPDIR to a folder of yours"
     trap 'rm -rf "$_run_folder"' EXIT
     trap 'exit 1' HUP INT TERM

@@ -14,7 +14,7 @@ from .render import render
 
 HOST = Path("deploy/host")
 _RENDERED = ".in"  # deploy/host/service.in becomes host/NAME.service; other files are copied
-_UNITS = {"service", "socket"}  # where systemd.unit(5) gives `%` a meaning
+_UNITS = {"service", "socket", "user.service"}  # where systemd.unit(5) gives `%` a meaning
 
 
 def tokens(project: Project) -> dict[str, str]:

@@ -27,13 +27,14 @@ class Act:
     """The release id that hosts shall have; those that have it are left alone."""
 
 
-def carry(artifact: Path, wanted: str, installer: list[str]) -> Act:
+def carry(artifact: Path, wanted: str, installer: list[str], *, older: bool) -> Act:
     """Give the act of carrying a file to a host and running its own installer there.
 
     `installer` is the command, in which `ROOM` stands for the folder with the file; an archive is
-    unpacked there.
+    unpacked there. `older`: also over a newer release.
     """
-    variables = {"artifact": str(artifact), "installer": installer}
+    options = ["--allow-downgrade"] if older else []
+    variables = {"artifact": str(artifact), "installer": [*installer, *options]}
     return Act("carry", wanted, variables, wanted)
 
 

@@ -20,11 +20,17 @@ from . import build
         "onefile": "Make one executable file instead of an archive and packages.",
         "python": "Build with this Python (X.Y) instead of the one in .python-version.",
         "to": "Also install it on the hosts of this target of invoke.yaml.",
+        "allow-downgrade": "With --to: also over a newer release.",
         "dry-run": "Print the plan and change nothing.",
     }
 )
 def offline_binary(
-    context: Context, onefile: bool = False, python: str = "", to: str = "", dry_run: bool = False
+    context: Context,
+    onefile: bool = False,
+    python: str = "",
+    to: str = "",
+    allow_downgrade: bool = False,
+    dry_run: bool = False,
 ) -> None:
     """Build a program, an archive, a .deb and an .rpm that need nothing on the target."""
     deploy, this = context.config.get("deploy", {}), project.load()
@@ -37,5 +43,7 @@ def offline_binary(
     (build.describe if dry_run else build.build)(what)
     if target and not dry_run:
         archive = what.target / f"{what.stem}.tar.gz"
-        act = carry(archive, what.revision.release, [f"ROOM/{what.stem}/install"])
+        act = carry(
+            archive, what.revision.release, [f"ROOM/{what.stem}/install"], older=allow_downgrade
+        )
         roll_out(this, target, act)

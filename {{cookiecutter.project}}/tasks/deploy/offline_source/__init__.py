@@ -18,11 +18,17 @@ from .source import PLATFORMS
         "platform": "Build for another system, such as linux-aarch64 (default: this one).",
         "python": "Carry this Python (X.Y) instead of the one in .python-version.",
         "to": "Also install it on the hosts of this target of invoke.yaml.",
+        "allow-downgrade": "With --to: also over a newer release.",
         "dry-run": "Print the plan and change nothing.",
     }
 )
 def offline_source(
-    context: Context, platform: str = "", python: str = "", to: str = "", dry_run: bool = False
+    context: Context,
+    platform: str = "",
+    python: str = "",
+    to: str = "",
+    allow_downgrade: bool = False,
+    dry_run: bool = False,
 ) -> None:
     """Build a self-extracting bundle that needs no Python and no network on the target."""
     deploy, this = context.config.get("deploy", {}), project.load()
@@ -32,7 +38,9 @@ def offline_source(
     (build.describe if dry_run else build.build)(what)
     if target and not dry_run:
         single = what.target / f"{what.stem}.run"
-        act = carry(single, what.revision.release, ["sh", f"ROOM/{single.name}"])
+        act = carry(
+            single, what.revision.release, ["sh", f"ROOM/{single.name}"], older=allow_downgrade
+        )
         roll_out(this, target, act)
 
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,23 +19,19 @@ from ...process import run
 from .. import archive, glibc, machine, release_tree, sbom
 from ..plan import Plan
 from . import equip, relocate, wheels
+from .environment import unpack
 from .home import Home
 from .launcher import TEMPLATE, Launcher
 from .source import Source
 
 DEPENDENCIES = "PyPI"
 ENVIRONMENT = Path(__file__).with_name("environment.py")
+BYTECODE_ARCHIVE = "bytecode.zip.xz"
 BYTECODE = Path(__file__).with_name("bytecode.py")
 _KEPT_BASES = 3
 _EPOCH = 315_532_800  # 1980-01-01: a base serves many commits
 _LEVEL = 9
 _NEEDED = ("installer/*.py", "installer/_scripts/__init__.py", "installer-*.dist-info/licenses/*")
-_REPORT = """
-import runpy, sys
-del sys.argv[0]
-runpy.run_path(sys.argv[0], run_name="__main__")
-print("\\n".join(m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)))
-"""
 
 
 @dataclass(frozen=True)
@@ -55,6 +50,11 @@ class Base:
         """The interpreter in the bundle."""
         (found,) = self.bundle.glob("Python*")
         return Home(found, found.name.removeprefix("Python"))
+
+    @property
+    def python(self) -> Path:
+        """The interpreter as it is once installed, with all wheels and their bytecode."""
+        return self.folder / "tree/python"
 
     @property
     def installer(self) -> Path:
@@ -139,11 +139,12 @@ class _Making:
             tree = base.folder / "tree"
             (tree / "python").parent.mkdir()
             shutil.copytree(home.folder, tree / "python")
-            loose = self._install(tree, Home(tree / "python", version))
+            self._install(tree, Home(tree / "python", version))
             if self.native:
                 carried += self._carry(home, tree)
             floor = glibc.floor(tree)
-            self._bytecode(tree, home, loose)
+            packed = base.bundle / DEPENDENCIES / BYTECODE_ARCHIVE
+            self._compile(Home(tree / "python", version).site, "--archive", packed)
         if self.native:
             carried += equip.carry_glibc(home)
         Launcher(_template(what), home, floor).write_python()
@@ -158,12 +159,12 @@ class _Making:
         (base.folder / "carried.json").write_text(seen, encoding="utf-8")
         document = self._sbom(Home(tree / "python", version))
         (base.folder / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
-        shutil.rmtree(tree)
+        self._keep(tree, home)
         release_tree.normalise(base.bundle, _EPOCH)
         with step("packing"):
             members = archive.below(base.bundle, f"{what.project.program}/")
-            packed = archive.part(members, _EPOCH, level=_LEVEL)
-            (base.folder / "part.tar.gz").write_bytes(packed)
+            part = archive.part(members, _EPOCH, level=_LEVEL)
+            (base.folder / "part.tar.gz").write_bytes(part)
 
     def _wheels(self, pinned: str) -> None:
         folder, target = self.base.bundle / DEPENDENCIES, self.what.system
@@ -180,24 +181,21 @@ class _Making:
         else:
             carried = relocate.from_installed(self.what.interpreter.path, home, self.tools)
         equip.equip(home, self.tools)
+        self._compile(home.folder)
         Launcher(_template(self.what), home, "2.0").write_python()  # the floor is not known yet
         return carried
 
-    def _install(self, tree: Path, home: Home) -> list[str]:
-        """Install as on a target; gives the modules of the standard library that this took."""
+    def _install(self, tree: Path, home: Home) -> None:
+        """Install the wheels as on a target."""
         _zip_installer(self.tools, self.base.installer)
         script, source = self.base.bundle / "Script", self.base.bundle / "ProjectSrc"
         script.mkdir()
         (source / "src").mkdir(parents=True)
         shutil.copy(self.base.installer, script)
         python = home.python if self.native else self.tools.python
-        said = run([python, "-I", "-B", "-c", _REPORT, ENVIRONMENT, self.base.bundle, tree])
+        run([python, "-I", "-B", ENVIRONMENT, self.base.bundle, tree])
         shutil.rmtree(script)
         shutil.rmtree(source)
-        stdlib = _stdlib(python)
-        files = (Path(line) for line in said.splitlines() if line.endswith(".py"))
-        modules = [path.relative_to(stdlib) for path in files if path.is_relative_to(stdlib)]
-        return [(home.stdlib.relative_to(home.folder) / path).as_posix() for path in modules]
 
     def _sbom(self, home: Home) -> dict[str, Any]:
         """Describe what was installed; for another machine, what this one would install."""
@@ -213,25 +211,23 @@ class _Making:
         shutil.copytree(home.folder / "lib", tree / "python/lib", dirs_exist_ok=True)
         return carried
 
-    def _bytecode(self, tree: Path, home: Home, loose: Iterable[str]) -> None:
-        """Pack the bytecode of all modules but `loose`, which installing itself runs on."""
-        python = tree / "python"
-        packed = self.base.bundle / DEPENDENCIES / "bytecode.zip.xz"
-        compiler = python / "bin/python3" if self.native else self.tools.python
-        keep = [option for name in loose for option in ("--loose", name)]
-        run([compiler, "-I", BYTECODE, python, packed, *keep], env={"PYTHONHASHSEED": "1"})
-        for compiled in python.rglob("*.pyc"):
-            copy = home.folder / compiled.relative_to(python)
-            copy.parent.mkdir(exist_ok=True)
-            shutil.copyfile(compiled, copy)
+    def _keep(self, tree: Path, home: Home) -> None:
+        """Keep the tree as a target makes it: all but the project's own code is there."""
+        for compiled in tree.rglob("*.pyc"):  # left by what described it
+            compiled.unlink()
+        shutil.copytree(home.folder, tree / "python", dirs_exist_ok=True)
+        site = Home(tree / "python", home.version).site
+        unpack(self.base.bundle / DEPENDENCIES / BYTECODE_ARCHIVE, site)
+        release_tree.normalise(tree, _EPOCH)
+
+    def _compile(self, folder: Path, *options: str | Path) -> None:
+        """Compile with this machine's Python, which is of the same minor version."""
+        compiler: list[str | Path] = [self.tools.python, "-I", "-B", BYTECODE, folder]
+        run([*compiler, *options], env={"PYTHONHASHSEED": "1"})
 
 
 def _template(what: Plan) -> str:
     return (what.project.root / TEMPLATE).read_text(encoding="utf-8")
-
-
-def _stdlib(python: Path) -> Path:
-    return Path(run([python, "-I", "-c", "import os; print(os.path.dirname(os.__file__))"]).strip())
 
 
 def _zip_installer(tools: Environment, path: Path) -> None:

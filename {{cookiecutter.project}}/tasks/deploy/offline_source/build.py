@@ -15,6 +15,7 @@ from .. import archive, artifact, release_tree, sbom, signing, smoke
 from ..onefile import onefile
 from ..plan import Plan, here, published, record
 from .base import BYTECODE, ENVIRONMENT, Base, base
+from .environment import install_project
 from .home import Home
 from .launcher import FOLDER
 from .source import Source, choose, native_interpreter
@@ -125,17 +126,25 @@ def _add_scripts(what: Plan, kept: Base, script: Path, tools: Environment) -> No
     stamp = f"{what.project.package}/release.json"
     (code / stamp).write_text(what.revision.stamp(), encoding="utf-8")
     packed = script / "program.zip.xz"
-    compiling: list[str | Path] = [tools.python, "-I", BYTECODE, code, packed, "--add", stamp]
+    compiling: list[str | Path] = [
+        tools.python,
+        "-I",
+        BYTECODE,
+        code,
+        "--archive",
+        packed,
+        "--add",
+        stamp,
+    ]
     run(compiling, env={"PYTHONHASHSEED": "1"})
 
 
 def _install(what: Plan, kept: Base, bundle: Path, output: Path, tools: Environment) -> Path:
-    """Make the release tree as the target will; gives its folder."""
+    """Make the release tree that the target will make; gives its folder."""
     tree = bundle.with_name("tree")
     home = Home(tree / "python", kept.home.version)
-    shutil.copytree(kept.home.folder, home.folder, copy_function=os.link)
-    python = home.python if _native(what) else tools.python
-    run([python, "-I", "-B", bundle / "Script/environment.py", bundle, tree])
+    shutil.copytree(kept.python, home.folder, copy_function=os.link)
+    install_project(bundle, home.stdlib / "site-packages")
     (tree / "bin").mkdir()
     launcher = kept.launcher(what)
     for name, entry in _commands(what.project.root).items():

@@ -1,10 +1,10 @@
-"""Compiles every module of a folder and packs the bytecode.
+"""Compiles every module of a folder, and packs the bytecode if told to.
 
-    python bytecode.py FOLDER ARCHIVE [--loose MODULE] … [--add FILE] …
+    python bytecode.py FOLDER [--archive ARCHIVE [--add FILE] …]
 
-Run by a Python of the version that the bytecode is for. The bytecode goes into ARCHIVE, a zip in
-xz, but for that of the `--loose` modules, which is left in the folder; each file to `--add` goes
-there too. The same sources give the same bytes, and no path of this machine is in them.
+Run by a Python of the version that the bytecode is for. With an ARCHIVE the bytecode, and each FILE
+of the folder, goes there, a zip in xz; without one it stays beside the modules. The same sources
+give the same bytes, and no path of this machine is in them.
 """
 
 import argparse
@@ -17,26 +17,28 @@ from pathlib import Path
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
-def pack(folder: Path, archive: Path, loose: set[str], added: list[str]) -> None:
+def compile_all(folder: Path) -> list[Path]:
     """Compile in a fixed order, since what a process compiled before shows in the bytes."""
-    packed = {name: (folder / name).read_bytes() for name in added}
-    for source in sorted(folder.rglob("*.py")):
-        name = source.relative_to(folder).as_posix()
-        compiled = _compile(source, name)
-        if compiled and name not in loose:
-            packed[compiled.relative_to(folder).as_posix()] = compiled.read_bytes()
-            compiled.unlink()
+    modules = ((p, p.relative_to(folder).as_posix()) for p in sorted(folder.rglob("*.py")))
+    return [made for module, name in modules if (made := _compile(module, name))]
+
+
+def pack(folder: Path, archive: Path, compiled: list[Path], added: list[str]) -> None:
+    """Move the compiled files, and copy the added ones, into an archive."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as files:
-        for name, content in packed.items():
-            files.writestr(zipfile.ZipInfo(name, _EARLIEST), content)
+        for path in [*(folder / name for name in added), *compiled]:
+            name = path.relative_to(folder).as_posix()
+            files.writestr(zipfile.ZipInfo(name, _EARLIEST), path.read_bytes())
+    for path in compiled:
+        path.unlink()
     archive.write_bytes(lzma.compress(buffer.getvalue(), preset=9 | lzma.PRESET_EXTREME))
 
 
-def _compile(source: Path, name: str) -> Path | None:
+def _compile(module: Path, name: str) -> Path | None:
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     try:
-        made = py_compile.compile(str(source), dfile=name, doraise=True, invalidation_mode=mode)
+        made = py_compile.compile(str(module), dfile=name, doraise=True, invalidation_mode=mode)
     except py_compile.PyCompileError:  # a template, or code for another Python
         return None
     return Path(made) if made else None
@@ -45,8 +47,9 @@ def _compile(source: Path, name: str) -> Path | None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("--loose", action="append", default=[])
+    parser.add_argument("--archive", type=Path)
     parser.add_argument("--add", action="append", default=[])
     given = parser.parse_args()
-    pack(given.folder, given.archive, set(given.loose), given.add)
+    done = compile_all(given.folder)
+    if given.archive:
+        pack(given.folder, given.archive, done, given.add)

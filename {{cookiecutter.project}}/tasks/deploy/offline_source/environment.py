@@ -4,15 +4,24 @@
 
 Runs on the target, by the interpreter that the tree got from the bundle, and with nothing besides.
 The result is the same on every machine, byte for byte: the tree's checksums came with the bundle,
-and are compared afterwards. Imports stand where they are used, since what a bundle does before its
-bytecode is unpacked takes longest.
+and are compared afterwards.
 """
 
+import base64
+import hashlib
+import io
+import lzma
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, NoReturn
 
+_WORKERS = 4
+"""More would wait for each other's files."""
 _COMMAND = """\
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
@@ -25,24 +34,24 @@ def main(bundle: Path, tree: Path) -> None:
     """Fill `tree`/python; ends with code 1 and one line where something is not as it should be."""
     python = tree / "python"
     (site,) = python.glob("lib/python3*/site-packages")
-    child = os.fork()  # bytecode and wheels at the same time: two cores are the rule
-    if not child:
-        _guarded(unpack, bundle / "PyPI/bytecode.zip.xz", python)
-        os._exit(0)
-    _guarded(install_wheels, bundle, python, site)
-    _guarded(install_project, bundle, site)
-    if os.waitpid(child, 0)[1]:
+    try:
+        wheels = sorted(_wheels(bundle / "PyPI"), key=lambda found: -found[1].stat().st_size)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
+    install = installer(bundle / "Script/installer.zip", python, site)
+    jobs = [partial(install, *found) for found in wheels]
+    jobs.insert(1, partial(unpack, bundle / "PyPI/bytecode.zip.xz", site))
+    jobs.append(partial(install_project, bundle, site))
+    if not _share(jobs):
         raise SystemExit(1)
 
 
-def install_wheels(bundle: Path, python: Path, site: Path) -> None:
-    """Install each wheel that the requirements name, if it has the hash that stands there.
+def installer(library: Path, python: Path, site: Path) -> Callable[[str, Path], None]:
+    """Give what installs a requirement's wheel.
 
-    Raises `ValueError` for a wheel that is missing, damaged, or would write outside of the tree.
+    That raises `ValueError` for a wheel that is damaged, or would write outside of the tree.
     """
-    sys.path.insert(0, str(bundle / "Script/installer.zip"))
-    from typing import Any
-
+    sys.path.insert(0, str(library))
     from installer import install  # type: ignore[import-not-found]
     from installer.destinations import SchemeDictionaryDestination  # type: ignore[import-not-found]
     from installer.records import Hash, RecordEntry  # type: ignore[import-not-found]
@@ -64,7 +73,7 @@ def install_wheels(bundle: Path, python: Path, site: Path) -> None:
         def write_to_fs(
             self, scheme: str, path: str, stream: Any, is_executable: bool
         ) -> RecordEntry:
-            # The library's own takes longer, and fails where bytecode makes a folder meanwhile.
+            # The library's own takes longer, and fails where a folder is made meanwhile.
             content = stream.read()
             written = _write(self.scheme_dict[scheme], path, content, made)
             if is_executable:
@@ -80,18 +89,19 @@ def install_wheels(bundle: Path, python: Path, site: Path) -> None:
     }
     schemes = {scheme: str(folder) for scheme, folder in folders.items()}
     destination = Destination(schemes, interpreter="/usr/bin/env python3", script_kind="posix")
-    for requirement, wheel in _wheels(bundle / "PyPI"):
+
+    def install_wheel(requirement: str, wheel: Path) -> None:
         try:
             with WheelFile.open(wheel) as source:
                 install(source, destination, {"INSTALLER": b"bundle\n"})
         except Exception as error:
             raise ValueError(f"{requirement} cannot be installed: {error}") from error
 
+    return install_wheel
+
 
 def install_project(bundle: Path, site: Path) -> None:
     """Put the project's own code beside the dependencies, with its bytecode and release id."""
-    import shutil
-
     unwanted = shutil.ignore_patterns("__pycache__", ".*", "*.pyc", "*.egg-info")
     shutil.copytree(
         bundle / "ProjectSrc/src", site, ignore=unwanted, copy_function=shutil.copyfile,
@@ -105,10 +115,6 @@ def unpack(archive: Path, target: Path) -> None:
 
     Raises `ValueError` for a name that leads out of it.
     """
-    import io
-    import lzma
-    import zipfile
-
     if not archive.exists():  # while the bundle is being built
         return
     made: set[str] = set()
@@ -140,8 +146,6 @@ def _write(root: str, name: str, content: bytes, made: set[str]) -> str:
 
 def _wheels(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield each requirement and the wheel that has its hash."""
-    import hashlib
-
     found = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in folder.glob("*.whl")}
     for line in (folder / "requirements.txt").read_text(encoding="utf-8").splitlines():
         requirement, _, digest = line.partition(" --hash=sha256:")
@@ -152,18 +156,37 @@ def _wheels(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _record_digest(content: bytes) -> str:
     """Give the SHA-256 as RECORD files spell it."""
-    import base64
-    import hashlib
-
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
-def _guarded(action: Callable[..., None], *arguments: Path) -> None:
+def _share(jobs: Sequence[Callable[[], None]]) -> bool:
+    """Do the jobs in several processes, each of which takes the next when it is free."""
+    waiting, numbers = os.pipe()
+    os.write(numbers, b"".join(number.to_bytes(4, "big") for number in range(len(jobs))))
+    os.close(numbers)
+    workers = []
+    for _ in range(min(_WORKERS, os.cpu_count() or 1)):
+        if worker := os.fork():
+            workers.append(worker)
+        else:
+            _work(jobs, waiting)
+    failures = [os.waitpid(worker, 0)[1] for worker in workers]
+    return not any(failures)
+
+
+def _work(jobs: Sequence[Callable[[], None]], waiting: int) -> NoReturn:
+    """Do jobs until none waits, and end with code 1 and a line where one cannot be done."""
+    code = 1
     try:
-        action(*arguments)
+        while number := os.read(waiting, 4):
+            jobs[int.from_bytes(number, "big")]()
+        code = 0
     except Exception as error:
         print(f"error: {error or type(error).__name__}", file=sys.stderr, flush=True)
-        os._exit(1)
+        while os.read(waiting, 4096):  # the others need not go on
+            pass
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":

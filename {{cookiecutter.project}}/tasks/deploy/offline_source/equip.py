@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ...environment import Environment
 from ...process import run
-from .. import archive
 from .home import Home
 from .relocate import ldd, loaded
 
@@ -25,9 +24,8 @@ def equip(home: Home, tools: Environment) -> None:
     share.mkdir(exist_ok=True)
     packages = Path(run([tools.python, "-c", "import certifi; print(certifi.where())"]).strip())
     shutil.copyfile(packages, share / "certificates.pem")
-    zones = archive.below(packages.parents[1] / "tzdata", "tzdata/")
-    archive.zipped((m for m in zones if "__pycache__" not in m[0]), share / "tzdata.zip")
-    (home.site / "tzdata.pth").write_text("../../../share/tzdata.zip\n", encoding="utf-8")
+    code = shutil.ignore_patterns("*.py", "__pycache__")
+    shutil.copytree(packages.parents[1] / "tzdata/zoneinfo", share / "zoneinfo", ignore=code)
     for name in _TERMINALS:
         for place in _TERMINFO:
             if (place / name[0] / name).is_file():

@@ -11,13 +11,14 @@ from ...environment import Environment
 from ...process import require, run
 from .home import Home
 
-# What no service needs: tests, Tk, what builds extensions, and second implementations in Python of
-# modules that are there in C.
+# What no service needs: tests, Tk, what builds extensions, second implementations in Python of
+# modules that are there in C; and what would oblige whoever passes a bundle on to the licences of
+# readline and gdbm (GPL) and of Berkeley DB (AGPL).
 PRUNED = shutil.ignore_patterns(
     "__pycache__", "*.pyc", "*.a", "config-*", "site-packages", "dist-packages", "ensurepip",
     "test", "idlelib", "lib2to3", "tkinter", "turtle.py", "turtledemo", "pydoc_data", "_pyio.py",
     "_pydecimal.py", "_pydatetime.py", "_tkinter*", "_test*.so", "_ctypes_test*", "xx*.so",
-    "_xx*.so", "nis.*", "sitecustomize.py", "EXTERNALLY-MANAGED",
+    "_xx*.so", "nis.*", "readline.*", "_dbm.*", "_gdbm.*", "sitecustomize.py", "EXTERNALLY-MANAGED",
 )  # fmt: skip
 _FACTS = """
 import json, os, sys, sysconfig
