@@ -35,9 +35,12 @@ def test_the_menu(baked: Path) -> None:
     assert re.findall(r"^  (\S+)", listed, re.MULTILINE) == [
         "clean",
         "serve",
+        "deploy.history",
         "deploy.keygen",
         "deploy.offline-binary",
         "deploy.offline-source",
+        "deploy.rollback",
+        "deploy.status",
         "deploy.verify",
     ]
 

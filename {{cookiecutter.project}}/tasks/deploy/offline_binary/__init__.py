@@ -34,6 +34,8 @@ def offline_binary(
 ) -> None:
     """Build a program, an archive, a .deb and an .rpm that need nothing on the target."""
     deploy, this = context.config.get("deploy", {}), project.load()
+    if allow_downgrade and not to:
+        raise TaskError("--allow-downgrade says what hosts may do: it needs --to")
     if onefile and platform.system() == "Windows":
         raise TaskError("--onefile makes a file for sh, which Windows does not have")
     if onefile and to:

@@ -32,6 +32,8 @@ def offline_source(
 ) -> None:
     """Build a self-extracting bundle that needs no Python and no network on the target."""
     deploy, this = context.config.get("deploy", {}), project.load()
+    if allow_downgrade and not to:
+        raise TaskError("--allow-downgrade says what hosts may do: it needs --to")
     target = find(this, deploy, to, build.QUADRANT) if to else None
     system = _system(platform)
     what = plan(build.QUADRANT, this, read(deploy), python=python, system=system)

@@ -1,0 +1,51 @@
+"""tasks.hosts.targets: what invoke.yaml says of hosts, and what it may not say."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tasks import project
+from tasks.console import TaskError
+from tasks.hosts import targets
+
+HOSTS = {"inventory": "deploy/inventory/local.yml", "quadrant": "offline-source"}
+
+
+def find(folder: Path, settings: dict[str, Any], quadrant: str = "") -> targets.Target:
+    return targets.find(project.load(folder), {"targets": {"t": settings}}, "t", quadrant)
+
+
+def test_the_target_that_every_project_has(baked: Path) -> None:
+    deploy = yaml.safe_load((baked / "invoke.yaml").read_text())["deploy"]
+    local = targets.find(project.load(baked), deploy, "local")
+    assert local.inventory.is_file()
+    assert local.batches == [1, 1]
+
+
+@pytest.mark.parametrize(("batch", "batches"), [(3, [1, 3]), ("25%", [1, "25%"]), ("10", [1, 10])])
+def test_one_host_goes_first(baked: Path, batch: object, batches: list[object]) -> None:
+    assert find(baked, HOSTS | {"batch": batch}).batches == batches
+
+
+REFUSED = [
+    (HOSTS | {"batch": 0}, "deploy.targets.t.batch is '0': expected a number or a percentage"),
+    (HOSTS | {"batch": "all"}, "deploy.targets.t.batch is 'all': expected a number"),
+    (HOSTS | {"batch": "101%"}, "deploy.targets.t.batch is '101%': expected a number"),
+    (HOSTS | {"hosts": "x"}, "deploy.targets.t has 'hosts': expected batch, inventory, quadrant"),
+    ({"inventory": "x"}, "deploy.targets.t has no 'quadrant'"),
+    (HOSTS | {"inventory": "nowhere.yml"}, "deploy.targets.t.inventory is 'nowhere.yml': there is"),
+    (HOSTS | {"quadrant": "offline-binary"}, "the target t is for deploy.offline-binary --to t"),
+]
+
+
+@pytest.mark.parametrize(("settings", "expected"), REFUSED)
+def test_what_is_wrong_is_named(baked: Path, settings: dict[str, Any], expected: str) -> None:
+    with pytest.raises(TaskError) as refusal:
+        find(baked, settings, "offline-source")
+    assert str(refusal.value).startswith(expected)
+
+
+def test_an_unknown_target_is_refused_with_those_that_exist(baked: Path) -> None:
+    with pytest.raises(TaskError, match="^--to is 'x': expected a target .*; there are: local$"):
+        targets.find(project.load(baked), {"targets": {"local": HOSTS}}, "x")
