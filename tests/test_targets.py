@@ -47,5 +47,5 @@ def test_what_is_wrong_is_named(baked: Path, settings: dict[str, Any], expected:
 
 
 def test_an_unknown_target_is_refused_with_those_that_exist(baked: Path) -> None:
-    with pytest.raises(TaskError, match="^--to is 'x': expected a target .*; there are: local$"):
+    with pytest.raises(TaskError, match=r"^--to is 'x': expected a target .*; there are: local$"):
         targets.find(project.load(baked), {"targets": {"local": HOSTS}}, "x")

@@ -15,7 +15,7 @@ from tests.support import run
 
 from .fleet import HUB, Fleet, address, fleet
 from .machine import Result
-from .releases import NAME, Releases, invoke
+from .releases import HEALTH_SECONDS, NAME, Releases, invoke
 from .service import Load, active, answer, eventually
 
 TO = ("--to", "fleet")
@@ -34,6 +34,8 @@ class Project:
 
     def __init__(self, folder: Path, hosts: Fleet) -> None:
         self.folder = folder
+        self.connections = folder.parent / "cp"
+        """Where SSH keeps connections open; a new folder begins without any."""
         inventory = folder / "deploy/inventory/fleet.yml"
         inventory.write_text(hosts.inventory, encoding="utf-8")
         settings = folder / "invoke.yaml"
@@ -47,7 +49,7 @@ class Project:
         run(["git", *who, "commit", "--quiet", "--amend", "--message=First"], cwd=folder)
 
     def become(self, which: str) -> str:
-        """Check a release of `VERSIONS` out, build it while there is a network, give its version."""
+        """Check a release of `VERSIONS` out, build it (there is a network); give its version."""
         release = self.releases[which]
         self.releases.edit(which)
         invoke(self.folder, "deploy.offline-source")
@@ -60,8 +62,12 @@ class Project:
     @property
     def environ(self) -> dict[str, str]:
         """Give the environment of invoke."""
-        return {**os.environ, "INVOKE_DEPLOY_HEALTH_SECONDS": "5",
-                "INVOKE_DEPLOY_OFFLINE_SOURCE_INTERPRETER": "local"}  # fmt: skip
+        return {
+            **os.environ,
+            "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
+            "INVOKE_DEPLOY_OFFLINE_SOURCE_INTERPRETER": "local",
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.connections),
+        }
 
     def command(self, *arguments: str) -> list[str]:
         """Give that command."""
@@ -155,6 +161,7 @@ def test_a_host_with_another_key_is_refused_before_anything_changes(
     old = deployed(project, hosts, "old")
     project.become("new")
     hosts.know(other_key_of="h3")
+    project.connections = project.connections.with_name("cp2")
     try:
         done = project.invoke(*DEPLOY, code=1)
     finally:

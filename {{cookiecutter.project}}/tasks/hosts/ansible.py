@@ -31,7 +31,7 @@ def play(
     with tempfile.TemporaryDirectory() as work:
         given, outcome = Path(work, "variables.json"), Path(work, "outcome.json")
         given.write_text(json.dumps(variables), encoding="utf-8")
-        command = [
+        command: list[str | Path] = [
             tools.command("ansible-playbook"),
             "--inventory", target.inventory,
             "--extra-vars", f"@{given}",

@@ -24,8 +24,9 @@ from . import build
         "dry-run": "Print the plan and change nothing.",
     }
 )
-def offline_binary(
+def offline_binary(  # noqa: PLR0913 (an option each)
     context: Context,
+    *,
     onefile: bool = False,
     python: str = "",
     to: str = "",

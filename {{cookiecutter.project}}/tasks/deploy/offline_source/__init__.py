@@ -22,8 +22,9 @@ from .source import PLATFORMS
         "dry-run": "Print the plan and change nothing.",
     }
 )
-def offline_source(
+def offline_source(  # noqa: PLR0913 (an option each)
     context: Context,
+    *,
     platform: str = "",
     python: str = "",
     to: str = "",
