@@ -51,7 +51,7 @@ def security(session: nox.Session) -> None:
     own = [name for name in files(session) if not name.startswith(PROJECT.name)]
     code = [name for name in own if name.endswith(".py") and not name.startswith("tests/")]
     session.run("bandit", "--quiet", "--configfile", "pyproject.toml", *code)
-    texts = [name for name in own if name != "Pipfile.lock"]
+    texts = [name for name in own if Path(name).name != "Pipfile.lock"]
     session.log(f"detect-secrets-hook on {len(texts)} files")
     session.run("detect-secrets-hook", *texts, log=False)
 
@@ -82,9 +82,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False, python=OLDEST)
 def locks(session: nox.Session) -> None:
-    """Renew the template's and the generated project's Pipfile.lock."""
+    """Renew every Pipfile.lock: the template's, the generated project's and that of a test."""
     install(session, "locks")
-    for folder in (ROOT, PROJECT):
+    for folder in (ROOT, PROJECT, ROOT / "tests" / "e2e" / "heavy"):
         # pipenv leaves its requests and responses behind, so it works on a copy.
         copy = Path(session.create_tmp(), "lock")
         shutil.rmtree(copy, ignore_errors=True)

@@ -10,6 +10,7 @@ packages="
     mmdebstrap
     openssh-client
     busybox-static
+    qemu-user-static
     rpm
     shellcheck
     systemd-container

@@ -12,7 +12,11 @@ from tasks.lock import categories, requirements
 
 from tests.support import PROJECT, PYTHONS, ROOT, missing, run
 
-LOCKS = {"template": ROOT / "Pipfile.lock", "project": PROJECT / "Pipfile.lock"}
+LOCKS = {
+    "template": ROOT / "Pipfile.lock",
+    "project": PROJECT / "Pipfile.lock",
+    "heavier": ROOT / "tests/e2e/heavy/Pipfile.lock",
+}
 # A machine need not have every Python that is offered: on those that are not here the lock is
 # unpacked all the same, see test_every_package_has_a_locked_wheel_for_it.
 HERE = [version for version in PYTHONS if present(version)]

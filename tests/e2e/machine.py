@@ -36,6 +36,8 @@ class Recipe:
     suite: str
     """Of Debian; none for a system that is this host's busybox alone."""
     packages: tuple[str, ...] = ()
+    options: tuple[str, ...] = field(default=("--variant=minbase",), repr=False)
+    """Of mmdebstrap."""
 
     @property
     def key(self) -> str:
@@ -60,6 +62,12 @@ RECIPES = {
     "plain": Recipe("bookworm"),
     "old": Recipe("bullseye"),
     "busybox": Recipe(""),
+    # Not to be run as a machine: what a Python of another architecture needs.
+    "arm64": Recipe(
+        "trixie",
+        ("python3.13",),
+        ("--variant=extract", "--architectures=arm64", '--extract-hook=ln -s usr/lib "$1/lib"'),
+    ),
 }  # fmt: skip
 
 
@@ -77,7 +85,7 @@ def pristine(kind: str) -> Path:
             subprocess.run(["rm", "-rf", unfinished], check=True)
             if recipe.suite:
                 include = [f"--include={','.join(recipe.packages)}"] if recipe.packages else []
-                command = ["mmdebstrap", "--quiet", "--variant=minbase", *include, recipe.suite]
+                command = ["mmdebstrap", "--quiet", *recipe.options, *include, recipe.suite]
                 subprocess.run([*command, unfinished], check=True)
             else:
                 _make_busybox_root(unfinished)

@@ -1,6 +1,7 @@
 """A bundle on disks that fill up at every stage of its installation."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,15 @@ def machine(new_machine: NewMachine, releases: Releases) -> Machine:
     """Give a machine whose /opt is a disk of its own, on which the old release serves."""
     machine = new_machine("systemd")
     machine.stop()  # it sees what is mounted here before it starts
-    disk = ["mount", "-t", "tmpfs", "-o", "size=1g,mode=0755", "tmpfs", machine.path("/opt")]
+    disk: list[str | Path] = [
+        "mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        "size=1g,mode=0755",
+        "tmpfs",
+        machine.path("/opt"),
+    ]
     subprocess.run(disk, check=True)
     machine.start()
     stat = machine.path("/lie/stat")
@@ -44,7 +53,7 @@ def new(machine: Machine, releases: Releases) -> str:
 
 def resize(machine: Machine, option: str) -> None:
     """Give the disk another size."""
-    command = ["mount", "-o", f"remount,{option}", machine.path("/opt")]
+    command: list[str | Path] = ["mount", "-o", f"remount,{option}", machine.path("/opt")]
     subprocess.run(command, check=True)
 
 

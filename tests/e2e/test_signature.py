@@ -50,7 +50,17 @@ def nothing(machine: Machine) -> None:
 def sign(tree: Path, key: Path, namespace: str = "file") -> None:
     """Sign a tree's checksums."""
     (tree / "SHA256SUMS.sig").unlink(missing_ok=True)
-    command = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key, tree / "SHA256SUMS"]
+    command: list[str | Path] = [
+        "ssh-keygen",
+        "-q",
+        "-Y",
+        "sign",
+        "-n",
+        namespace,
+        "-f",
+        key,
+        tree / "SHA256SUMS",
+    ]
     subprocess.run(command, check=True)
 
 

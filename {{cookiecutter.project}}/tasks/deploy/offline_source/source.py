@@ -1,5 +1,6 @@
 """Decides which interpreter a bundle carries: python-build-standalone's by uv, else a local one."""
 
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from ..plan import Plan
 
 PLATFORMS = ("linux-x86_64", "linux-aarch64", "linux-ppc64le", "linux-riscv64", "linux-s390x")
 """For which there are standalone interpreters with glibc, and wheels."""
+_UV_MACHINES = {"ppc64le": "powerpc64le"}
+"""What uv calls a machine where that is not what uname(1) does."""
 _RETRY_SECONDS = 24 * 3600
 
 
@@ -64,7 +67,8 @@ def choose(what: Plan, *, native: bool, fetch: bool) -> Source:
     except TaskError as error:
         if insisted:
             raise TaskError(
-                f"no standalone Python {_version(what)} for {what.system} can be had: {error}"
+                f"no standalone Python {_version(what)} for {what.system} can be had: "
+                f"{_in_one_line(error)}"
             ) from error
         print(f"  no standalone Python can be had: taking {what.interpreter.path}", flush=True)
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,6 +89,15 @@ def _version(what: Plan) -> str:
     return what.settings.standalone_version or minor
 
 
+def _uv_system(what: Plan) -> str:
+    return f"linux-{_UV_MACHINES.get(what.machine, what.machine)}-gnu"
+
+
+def _in_one_line(error: TaskError) -> str:
+    lines = (re.sub("^(error|cause): ", "", line.strip()) for line in str(error).splitlines())
+    return ": ".join(line.rstrip(":") for line in lines if line)
+
+
 def _fetch(what: Plan, folder: Path) -> None:
     uv = shutil.which("uv")
     if not uv:
@@ -94,13 +107,13 @@ def _fetch(what: Plan, folder: Path) -> None:
     mirror = what.settings.standalone_mirror
     run(
         [uv, "python", "install", "--quiet", "--no-bin", "--install-dir", folder,
-         *(["--mirror", mirror] if mirror else []), f"cpython-{_version(what)}-{what.system}-gnu"],
+         *(["--mirror", mirror] if mirror else []), f"cpython-{_version(what)}-{_uv_system(what)}"],
         env={"UV_HTTP_RETRIES": "1"},
     )  # fmt: skip
 
 
 def _kept(what: Plan, folder: Path) -> Source | None:
-    pattern = f"cpython-{_version(what)}*-{what.system}-gnu"
+    pattern = f"cpython-{_version(what)}*-{_uv_system(what)}"
     for found in sorted(folder.glob(pattern), key=_patch, reverse=True):
         version = found.name.split("-")[1]
         if version == _version(what) or version.startswith(f"{_version(what)}."):

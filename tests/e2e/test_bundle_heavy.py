@@ -1,0 +1,100 @@
+"""A second project on the machine, with dependencies that bring libraries of their own.
+
+What they are, heavy/Pipfile.lock says.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from tasks.deploy import artifact
+
+from tests.conftest import Bake
+from tests.support import commit
+
+from . import bundles
+from .conftest import NewMachine
+from .machine import Machine
+from .releases import Releases, invoke
+from .service import active, answer, put, whole
+
+NAME = "data-service"
+PORT = 8010
+BASE = f"/opt/{NAME}"
+LOCK = Path(__file__).parent / "heavy" / "Pipfile.lock"
+# Each does something that its libraries have to do.
+USE = """
+import docopt, json, lxml.etree, numpy, psycopg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+cipher, nonce = AESGCM(AESGCM.generate_key(128)), bytes(12)
+print(json.dumps({
+    "numpy": float(numpy.linalg.inv(numpy.array([[2.0, 0.0], [0.0, 4.0]])).sum()),
+    "cryptography": cipher.decrypt(nonce, cipher.encrypt(nonce, b"x", b""), b"").decode(),
+    "lxml": lxml.etree.XML("<a><b>1</b></a>").xpath("string(//b)"),
+    "psycopg": psycopg.pq.__impl__,
+    "docopt": docopt.docopt("usage: x [--y]", ["--y"])["--y"],
+}))
+"""
+USED = {"numpy": 0.75, "cryptography": "x", "lxml": "1", "psycopg": "binary", "docopt": True}
+
+
+@pytest.fixture(scope="module")
+def published(bake: Bake) -> Path:
+    """Give what is published of the project."""
+    project = bake(project=NAME)
+    lock = project / "Pipfile.lock"
+    content = json.loads(lock.read_text())
+    content["default"] = json.loads(LOCK.read_text())["default"] | content["default"]
+    lock.write_text(json.dumps(content, indent=4))
+    socket = project / "deploy/host/socket.in"
+    socket.write_text(socket.read_text().replace("127.0.0.1:8000\n", f"127.0.0.1:{PORT}\n"))
+    commit(project)
+    invoke(project, "deploy.offline-source")
+    return project / "dist/offline-source"
+
+
+@pytest.fixture(scope="module")
+def single(published: Path) -> Path:
+    (found,) = published.glob("*.run")
+    return found
+
+
+def use(machine: Machine) -> dict[str, object]:
+    """Let every dependency do something, in a process of the installed interpreter."""
+    machine.path("/root/use.py").write_text(USE)
+    said = machine.run(f"{BASE}/current/python/bin/python3", "/root/use.py").stdout
+    return dict(json.loads(said))
+
+
+def test_what_came_as_source_became_a_wheel(published: Path) -> None:
+    made = artifact.read_manifest(published)["built_from_source"]
+    assert [name.partition("-")[0] for name in made] == ["docopt"]
+
+
+@pytest.mark.parametrize("kind", ["plain", "old", "busybox"])
+def test_it_installs_and_works_on(kind: str, new_machine: NewMachine, single: Path) -> None:
+    machine = new_machine(kind)
+    machine.run("sh", put(machine, single))
+    assert machine.run(NAME, "version").stdout.startswith(f"{NAME} 0.1.0+")
+    assert use(machine) == USED
+    program = f"{BASE}/current/bin/{NAME}"
+    with bundles.serving(machine, program, "0.1.0", PORT):
+        pass
+
+
+def test_two_projects_live_on_one_machine(
+    new_machine: NewMachine, releases: Releases, single: Path
+) -> None:
+    machine = new_machine("systemd")
+    bundles.install(machine, releases["old"])
+    said = machine.run("sh", put(machine, single)).stdout
+    assert f"{NAME}: 0.1.0 is active and healthy at http://127.0.0.1:{PORT}\n" in said
+    assert use(machine) == USED
+    bundles.install(machine, releases["new"])
+    assert (answer(machine), answer(machine, PORT)) == ("0.2.0", "0.1.0")
+    assert (active(machine), active(machine, BASE)) == ("0.2.0", "0.1.0")
+    machine.run(f"{BASE}/current/host/retire", "--purge")
+    assert machine.run("find", "/", "-xdev", "-name", f"*{NAME}*", "-not", "-path", "/proc/*",
+                       "-not", "-path", "/root/*").stdout == ""  # fmt: skip
+    bundles.assert_untouched(machine, "0.2.0")
+    assert whole(machine, "0.1.0")
