@@ -128,7 +128,7 @@ def _for_packages(made: Path, program: str) -> str:
     # Of its own, since gpg's agent keeps every key that it ever saw; and short, since it puts a
     # socket there, whose path may have some hundred characters (unix(7)).
     long = len(os.fsencode(tempfile.gettempdir())) > _LONGEST
-    home = tempfile.mkdtemp(prefix="gpg-", dir="/tmp" if long else None)
+    home = tempfile.mkdtemp(prefix="gpg-", dir=Path.home() if long else None)
     gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--no-tty", "--trust-model", "always"]
     gpg += ["--pinentry-mode", "loopback", "--passphrase", ""]
     try:
