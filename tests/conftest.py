@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,10 +110,17 @@ def baked(bake: Bake) -> Path:
 
 
 @pytest.fixture
-def gpg(tmp_path: Path) -> Iterator[list[str]]:
+def short() -> Iterator[Path]:
+    """Give a folder with a path that is short enough for sockets below it."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def gpg(short: Path) -> Iterator[list[str]]:
     """Give the command that runs gpg with keys of the test's own."""
     tool = shutil.which("gpg") or missing("gpg")
-    home = tmp_path / "gnupg"
+    home = short / "gnupg"
     home.mkdir(mode=0o700)
     yield [tool, "--homedir", str(home), "--batch", "--quiet", "--no-tty"]
-    run(["gpgconf", "--homedir", home, "--kill", "all"], cwd=tmp_path)
+    run(["gpgconf", "--homedir", home, "--kill", "all"], cwd=short)

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -45,11 +46,10 @@ def names(folder: Path) -> set[str]:
 
 
 def test_what_it_says_can_be_done(
-    baked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    baked: Path, tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(short))
     said = run(KEYGEN, cwd=baked).stdout
     folder = tmp_path / ".config" / "my-service"
     assert names(folder) == {name.replace("key", "signing-key") for name in ALL}
@@ -67,13 +67,23 @@ def test_what_it_says_can_be_done(
     assert "signing-key.pub as /etc/my-service/signing-key.pub" in said
     # The OpenPGP pair is one, of the fingerprint that was said.
     show = ["gpg", "--batch", "--no-autostart", "--with-colons", "--show-keys", "--fingerprint"]
-    gpg = {**os.environ, "GNUPGHOME": str(tmp_path / "tmp")}
+    gpg = {**os.environ, "GNUPGHOME": str(short)}
     for suffix, kind in ((".asc", "sec"), (".pub.asc", "pub")):
         text = run([*show, f"{private}{suffix}"], cwd=tmp_path, env=gpg).stdout
         assert text.startswith(f"{kind}:")
         assert f":{rows['its fingerprint'].strip()}:" in text
         assert ":my-service packages:" in text
-    assert not list((tmp_path / "tmp").glob("gpg-*"))
+    assert not list(short.glob("gpg-*"))
+
+
+def test_a_long_path_for_temporary_files(
+    this: project.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("long" * 25)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    keys.make(tmp_path / "key", this)
+    assert names(tmp_path) - {long.name} == ALL
 
 
 def test_a_key_is_never_overwritten(
@@ -170,10 +180,12 @@ def test_an_interruption_leaves_nothing(
     assert names(tmp_path) == set()
 
 
-def test_a_kill_at_any_moment_leaves_nothing_half(this: project.Project, tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_leaves_nothing_half(
+    this: project.Project, tmp_path: Path, short: Path
+) -> None:
     path = tmp_path / "key"
     command = [*KEYGEN, "--path", str(path)]
-    temporary = tmp_path / "tools"  # a killed run's gpg home, whose agent ends with it
+    temporary = short / "tools"  # a killed run's gpg home, whose agent ends with it
     env = {**os.environ, "TMPDIR": str(temporary)}
     temporary.mkdir()
     start = time.monotonic()

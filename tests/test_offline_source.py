@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -75,7 +75,7 @@ def home(bundle: Path) -> Path:
 
 
 def install(bundle: Path, tree: Path, code: int = 0) -> str:
-    python = ["sh", tree / "python/bin/python3", "-I", "-B"]
+    python: list[str | Path] = ["sh", tree / "python/bin/python3", "-I", "-B"]
     return run(
         [*python, bundle / "Script/environment.py", bundle, tree], cwd=tree, code=code
     ).stderr
@@ -199,7 +199,7 @@ def test_the_carried_glibc_runs_it_too(tree: Path, tmp_path: Path) -> None:
 
 def test_the_launcher_passes_nothing_on(tree: Path) -> None:
     script = "import os; print(sorted(name for name in os.environ if name != 'LC_CTYPE'))"
-    python = [tree / "python/bin/python3", "-I", "-c", script]
+    python: list[str | Path] = [tree / "python/bin/python3", "-I", "-c", script]
     said = run(python, cwd=tree, env={"PATH": "/usr/bin:/bin", "home": "mine"}).stdout
     assert set(said[2:-3].split("', '")) <= {
         "PATH",
@@ -259,7 +259,7 @@ def test_another_python(folder: Path, published: Path) -> None:
     assert said == "error: --python is '2.7': expected one of 3.11, 3.12, 3.13, 3.14\n"
 
 
-REFUSED = {
+REFUSED: dict[tuple[str, ...], str] = {
     (
         "--platform",
         "windows-x86_64",
@@ -305,18 +305,18 @@ def copied(folder: Path, published: Path, tmp_path: Path) -> Path:
     return shutil.copytree(folder, tmp_path / "copied", symlinks=True)
 
 
-def edit_lock(folder: Path, **entries: dict[str, object]) -> None:
+def edit_lock(folder: Path, entries: Mapping[str, Mapping[str, object]]) -> None:
     path = folder / "Pipfile.lock"
     content = json.loads(path.read_text())
     content["default"].update(entries)
     path.write_text(json.dumps(content))
 
 
-NOWHERE = {"version": "==1.0", "hashes": [f"sha256:{'0' * 64}"]}
+NOWHERE: Mapping[str, object] = {"version": "==1.0", "hashes": [f"sha256:{'0' * 64}"]}
 
 
 def test_a_dependency_that_cannot_be_had_is_named(copied: Path) -> None:
-    edit_lock(copied, **{"no-such-thing-anywhere": NOWHERE})
+    edit_lock(copied, {"no-such-thing-anywhere": NOWHERE})
     before = contents(copied / "dist")
     expected = (
         "error: no-such-thing-anywhere 1.0 cannot be bundled: "
@@ -329,7 +329,7 @@ def test_a_dependency_that_cannot_be_had_is_named(copied: Path) -> None:
 
 def test_markers_are_judged_for_the_target(copied: Path) -> None:
     markers = {"elsewhere": "sys_platform == 'win32'", "never": "python_version < '3.0'"}
-    edit_lock(copied, **{name: NOWHERE | {"markers": text} for name, text in markers.items()})
+    edit_lock(copied, {name: {**NOWHERE, "markers": text} for name, text in markers.items()})
     build(copied)
 
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,6 +33,18 @@ def host() -> None:
 def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """Give the releases, built from one bake."""
     return Releases(bake(git=True, project=NAME), tmp_path_factory.mktemp("releases"))
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with the keys `ours` and `theirs`."""
+    if shutil.which("ssh-keygen") is None:
+        missing("the command ssh-keygen (tests/install-packages.sh)")
+    folder = tmp_path_factory.mktemp("keys")
+    for name in ("ours", "theirs"):
+        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name]
+        subprocess.run(make, check=True)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ DAMAGES: dict[str, Callable[[Path], str]] = {
     "no checksums": lost("Script/SHA256SUMS"),
     "empty checksums": emptied,
     "garbled checksums": garbled,
-    "a module": slipped_in("sitecustomize.py", beside="Python*/lib/python3*/site-packages/*"),
+    "a module": slipped_in("sitecustomize.py", beside="Python*/lib/python3*/os.py"),
     "a wheel more": slipped_in("evil-1.0-py3-none-any.whl", beside="PyPI/*.whl"),
     "a hidden file": slipped_in(".evil", beside="Script/install.sh"),
     "a file with an odd name": slipped_in("a  b \\ ü", beside="PyPI/*.whl"),

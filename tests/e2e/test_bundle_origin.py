@@ -1,12 +1,9 @@
 """Bundles that somebody else made, that nobody signed, and old ones that come again."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-
-from tests.support import missing
 
 from . import bundles
 from .bundles import assert_untouched, check_in, rewrite, script, temporary
@@ -16,18 +13,6 @@ from .releases import NAME, Releases
 from .service import BASE, active, answer, error
 
 INSTALLED = f"/etc/{NAME}/signing-key.pub"
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with the keys `ours` and `theirs`."""
-    if shutil.which("ssh-keygen") is None:
-        missing("the command ssh-keygen (tests/install-packages.sh)")
-    folder = tmp_path_factory.mktemp("keys")
-    for name in ("ours", "theirs"):
-        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name]
-        subprocess.run(make, check=True)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,9 @@
 """Signatures: a release comes from whom the operator trusts, or it is not installed."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-
-from tests.support import missing
 
 from .conftest import NewMachine
 from .machine import Machine, Result
@@ -14,18 +11,6 @@ from .releases import NAME, Releases
 from .service import active, error, put, unpack
 
 INSTALLED = f"/etc/{NAME}/signing-key.pub"
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with the keys `ours` and `theirs`."""
-    if shutil.which("ssh-keygen") is None:
-        missing("the command ssh-keygen (tests/install-packages.sh)")
-    folder = tmp_path_factory.mktemp("keys")
-    for name in ("ours", "theirs"):
-        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name]
-        subprocess.run(make, check=True)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034
+# shellcheck shell=sh disable=SC2034,SC2154
 # Read by activate, admin and retire: what they say and ask, and how what is installed is read.
 # $0 is the script that reads this; its release tree is the folder above it.
 LC_ALL=C

@@ -66,6 +66,7 @@ before_start() { # called by the service: where no run is alive, an unfinished s
         if flock -n 9; then undo 9>&-; fi
     fi
     ctl --quiet is-active "$name.socket" && return
+    # shellcheck disable=SC2046 # two words on purpose
     because "$name.socket does not listen: $(journalctl -q --no-pager -o cat -n 9 \
         $(said_of "$name.socket") 2>/dev/null | sed -n 's/^.*: Failed to \(.*: .*\)$/failed to \1/p' |
         tail -n 1)"

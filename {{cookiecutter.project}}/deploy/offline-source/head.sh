@@ -94,7 +94,7 @@ extract() {
     trap 'exit 1' HUP INT TERM
     unpack "$folder" "choose another folder"
     mv "$folder/@name@" "$1/@name@"
-    echo "unpacked to $1/@name@; next: sh $1/@name@/Script/install.sh --help"
+    echo "unpacked to $1/@name@; next: sh '$1/@name@/Script/install.sh' --help"
 }
 
 main "$@"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2145,SC2170 # a number and arguments are put in when this is rendered
 # Starts @program@ with the Python that came with it, wherever this lies and whatever glibc is here.
 # The variables are called _start_* because one that the environment has too would be passed on.
 

@@ -17,6 +17,7 @@ from . import signing
 _PUBLIC, _PACKAGES_PUBLIC, _PACKAGES, _PRIVATE = ".pub", ".pub.asc", ".asc", ""
 _SUFFIXES = (_PUBLIC, _PACKAGES_PUBLIC, _PACKAGES, _PRIVATE)
 _ALGORITHM = "rsa4096"  # rpm before 4.15, such as RHEL 8's, checks no other kind
+_LONGEST = 107 - len("/gpg-12345678/S.gpg-agent.browser")
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,10 @@ def _same(one: Path, other: Path) -> bool:
 
 def _for_packages(made: Path, program: str) -> str:
     """Make an OpenPGP pair beside an OpenSSH key, and give its fingerprint."""
-    # Short and of its own: gpg's agent puts a socket into it, and keeps every key it ever saw.
-    home = tempfile.mkdtemp(prefix="gpg-")
+    # Of its own, since gpg's agent keeps every key that it ever saw; and short, since it puts a
+    # socket there, whose path may have some hundred characters (unix(7)).
+    long = len(os.fsencode(tempfile.gettempdir())) > _LONGEST
+    home = tempfile.mkdtemp(prefix="gpg-", dir=Path.home() if long else None)
     gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--no-tty", "--trust-model", "always"]
     gpg += ["--pinentry-mode", "loopback", "--passphrase", ""]
     try:

@@ -14,10 +14,11 @@ from ...process import run
 from .. import archive, artifact, release_tree, sbom, signing, smoke
 from ..onefile import onefile
 from ..plan import Plan, here, published, record
-from .base import BYTECODE, ENVIRONMENT, Base, base
+from .base import Base
 from .environment import install_project
 from .home import Home
 from .launcher import FOLDER
+from .make import BYTECODE, ENVIRONMENT, make
 from .source import Source, choose, native_interpreter
 
 QUADRANT = "offline-source"
@@ -71,7 +72,7 @@ def _fill(what: Plan, source: Source, output: Path) -> Base:
     native = _native(what)
     interpreter = native_interpreter(source, what) if native else what.interpreter
     tools = ensure(what.project, interpreter, CATEGORY)
-    kept = base(what, source, tools, native=native)
+    kept = make(what, source, tools, native=native)
     artifact.write_manifest(output, {**what.facts(), **kept.facts()})
     sbom.write(output / artifact.SBOM, kept.sbom(), what.project, what.revision.release)
     work = what.rooms / "work"
@@ -126,17 +127,8 @@ def _add_scripts(what: Plan, kept: Base, script: Path, tools: Environment) -> No
     stamp = f"{what.project.package}/release.json"
     (code / stamp).write_text(what.revision.stamp(), encoding="utf-8")
     packed = script / "program.zip.xz"
-    compiling: list[str | Path] = [
-        tools.python,
-        "-I",
-        BYTECODE,
-        code,
-        "--archive",
-        packed,
-        "--add",
-        stamp,
-    ]
-    run(compiling, env={"PYTHONHASHSEED": "1"})
+    compiler: list[str | Path] = [tools.python, "-I", BYTECODE, code]
+    run([*compiler, "--archive", packed, "--add", stamp], env={"PYTHONHASHSEED": "1"})
 
 
 def _install(what: Plan, kept: Base, bundle: Path, output: Path, tools: Environment) -> Path:
@@ -144,7 +136,7 @@ def _install(what: Plan, kept: Base, bundle: Path, output: Path, tools: Environm
     tree = bundle.with_name("tree")
     home = Home(tree / "python", kept.home.version)
     shutil.copytree(kept.python, home.folder, copy_function=os.link)
-    install_project(bundle, home.stdlib / "site-packages")
+    install_project(bundle, home.site)
     (tree / "bin").mkdir()
     launcher = kept.launcher(what)
     for name, entry in _commands(what.project.root).items():
