@@ -13,7 +13,7 @@ from ..hosts import tasks as hosts
 from ..task import task
 from . import artifact, keys, settings, signing
 
-QUADRANTS = ("offline_source", "offline_binary")
+QUADRANTS = ("online_source", "offline_source", "offline_binary")
 
 
 @task(help={"path": "A published folder such as dist/offline-binary, or one file in it."})

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..environment import Environment
@@ -36,14 +37,24 @@ def lay_out(tree: Path, what: Plan, environment: Environment, glibc: str, publis
     """
     shutil.copyfile(published / artifact.MANIFEST, tree / artifact.MANIFEST)
     if what.for_hosts:
-        host = tree / "host"
-        host.mkdir()
-        for source in sorted((what.project.root / HOST).iterdir()):
-            _add(source, host, what.project)
-        _write(host / "release.conf", _conf(tree, what, environment, glibc))
+        add_host(tree, what, environment, {"machine": what.machine, "glibc": glibc})
     artifact.write_checksums(tree)
     signing.sign(tree, what.settings)
     normalise(tree, what.revision.epoch)
+
+
+def add_host(
+    tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]
+) -> None:
+    """Add `host/`: the host scripts, the units, and release.conf, which says all they need to know.
+
+    `machine` says of release.conf what only the kind of build knows.
+    """
+    host = tree / "host"
+    host.mkdir()
+    for source in sorted((what.project.root / HOST).iterdir()):
+        _add(source, host, what.project)
+    _write(host / "release.conf", _conf(tree, what, environment, machine))
 
 
 def normalise(tree: Path, epoch: int) -> None:
@@ -70,7 +81,9 @@ def _add(source: Path, host: Path, project: Project) -> None:
         (host / source.name).chmod(0o755 if text.startswith("#!") else 0o644)
 
 
-def _conf(tree: Path, what: Plan, environment: Environment, glibc: str) -> str:
+def _conf(
+    tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]
+) -> str:
     used = sum(p.stat().st_size // 1024 + 1 for p in tree.rglob("*") if p.is_file())
     facts = {
         "name": what.project.program,
@@ -78,11 +91,10 @@ def _conf(tree: Path, what: Plan, environment: Environment, glibc: str) -> str:
         "release": what.revision.release,
         "rank": _rank(environment, what),
         "user": what.project.user,
-        "machine": what.machine,
-        "glibc": glibc,
         "size_kb": used,
         "keep_releases": what.settings.keep_releases,
         "health_seconds": what.settings.health_seconds,
+        **machine,
     }
     return "".join(f"{key}={value}\n" for key, value in facts.items())
 

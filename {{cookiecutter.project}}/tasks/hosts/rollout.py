@@ -1,8 +1,12 @@
 """Brings the hosts of a target to a release, and says host by host what came of it."""
 
+import getpass
+import os
+import platform
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,8 @@ from .ansible import Outcome, play
 from .targets import Target
 
 _PLAYBOOK = "rollout.yml"
+CHECK = ("--check", "--diff")
+"""What makes Ansible show what it would change, and change nothing."""
 
 
 @dataclass(frozen=True)
@@ -25,20 +31,13 @@ class Act:
     """What that role says it needs."""
     wanted: str = ""
     """The release id that hosts shall have; those that have it are left alone."""
+    quadrant: str = ""
+    health_seconds: int = 30
+    options: tuple[str, ...] = field(default=())
+    """Of Ansible: `CHECK`, or nothing."""
 
 
-def carry(artifact: Path, wanted: str, installer: list[str], *, older: bool) -> Act:
-    """Give the act of carrying a file to a host and running its own installer there.
-
-    `installer` is the command, in which `ROOM` stands for the folder with the file; an archive is
-    unpacked there. `older`: also over a newer release.
-    """
-    options = ["--allow-downgrade"] if older else []
-    variables = {"artifact": str(artifact), "installer": [*installer, *options]}
-    return Act("carry", wanted, variables, wanted)
-
-
-def roll_out(project: Project, target: Target, act: Act, *options: str) -> None:
+def roll_out(project: Project, target: Target, act: Act) -> None:
     """Do it, batch by batch, and end at the first host that does not become healthy.
 
     Raises `TaskError` after the closing block where a host failed or could not be reached.
@@ -46,31 +45,68 @@ def roll_out(project: Project, target: Target, act: Act, *options: str) -> None:
     start = time.monotonic()
     variables = {
         "program": project.program,
+        "settings_prefix": project.prefix,
         "wanted": act.wanted,
+        "quadrant": act.quadrant,
         "batches": target.batches,
+        "health_url": target.health_url,
+        "health_seconds": act.health_seconds,
+        "deployed_by": _who(),
         "act": act.role,
         **act.variables,
     }
-    hosts = play(project, target, _PLAYBOOK, variables, *options)
-    rows = {host: _line(facts, hosts) for host, facts in hosts.items()}
+    with _alone(project, target):
+        hosts = play(project, target, _PLAYBOOK, variables, *act.options)
+    rows = {host: _line(facts, hosts, act) for host, facts in hosts.items()}
+    changed = sum(bool(facts["changed"]) for facts in hosts.values())
+    rows["changed"] = f"{changed} of {len(hosts)} hosts" + (" would be" if act.options else "")
     rows["seconds"] = f"{time.monotonic() - start:.1f}"
     closing(f"{act.title} on {target.name}", rows)
     if failed := [host for host, facts in hosts.items() if _failed(facts)]:
         raise TaskError(f"{failed[0]}: {hosts[failed[0]]['reason']}")
 
 
+@contextmanager
+def _alone(project: Project, target: Target) -> Iterator[None]:
+    """Hold the target against a second run from here; hosts refuse one from elsewhere by themselves.
+
+    Raises `TaskError` that says who holds it since when. However a run ends, it lets go.
+    """
+    import fcntl  # not on Windows, where Ansible does not run either
+
+    project.build.mkdir(exist_ok=True)
+    with (project.build / f".deploy-{target.name}").open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise TaskError(f"another run is at work on {target.name}: {file.read()}") from None
+        file.truncate(0)
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        file.write(f"process {os.getpid()} of {_who()} since {since}")
+        file.flush()
+        yield
+
+
+def _who() -> str:
+    return f"{getpass.getuser()}@{platform.node()}"
+
+
 def _failed(facts: Mapping[str, Any]) -> bool:
     return bool(facts["failures"] or facts["unreachable"])
 
 
-def _line(facts: Mapping[str, Any], hosts: Outcome) -> str:
+def _line(facts: Mapping[str, Any], hosts: Outcome, act: Act) -> str:
     before = _active(facts.get("before"))
     if facts["unreachable"]:
-        return "not reached"
+        return f"not reached, {before} before" if "before" in facts else "not reached"
     if facts["failures"]:
         return f"failed, {before} as before: {facts['reason']}"
+    if "after" in facts and act.options:
+        return f"{before} -> {act.wanted or 'the one before'}, would be changed"
     if "after" in facts:
-        return f"{before} -> {_active(facts['after'])}, {facts['after'].get('service', '')}"
+        after, service = _active(facts["after"]), facts["after"].get("service", "")
+        return f"{before} -> {after}, {service}, {facts['seconds']:.1f} s"
     if any(map(_failed, hosts.values())):
         return f"{before}, not touched"
     return f"{before}, unchanged"

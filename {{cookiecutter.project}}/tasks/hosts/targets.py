@@ -9,8 +9,15 @@ from typing import Any
 from ..console import TaskError
 from ..project import Project
 
-_KEYS = {"inventory", "quadrant", "batch"}
-_BATCH = re.compile(r"[1-9]\d*|([1-9]\d?|100)%")
+_ALLOWED = {
+    "quadrant": (r"(online|offline)-source|offline-binary",
+                 "online-source, offline-source or offline-binary"),
+    "batch": (r"[1-9]\d*|([1-9]\d?|100)%", "a number or a percentage of hosts"),
+    "repository": (r"\S+", "a remote, a folder or a URL of Git"),
+    "health_url": (r"https?://\S+", "a URL, in which HOST stands for a host's address"),
+    "keep_releases": (r"[2-9]|[1-9]\d+", "a whole number from 2 on"),
+}  # fmt: skip
+"""Every setting besides the inventory: the pattern of its values, and what that means."""
 
 
 @dataclass(frozen=True)
@@ -19,15 +26,26 @@ class Target:
 
     name: str
     inventory: Path
-    quadrant: str
-    """The one way to deploy to them, such as `offline-source`."""
-    batch: str
+    quadrant: str = ""
+    """The one way to deploy to them, such as `offline-source`; empty: any."""
+    batch: str = "1"
     """How many at a time after the first one: a number or a percentage."""
+    repository: str = "origin"
+    """Where hosts fetch the source from: a remote's name, a folder or a URL."""
+    health_url: str = ""
+    """Where callers ask whether a host is healthy; HOST stands for its address."""
+    keep_releases: str = ""
+    """Instead of the one for all targets."""
 
     @property
     def batches(self) -> list[int | str]:
         """Give the sizes of the batches as Ansible's `serial` takes them: one host goes first."""
         return [1, int(self.batch) if self.batch.isdecimal() else self.batch]
+
+    def over(self, deploy: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the settings under `deploy` as they are for this target."""
+        own = {"keep_releases": self.keep_releases} if self.keep_releases else {}
+        return {**deploy, **own}
 
 
 def find(project: Project, deploy: Mapping[str, Any], name: str, quadrant: str = "") -> Target:
@@ -42,17 +60,21 @@ def find(project: Project, deploy: Mapping[str, Any], name: str, quadrant: str =
         raise TaskError(f"--to is '{name}': expected a target of invoke.yaml; there are: {known}")
     given = dict(targets[name] or {})
     where = f"deploy.targets.{name}"
-    if unknown := given.keys() - _KEYS:
-        expected = ", ".join(sorted(_KEYS))
+    if unknown := given.keys() - {"inventory", *_ALLOWED}:
+        expected = ", ".join(sorted({"inventory", *_ALLOWED}))
         raise TaskError(f"{where} has '{min(unknown)}': expected {expected}")
-    if missing := {"inventory", "quadrant"} - given.keys():
-        raise TaskError(f"{where} has no '{min(missing)}'")
-    batch = str(given.get("batch", 1))
-    if not _BATCH.fullmatch(batch):
-        raise TaskError(f"{where}.batch is '{batch}': expected a number or a percentage of hosts")
-    inventory = project.root / str(given["inventory"])
+    if "inventory" not in given:
+        raise TaskError(f"{where} has no 'inventory'")
+    inventory = project.root / str(given.pop("inventory"))
     if not inventory.exists():
-        raise TaskError(f"{where}.inventory is '{given['inventory']}': there is no such file")
-    if quadrant and given["quadrant"] != quadrant:
-        raise TaskError(f"the target {name} is for deploy.{given['quadrant']} --to {name}")
-    return Target(name, inventory, str(given["quadrant"]), batch)
+        shown = inventory.relative_to(project.root)
+        raise TaskError(f"{where}.inventory is '{shown}': there is no such file")
+    texts = {key: str(value) for key, value in given.items()}
+    for key, text in texts.items():
+        pattern, meaning = _ALLOWED[key]
+        if not re.fullmatch(pattern, text):
+            raise TaskError(f"{where}.{key} is '{text}': expected {meaning}")
+    target = Target(name, inventory, **texts)
+    if quadrant and target.quadrant not in {"", quadrant}:
+        raise TaskError(f"the target {name} is for deploy.{target.quadrant}, not {quadrant}")
+    return target

@@ -4,11 +4,9 @@ from invoke.context import Context
 
 from ... import project
 from ...console import TaskError
-from ...hosts.rollout import carry, roll_out
-from ...hosts.targets import find
 from ...task import task
+from ..carry import HELP, carry, destination
 from ..plan import here, plan
-from ..settings import read
 from . import build
 from .source import PLATFORMS
 
@@ -17,9 +15,8 @@ from .source import PLATFORMS
     help={
         "platform": "Build for another system, such as linux-aarch64 (default: this one).",
         "python": "Carry this Python (X.Y) instead of the one in .python-version.",
-        "to": "Also install it on the hosts of this target of invoke.yaml.",
-        "allow-downgrade": "With --to: also over a newer release.",
         "dry-run": "Print the plan and change nothing.",
+        **HELP,
     }
 )
 def offline_source(  # noqa: PLR0913 (an option each)
@@ -29,22 +26,22 @@ def offline_source(  # noqa: PLR0913 (an option each)
     python: str = "",
     to: str = "",
     allow_downgrade: bool = False,
+    check: bool = False,
     dry_run: bool = False,
 ) -> None:
     """Build a self-extracting bundle that needs no Python and no network on the target."""
     deploy, this = context.config.get("deploy", {}), project.load()
-    if allow_downgrade and not to:
-        raise TaskError("--allow-downgrade says what hosts may do: it needs --to")
-    target = find(this, deploy, to, build.QUADRANT) if to else None
+    goal = destination(
+        this, deploy, build.QUADRANT, to, allow_downgrade=allow_downgrade, check=check
+    )
     system = _system(platform)
-    what = plan(build.QUADRANT, this, read(deploy), python=python, system=system)
-    (build.describe if dry_run else build.build)(what)
-    if target and not dry_run:
-        single = what.target / f"{what.stem}.run"
-        act = carry(
-            single, what.revision.release, ["sh", f"ROOM/{single.name}"], older=allow_downgrade
-        )
-        roll_out(this, target, act)
+    what = plan(build.QUADRANT, this, goal.settings, python=python, system=system)
+    if dry_run:
+        build.describe(what)
+        return
+    build.build(what)
+    single = what.target / f"{what.stem}.run"
+    carry(what, single, ["sh", f"ROOM/{single.name}"], goal)
 
 
 def _system(wanted: str) -> str:

@@ -5,6 +5,7 @@ At the end it writes what each host came to into the file that HOSTS_OUTCOME nam
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,23 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._reasons: dict[str, str] = {}
+        self._began: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
+        self._plays: list[str] = []
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """Keep count: a play begins anew for each batch."""
+        if play.get_name() not in self._plays:
+            self._plays.append(play.get_name())
+
+    def v2_runner_on_start(self, host: Any, _task: Any) -> None:
+        """Keep when the host's turn came; the first play only looks."""
+        if len(self._plays) > 1:
+            self._began.setdefault(host.name, time.monotonic())
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Say what was changed."""
+        self._time(result)
         if result.is_changed():
             self._say(result, result.task_name)
 
@@ -53,12 +67,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """Write what each host came to."""
         hosts = {
             host: {**stats.summarize(host), "reason": self._reasons.get(host, ""),
-                   **stats.custom.get(host, {})}
+                   "seconds": self._seconds.get(host, 0.0), **stats.custom.get(host, {})}
             for host in stats.processed
         }  # fmt: skip
         Path(os.environ["HOSTS_OUTCOME"]).write_text(json.dumps(hosts), encoding="utf-8")
 
+    def _time(self, result: Any) -> None:
+        name = result.host.name
+        if name in self._began:
+            self._seconds[name] = time.monotonic() - self._began[name]
+
     def _fail(self, result: Any, reason: str) -> None:
+        self._time(result)
         self._reasons.setdefault(result.host.name, reason)
         self._say(result, f"{result.task_name}: {reason}")
 

@@ -1,0 +1,110 @@
+"""`deploy.online-source`: hosts with a network make a release of one commit by themselves."""
+
+import datetime as dt
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from invoke.context import Context
+
+from ... import end_of_life, project, revision
+from ...console import TaskError, closing, step
+from ...environment import Environment, ensure, interpreter
+from ...hosts import targets
+from ...hosts.rollout import roll_out
+from ...task import task
+from ..carry import act
+from ..plan import Plan
+from ..settings import Settings, read
+from .kit import FOLDER, pack
+from .source import Source, find
+
+QUADRANT = "online-source"
+_CATEGORY = "deploy"
+
+
+@task(
+    help={
+        "to": "The target of invoke.yaml whose hosts get it.",
+        "ref": "A tag, branch or commit (default: the commit that is checked out).",
+        "allow-downgrade": "Also over a newer release.",
+        "check": "Show what would change on the hosts, with diffs, and change nothing.",
+        "dry-run": "Print the plan and ask no host.",
+    }
+)
+def online_source(  # noqa: PLR0913 (an option each)
+    context: Context,
+    to: str,
+    *,
+    ref: str = "",
+    allow_downgrade: bool = False,
+    check: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Bring the hosts of a target to one commit, which they get by Git and install from the lock."""
+    deploy, this = context.config.get("deploy", {}), project.load()
+    target = targets.find(this, deploy, to, QUADRANT)
+    settings = read(target.over(deploy))
+    source = find(this, target.repository, ref)
+    tools = ensure(this, interpreter(this), _CATEGORY)
+    with tempfile.TemporaryDirectory() as work:
+        with step(f"{source.ref} from {source.shown}"):
+            what = _plan(source, tools, settings, Path(work))
+        if dry_run:
+            _describe(source, what, target)
+            return
+        kit = pack(source, what, tools, Path(work))
+        program = what.project.program
+        options = ["--allow-downgrade"] if allow_downgrade else []
+        variables = {
+            "kit": str(kit),
+            "kit_installer": ["sh", f"ROOM/{program}/install.sh", *options],
+            "python_wanted": what.project.python,
+            "python_here": str(what.interpreter.path),
+        }
+        roll_out(this, target, act("source", what, variables, check=check))
+
+
+def _plan(source: Source, tools: Environment, settings: Settings, work: Path) -> Plan:
+    """Get the commit, and decide whether it may be deployed.
+
+    Raises `TaskError` where it cannot be fetched, its lock does not fit its Pipfile, or its Python
+    is past its end of life where the settings refuse that.
+    """
+    folder = work / "checkout"
+    folder.mkdir()
+    fetched = project.load(source.check_out(folder))
+    if not (fetched.root / FOLDER).is_dir():
+        raise TaskError(f"{source.ref} has no {FOLDER}: it cannot be deployed in this way")
+    _require_fitting_lock(fetched, tools, source)
+    refuse = settings.end_of_life == "refuse"
+    end_of_life.check(fetched.python, dt.date.today(), refuse=refuse)
+    this = revision.current(fetched)
+    return Plan(QUADRANT, fetched, this, tools.interpreter, settings, "linux")
+
+
+def _require_fitting_lock(fetched: project.Project, tools: Environment, source: Source) -> None:
+    # The index that pip is set to enters the lock's own hash of the Pipfile. A lock may have been
+    # made without any setting, or with those of this machine.
+    plain = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+    for environment in ({**plain, "PIP_CONFIG_FILE": os.devnull}, dict(os.environ)):
+        command = [tools.command("pipenv"), "verify"]
+        done = subprocess.run(
+            command, cwd=fetched.root, env={**environment, "PIPENV_IGNORE_VIRTUALENVS": "1"},
+            capture_output=True, check=False,
+        )  # fmt: skip
+        if done.returncode == 0:
+            return
+    raise TaskError(f"Pipfile.lock of {source.ref} does not fit its Pipfile: run `pipenv lock`")
+
+
+def _describe(source: Source, what: Plan, target: targets.Target) -> None:
+    rows = {
+        "release": what.revision.release,
+        "ref": f"{source.ref}, commit {source.commit}",
+        "from": source.shown,
+        "python": what.project.python,
+        "hosts": f"{target.name} ({target.inventory.name}), 1 and then {target.batch} at a time",
+    }
+    closing(f"plan of deploy.{QUADRANT}", rows)

@@ -1,0 +1,84 @@
+"""Packs what a host needs to make a release of one commit by itself."""
+
+import shutil
+import tarfile
+import tomllib
+from pathlib import Path
+
+from ... import lock
+from ...console import TaskError
+from ...environment import Environment
+from .. import artifact, release_tree
+from ..plan import Plan
+from ..render import render
+from .source import Source
+
+FOLDER = Path("deploy/online-source")
+_SCRIPTS = ("install.sh", "environment.sh")
+_CODE = (
+    'import site, sys; site.addsitedir(sys.argv.pop(1)); sys.argv[0] = "{program}"; '
+    "from {module} import {name}; sys.exit({call}())"
+)
+
+
+def pack(source: Source, what: Plan, environment: Environment, work: Path) -> Path:
+    """Give the kit, an archive in the folder `work`.
+
+    `environment` is any that has `packaging`. Raises `TaskError` where the lock cannot be read.
+    """
+    kit = work / what.project.program
+    release = kit / "release"
+    (release / "bin").mkdir(parents=True)
+    root = what.project.root
+    for name in _SCRIPTS:
+        shutil.copyfile(root / FOLDER / name, kit / name)
+    try:
+        pinned = lock.requirements(what.project.lock, ["packages"])
+    except lock.LockError as error:
+        raise TaskError(str(error)) from error
+    _write(kit / "requirements.txt", pinned)
+    _write(kit / "release.json", what.revision.stamp())
+    _write(kit / "source.conf", _conf(source, what))
+    launcher = (root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
+    for program, code in _commands(root).items():
+        _write(release / "bin" / program, render(launcher, {"program": program, "code": code}))
+    artifact.write_manifest(release, {**what.facts(), "python": what.project.python})
+    # A commit is its own release: two of one version stand beside each other.
+    machine = {"version": name_of(what), "machine": "MACHINE", "glibc": "none"}
+    release_tree.add_host(release, what, environment, machine)
+    archive = work / f"{what.project.program}.tar.gz"
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(kit, kit.name)
+    return archive
+
+
+def name_of(what: Plan) -> str:
+    """Give the name that the release has on hosts: version and commit."""
+    return f"{what.project.version}-{(what.revision.commit or '')[:12]}"
+
+
+def _conf(source: Source, what: Plan) -> str:
+    facts = {
+        "repository": source.repository,
+        "commit": source.commit,
+        "tag": source.tag,
+        "folder": source.folder,
+        "package": what.project.package,
+        "python": what.project.python,
+    }
+    return "".join(f"{key}={value}\n" for key, value in facts.items())
+
+
+def _commands(root: Path) -> dict[str, str]:
+    """Give the code that each command of the project runs."""
+    metadata = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    codes = {}
+    for program, entry in metadata["scripts"].items():
+        module, _, call = entry.partition(":")
+        name = call.partition(".")[0]
+        codes[program] = _CODE.format(program=program, module=module, name=name, call=call)
+    return codes
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
