@@ -6,7 +6,6 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 export LC_ALL PATH
 umask 022
 here_tree=$(dirname "$(dirname "$(readlink -f "$0")")")
-lock_seconds=60
 
 die() {
     printf 'error: %s\n' "$*" >&2
@@ -33,8 +32,18 @@ use_name() { # TREE: everything on the machine is named after the project
     esac
 }
 
+same() { # FILE FILE
+    [ -f "$1" ] && [ -f "$2" ] && [ "$(sha256sum <"$1")" = "$(sha256sum <"$2")" ]
+}
+
+settle() { # FILE...: on the disk before anything that comes after
+    sync "$@" 2>/dev/null || sync || :
+}
+
 link_end() { # LINK: the last part of what it points to; nothing when there is no such link
-    [ ! -L "$1" ] || basename "$(readlink "$1")"
+    [ -L "$1" ] || return 0
+    end=$(readlink "$1")
+    printf '%s\n' "${end##*/}"
 }
 
 active_release() { link_end "$base/current"; }
@@ -46,7 +55,8 @@ is_release() { # FOLDER: is there a release of that name?
 
 releases() { # their names, a line each
     for folder in "$base"/releases/*/; do
-        [ ! -d "$folder" ] || basename "$folder"
+        folder=${folder%/}
+        [ ! -d "$folder" ] || printf '%s\n' "${folder##*/}"
     done
 }
 

@@ -2,16 +2,35 @@
 # Read by activate, admin and retire: one run at a time. A lock is held until the shell that took
 # it ends, however it ends.
 
+use_patience() { # sets lock_seconds, how long to wait for another run to end
+    lock_seconds=${DEPLOY_LOCK_SECONDS:-60}
+    case $lock_seconds in
+    [0-9] | [1-9][0-9] | [1-5][0-9][0-9] | 600) ;;
+    *) misuse "DEPLOY_LOCK_SECONDS is '$lock_seconds': expected a whole number from 0 to 600" ;;
+    esac
+}
+
 take_lock() { # FILE. Children must not inherit it: call what follows with `9>&-` (a shell keeps
     # its own copy, closed for what it starts)
     if command -v flock >/dev/null 2>&1; then
         exec 9>>"$1"
-        flock -n 9 || timeout "$lock_seconds" flock 9 || still_locked "$1"
+        # No time at all would mean no limit to timeout.
+        flock -n 9 || { [ "$lock_seconds" -gt 0 ] && timeout "$lock_seconds" flock 9; } ||
+            still_locked "$1"
     else
         take_link "$1" || still_locked "$1"
     fi
-    printf 'process %s since %s\n' "$$" "$(now)" 2>/dev/null >"$1" || :
+    printf 'process %s of %s since %s\n' "$$" "$(by_whom)" "$(now)" 2>/dev/null >"$1" || :
 }
+
+by_whom() { # whoever runs this: as DEPLOY_BY says it, else as this machine knows them
+    by=$(printable "${DEPLOY_BY-}")
+    from=${SSH_CLIENT:-${SSH_CONNECTION-}}
+    [ -n "$by" ] || by=$(printable "${SUDO_USER:-$(user_name)}${from:+ from ${from%% *}}")
+    printf '%s' "$by"
+}
+
+printable() { printf '%s' "$1" | tr -cd '\040-\176' | cut -c 1-60; } # TEXT, of which that much
 
 still_locked() { # FILE
     die "another run is at work, $(cat "$1"): wait for it or end it, then try again"

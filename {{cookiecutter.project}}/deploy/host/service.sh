@@ -65,6 +65,10 @@ before_start() { # called by the service: where no run is alive, an unfinished s
         exec 9>>"$base/.lock"
         if flock -n 9; then undo 9>&-; fi
     fi
+    if [ -L "$base/.pending" ]; then
+        seen=$(on_trial) || seen=none
+        point .trial "$seen" || :
+    fi
     ctl --quiet is-active "$name.socket" && return
     # shellcheck disable=SC2046 # two words on purpose
     because "$name.socket does not listen: $(journalctl -q --no-pager -o cat -n 9 \
@@ -80,13 +84,18 @@ said_of() { # UNIT: finds in the journal what its manager says of it
 undo() {
     to=$(link_end "$base/.pending") from=$(active_release)
     is_release "$to" || return 0
+    settings_back || say "could not write to $etc"
     if [ "$from" != "$to" ]; then
         say "the switch to $from was interrupted: going back to $to"
         record failed "$from" "interrupted before it was seen healthy"
         point current "releases/$to"
         install_units "$to"
+    elif [ -d "$etc/.settings" ]; then
+        say "the switch to new settings was interrupted: going back to the old ones"
+        record failed "$to" "with the new settings: interrupted before it was seen healthy"
     fi
     commit "$to"
+    forget_settings
     # This very start is part of what has to be done again then: it cannot wait for it.
     same_socket "$to" "$from" || ctl --no-block restart "$name.socket" "$name.service"
 }
@@ -105,11 +114,32 @@ after_start() { # called by the service: a release on trial must get healthy, or
         sleep 0.1
     done
     if wait "$checking"; then
-        commit "$release"
+        passed
         return
     fi
     because "$(tail -n 1 "$base/.check")"
     die "$(reason)"
+}
+
+passed() { # the start got healthy: is what it began with still all that is there?
+    exec 8<"$base"
+    flock 8
+    [ -L "$base/.pending" ] || return 0
+    seen=$(on_trial) || seen=
+    if [ "$seen" != "$(readlink "$base/.trial")" ]; then
+        because "it began in the middle of a switch"
+        die "$(reason)"
+    fi
+    commit "$release"
+    # A run that is alive looks once more, and may still want the old settings back.
+    exec 9>>"$base/.lock"
+    if flock -n 9; then forget_settings 9>&-; fi
+}
+
+on_trial() { # what a start of this release tries now; fails while a switch is half done
+    which=$(stat -c '%i %z' "$base/.pending" 2>/dev/null) || return 1
+    [ "$(active_release)" = "$(basename "$here_tree")" ] && [ ! -e "$etc/.settings/half" ] &&
+        printf '%s' "$which"
 }
 
 last_words() { # PID of the service's process that has ended: how, and its last line

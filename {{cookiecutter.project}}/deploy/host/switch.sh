@@ -3,55 +3,76 @@
 
 switch_over() { # RELEASE
     old=$(active_release)
-    [ "$(link_end "$base/.pending")" != none ] || old=
     if ! runs "$1"; then
         record failed "$1" "$(reason)"
         die "$1 does not run here, nothing was changed: $(reason)"
     fi
-    if [ "$old" = "$1" ] && in_service "$1"; then
+    if [ "$old" = "$1" ] && ! other_settings && in_service "$1"; then
         record active "$1"
         say "$1 is active already and healthy"
         return
     fi
-    if ! point .pending "${old:-none}" || ! point current "releases/$1"; then
-        rm -f "$base/.pending" "$base"/*.new
-        die "could not write to $base, nothing was changed"
+    if ! ready_settings || ! undisturbed go_to "$1" "${old:-none}"; then
+        undisturbed settings_back && finish
+        rm -f "$base"/*.new
+        die "could not write to $base${given_settings:+ or $etc}, nothing was changed"
     fi
     if serve_from "$1" "$old"; then
         prune "$1"
         report "$1"
     else
-        why=$(reason)
-        record failed "$1" "$why"
-        give_up "$1" "$old" "$why"
+        give_up "$1" "$old" "$(reason)"
     fi
 }
 
-turn_to() { # RELEASE FROM: succeeds when it runs and was seen healthy
-    point current "releases/$1" && serve_from "$1" "$2"
+go_to() { # RELEASE OLD
+    point .pending "$2" && put_settings && point current "releases/$1"
 }
 
-serve_from() { # RELEASE FROM: the same, where `current` is it already
+go_back() { # RELEASE
+    # A new .pending, also since the service may have taken the other one away: its trial, should
+    # there be one, is over.
+    point .pending "$1" && settings_back && point current "releases/$1"
+}
+
+undisturbed() { # COMMAND...: no trial ends meanwhile (after_start)
+    exec 8<"$base"
+    flock 8 2>/dev/null || :
+    code=0
+    "$@" || code=$?
+    exec 8<&-
+    return "$code"
+}
+
+serve_from() { # RELEASE FROM: succeeds when it runs and was seen healthy
     if with_systemd; then
         install_units "$1" && restart "$1" "$2"
     else
         runs "$1"
     fi || return 1
     commit "$1"
+    forget_settings
 }
 
 give_up() { # RELEASE OLD WHY: back to what was, and exit 1 saying why
+    tried=$1
+    if [ "$2" = "$1" ] && [ -d "$etc/.settings" ]; then
+        tried="$1 with the new settings"
+        record failed "$1" "with the new settings: $3"
+    else
+        record failed "$1" "$3"
+    fi
     if [ -z "$2" ]; then
         abandon
         die "$1 did not become healthy and nothing is active: $3"
-    elif [ "$2" = "$1" ]; then
-        rm -f "$base/.pending"
+    elif [ "$2" = "$tried" ]; then
+        finish
         die "$1 is active but not healthy: $3"
-    elif turn_to "$2" "$1"; then
-        die "$1 did not become healthy, $2 is active and healthy as before: $3"
+    elif undisturbed go_back "$2" && serve_from "$2" "$1"; then
+        die "$tried did not become healthy, $2 is active and healthy as before: $3"
     else
-        rm -f "$base/.pending"
-        die "$1 did not become healthy: $3; $2 is active again but not healthy: $(reason)"
+        ! settings_back || finish
+        die "$tried did not become healthy: $3; $2 is active again but not healthy: $(reason)"
     fi
 }
 
@@ -62,34 +83,48 @@ abandon() { # a first installation failed: leave nothing active
         ctl daemon-reload
         ctl reset-failed "$name.service" "$name.socket" 2>/dev/null || :
     fi
-    rm -f "$base/current" "$base/.pending"
+    settings_back || say "could not write to $etc"
+    rm -f "$base/current"
+    finish
 }
 
 repair() { # what a killed run left
     # What it had started may still be writing there: then the rest goes next time.
     rm -rf "$base"/releases/.[st]* 2>/dev/null || :
-    to=$(link_end "$base/.pending")
+    to=$(link_end "$base/.pending") from=$(active_release)
+    if [ "$to" = none ]; then
+        say "an earlier installation was interrupted: beginning again"
+        abandon
+        return
+    fi
+    [ -n "$to" ] || forget_settings
     is_release "$to" || return 0
-    from=$(active_release)
     say "an earlier run was interrupted: going back to $to first"
-    if [ "$from" = "$to" ] || in_service "$to"; then
-        # It never stopped serving.
-        point current "releases/$to"
+    # Has it never stopped serving? It does not tell what settings it began with.
+    served=
+    [ -d "$etc/.settings" ] || { [ "$from" != "$to" ] && ! in_service "$to"; } || served=yes
+    undisturbed go_back "$to" || die "could not write to $base or $etc, nothing was changed"
+    if [ -n "$served" ]; then
         ! with_systemd || install_units "$to"
         commit "$to"
     else
-        turn_to "$to" "$from" || say "$to is active again but not healthy: $(reason)"
+        serve_from "$to" "$from" || say "$to is active again but not healthy: $(reason)"
     fi
 }
 
 point() { # LINK TARGET, in $base: by one rename
     { ln -sfn "$2" "$base/$1.new" && mv -T "$base/$1.new" "$base/$1"; } 2>/dev/null || return 1
-    sync "$base" 2>/dev/null || sync || :
+    settle "$base"
 }
 
 commit() { # RELEASE: it is healthy; from here there is no going back by itself
     record active "$1"
-    rm -f "$base/.pending" "$base/.reason" "$base/.systemctl" "$base/.check"
+    rm -f "$base/.pending" "$base/.trial" "$base/.reason" "$base/.systemctl" "$base/.check"
+}
+
+finish() { # nothing is to go back by itself any more
+    rm -f "$base/.pending" "$base/.trial"
+    forget_settings
 }
 
 record() { # active|failed RELEASE [WHY]
@@ -116,7 +151,7 @@ prune() { # RELEASE: keeps those that were active last; one that failed goes wit
 
 report() { # RELEASE
     if with_systemd; then
-        say "$1 is active and healthy at $(address)"
+        say "$1 is active and healthy at $(address)$brought"
         [ -z "$manager" ] || [ -e "/var/lib/systemd/linger/$(user_name)" ] ||
             say "it ends with your last session here, unless: sudo loginctl enable-linger $(user_name)"
     else

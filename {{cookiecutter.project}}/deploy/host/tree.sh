@@ -85,10 +85,6 @@ is_here() { # TREE: does it lie, whole, where only we write?
 
 free_kb() { echo "$(($(stat -f -c '%a * %S / 1024' "$1" || echo 0)))"; } # FOLDER
 
-same() { # FILE FILE
-    [ -f "$1" ] && [ -f "$2" ] && [ "$(sha256sum <"$1")" = "$(sha256sum <"$2")" ]
-}
-
 put_file() { # FROM TO MODE: whole or not there
     cp "$1" "$2.new" && chmod "$3" "$2.new" && mv "$2.new" "$2"
 }
@@ -97,7 +93,8 @@ prepare_host() { # RELEASE: what it needs besides itself
     mkdir -p "$data" "$etc"
     [ "$uid" -ne 0 ] || give_data "$(conf "$base/releases/$1" user)"
     chmod 0750 "$data"
-    [ -e "$etc/$name.env" ] || put_file "$base/releases/$1/host/$name.env" "$etc/$name.env" 0640
+    [ -e "$etc/$name.env" ] || settings_have "$name.env" ||
+        put_file "$base/releases/$1/host/$name.env" "$etc/$name.env" 0640
 }
 
 give_data() { # USER

@@ -18,7 +18,7 @@ misuse() {
 }
 
 options() { # ALLOWED ARGUMENT...: ALLOWED names the options, and OPERAND where one may stand
-    allowed=" $1 " below='' given_key='' required='' older='' purge='' operand=''
+    allowed=" $1 " below='' given_settings='' given_key='' required='' older='' purge='' operand=''
     shift
     while [ $# -gt 0 ]; do
         case $1 in
@@ -29,9 +29,13 @@ options() { # ALLOWED ARGUMENT...: ALLOWED names the options, and OPERAND where 
         -*) case $allowed in *" $1 "*) ;; *) misuse "unknown option '$1'" ;; esac ;;
         esac
         case $1 in
-        --prefix | --key)
+        --prefix | --settings | --key)
             [ -n "${2-}" ] || misuse "$1 needs a value"
-            case $1 in --prefix) below=$2 ;; --key) given_key=$2 ;; esac
+            case $1 in
+            --prefix) below=$2 ;;
+            --settings) given_settings=$2 ;;
+            --key) given_key=$2 ;;
+            esac
             shift
             ;;
         --require-signature) required=yes ;;
@@ -91,6 +95,8 @@ read_host() {
     . "$host/tree.sh"
     # shellcheck source=../host/signature.sh
     . "$host/signature.sh"
+    # shellcheck source=../host/settings.sh
+    . "$host/settings.sh"
 }
 
 make_tree() { # BUNDLE TREE: the release, ready to run; whoever installs it compares its checksums

@@ -10,6 +10,8 @@ usage() {
 usage: sh FILE.run [OPTION]...     install @name@, or upgrade to what is in this file
        sh FILE.run --extract DIR   unpack it to DIR/@name@, to look at it or run it from there
   --prefix DIR         install below DIR (default: the whole machine for root, else ~/.local)
+  --settings DIR       the settings to use from now on, NAME.env, secrets.env or both; should it
+                       not become healthy with them, the old ones are back with the old release
   --key FILE           the OpenSSH public key that it must be signed with; kept as
                        signing-key.pub beside the configuration when there is none yet
   --require-signature  refuse where no key is known

@@ -9,6 +9,8 @@ usage() {
     cat <<'END'
 usage: sh install.sh [OPTION]...   install what is in this bundle, or upgrade to it
   --prefix DIR         install below DIR (default: the whole machine for root, else ~/.local)
+  --settings DIR       the settings to use from now on, NAME.env, secrets.env or both; should it
+                       not become healthy with them, the old ones are back with the old release
   --key FILE           the OpenSSH public key that the bundle must be signed with; kept as
                        signing-key.pub beside the configuration when there is none yet
   --require-signature  refuse where no key is known
@@ -18,9 +20,11 @@ END
 }
 
 main() {
-    options "--prefix --key --require-signature --allow-downgrade" "$@"
+    options "--prefix --settings --key --require-signature --allow-downgrade" "$@"
     require_whole
     know_places
+    use_patience
+    require_settings
     require_own
     require_one_service
     require_way_in
@@ -43,6 +47,7 @@ activate() { # on the same file system, so that no second copy is made
     [ -z "$older" ] || set -- --allow-downgrade "$@"
     [ -z "$required" ] || set -- --require-signature "$@"
     [ -z "$given_key" ] || set -- --key "$given_key" "$@"
+    [ -z "$given_settings" ] || set -- --settings "$given_settings" "$@"
     sh "$base/incoming/host/activate" "$@"
 }
 

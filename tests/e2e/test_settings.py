@@ -1,0 +1,489 @@
+"""Settings that go along with a release, and come back with it."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from .conftest import NewMachine
+from .killer import Killer, Turn, turns
+from .machine import Machine, Result
+from .releases import HEALTH_SECONDS, NAME, Releases
+from .service import BASE, active, answer, error, eventually, history, unpack
+from .test_kill import MACHINES, at_every_turn
+
+ETC = f"/etc/{NAME}"
+ENV, SECRETS = f"{NAME}.env", "secrets.env"
+BAD = "MY_SERVICE_LOG_LEVEL=loud\n"
+WHY = "the program ended with status 2: error: MY_SERVICE_LOG_LEVEL is 'loud'"
+
+
+@dataclass(frozen=True)
+class State:
+    """What a machine runs, and on what."""
+
+    release: str | None
+    env: str
+    """The word in the settings; empty where there is none."""
+    secret: str
+    """The word in the secrets."""
+
+
+OLD, NEW = State("0.1.0", "old", "old"), State("0.2.0", "new", "new")
+OTHER = State("0.1.0", "new", "new")
+
+
+def settings(machine: Machine, word: str, *, bad: bool = False, files: str = "both") -> str:
+    """Make a folder of settings with a word in each file, and give its path."""
+    folder = f"/srv/settings/{word}-{bad}-{files}"
+    machine.run("mkdir", "-p", folder)
+    if files != "secrets":
+        machine.path(f"{folder}/{ENV}").write_text(f"WORD={word}\n{BAD if bad else ''}")
+    if files != "env":
+        machine.path(f"{folder}/{SECRETS}").write_text(f"SECRET={word}\n")
+    return folder
+
+
+def activate(version: str, folder: str) -> str:
+    return f"/srv/{version}/host/activate --allow-downgrade --settings {folder}"
+
+
+def word_in(machine: Machine, file: str) -> str:
+    path = machine.path(f"{ETC}/{file}")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return "".join(line.partition("=")[2] for line in lines if line.startswith(("WORD=", "SECRET=")))
+
+
+def on_disk(machine: Machine) -> State:
+    return State(active(machine), word_in(machine, ENV), word_in(machine, SECRETS))
+
+
+def main_pid(machine: Machine) -> str:
+    return machine.run("systemctl", "show", "-p", "MainPID", "--value", NAME).stdout.strip()
+
+
+def running(machine: Machine) -> State:
+    """Ask the process itself: what answers, and its environment."""
+    release = answer(machine)
+    environ = machine.read_live(f"/proc/{main_pid(machine)}/environ").split("\0")
+    known = dict(line.partition("=")[::2] for line in environ)
+    return State(release, known.get("WORD", ""), known.get("SECRET", ""))
+
+
+def assert_is(machine: Machine, state: State, where: str = "") -> None:
+    """Check that a machine is and serves that, with nothing left of a switch."""
+    assert (on_disk(machine), running(machine)) == (state, state), where
+    assert not machine.path(f"{BASE}/.pending").is_symlink(), where
+    left = {path.name for path in machine.path(ETC).iterdir()}
+    assert left <= {ENV, SECRETS, "signing-key.pub"}, where
+
+
+def settles(machine: Machine, states: tuple[State, ...], where: str) -> State:
+    """Wait until a machine, left alone, is one of these and serves it, on the disk and live."""
+    end = time.monotonic() + HEALTH_SECONDS + 15
+    while True:
+        live = running(machine)
+        if live in states and on_disk(machine) == live:
+            if not machine.path(f"{BASE}/.pending").is_symlink():
+                return live
+        log = f"{where}: {live}, {on_disk(machine)}"
+        assert time.monotonic() < end, (
+            f"{log}\n" + machine.sh(f"journalctl --no-pager -n 40; ls -la {BASE} {ETC}").stdout
+        )
+        time.sleep(0.2)
+
+
+def bring_back(machine: Machine) -> None:
+    """Make the old release on the old settings the only one, and serving."""
+    machine.sh(activate("0.1.0", settings(machine, "old")))
+    machine.sh(f"cd {BASE}/releases && rm -rf $(ls | grep -vxF 0.1.0)")
+    assert_is(machine, OLD)
+
+
+@pytest.fixture(scope="module")
+def killers(new_machine: NewMachine, releases: Releases) -> list[Killer]:
+    """Give machines on which nothing is installed and the archives lie unpacked in /srv."""
+    machines = [new_machine("systemd") for _ in range(MACHINES)]
+    for machine in machines:
+        for which in ("old", "new", "exits at once"):
+            unpack(machine, releases[which])
+    return [Killer(machine) for machine in machines]
+
+
+@pytest.fixture
+def killer(killers: list[Killer]) -> Killer:
+    """Give one of them on which the old release serves on the old settings."""
+    bring_back(killers[0].machine)
+    return killers[0]
+
+
+@pytest.fixture
+def machine(killer: Killer) -> Machine:
+    return killer.machine
+
+
+# --- what comes along, and what comes back --------------------------------------------------------
+
+
+def test_settings_arrive_with_an_upgrade(machine: Machine) -> None:
+    said = machine.sh(activate("0.2.0", settings(machine, "new"))).stdout
+    assert "0.2.0 is active and healthy at http://127.0.0.1:8000, with the new settings" in said
+    assert_is(machine, NEW)
+    modes = machine.run("stat", "-c", "%a %U %G", f"{ETC}/{ENV}", f"{ETC}/{SECRETS}").stdout
+    assert modes.splitlines() == ["640 root root", "600 root root"]
+
+
+def test_one_file_leaves_the_other_alone(machine: Machine) -> None:
+    machine.sh(activate("0.1.0", settings(machine, "new", files="secrets")))
+    assert_is(machine, State("0.1.0", "old", "new"))
+    machine.sh(activate("0.1.0", settings(machine, "new", files="env")))
+    assert_is(machine, OTHER)
+
+
+def test_the_same_again_restarts_nothing(machine: Machine) -> None:
+    before = main_pid(machine), machine.path(f"{ETC}/{SECRETS}").stat().st_ino
+    said = machine.sh(activate("0.1.0", settings(machine, "old"))).stdout
+    assert "0.1.0 is active already and healthy" in said
+    assert (main_pid(machine), machine.path(f"{ETC}/{SECRETS}").stat().st_ino) == before
+    assert_is(machine, OLD)
+
+
+def test_other_settings_alone_restart_the_service(machine: Machine) -> None:
+    before = main_pid(machine)
+    machine.sh(activate("0.1.0", settings(machine, "new")))
+    assert main_pid(machine) != before
+    assert_is(machine, OTHER)
+    active_entries = [entry[2] for entry in history(machine) if entry[1] == "active"]
+    assert active_entries[-1] == "0.1.0"
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("0.2.0", f"0.2.0 did not become healthy, 0.1.0 is active and healthy as before: {WHY}"),
+        (
+            "0.1.0",
+            "0.1.0 with the new settings did not become healthy, 0.1.0 is active and healthy as"
+            f" before: {WHY}",
+        ),
+    ],
+    ids=["with a release", "alone"],
+)
+def test_bad_settings_bring_back_the_old_release_on_the_old_ones(
+    version: str, says: str, machine: Machine
+) -> None:
+    said = machine.sh(activate(version, settings(machine, "new", bad=True)), check=False)
+    assert said.returncode == 1
+    assert says in error(said)
+    assert_is(machine, OLD)
+    assert history(machine)[-1][1:3] in (["failed", version], ["active", "0.1.0"])
+    machine.run("systemctl", "restart", NAME)
+    assert_is(machine, OLD)
+
+
+def test_good_settings_with_a_bad_release_come_back_too(machine: Machine) -> None:
+    said = machine.sh(activate("0.3.0", settings(machine, "new")), check=False)
+    assert said.returncode == 1
+    assert_is(machine, OLD)
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"])
+def test_where_there_was_no_such_file_there_is_none_again(version: str, machine: Machine) -> None:
+    machine.run("rm", f"{ETC}/{ENV}", f"{ETC}/{SECRETS}")
+    folder = settings(machine, "new", bad=True)
+    assert machine.sh(activate(version, folder), check=False).returncode == 1
+    assert list(machine.path(ETC).iterdir()) == []
+    assert active(machine) == answer(machine) == "0.1.0"
+
+
+def test_a_file_that_is_a_link_is_one_again(machine: Machine) -> None:
+    machine.sh(f"mv {ETC}/{SECRETS} /srv/kept && ln -s ../../srv/kept {ETC}/{SECRETS}")
+    folder = settings(machine, "new", bad=True)
+    assert machine.sh(activate("0.1.0", folder), check=False).returncode == 1
+    assert machine.path(f"{ETC}/{SECRETS}").is_symlink()
+    assert machine.run("readlink", "-f", f"{ETC}/{SECRETS}").stdout.strip() == "/srv/kept"
+    machine.run("rm", f"{ETC}/{SECRETS}")
+
+
+def test_a_first_installation_that_fails_leaves_no_settings(machine: Machine) -> None:
+    machine.run("/srv/0.1.0/host/retire", "--purge")
+    said = machine.sh(activate("0.1.0", settings(machine, "new", bad=True)), check=False)
+    assert f"0.1.0 did not become healthy and nothing is active: {WHY}" in error(said)
+    assert active(machine) is None
+    assert list(machine.path(ETC).iterdir()) == []
+    machine.sh(activate("0.1.0", settings(machine, "new")))
+    assert_is(machine, OTHER)
+
+
+def test_a_rollback_leaves_the_settings_alone(machine: Machine) -> None:
+    machine.sh(activate("0.2.0", settings(machine, "new")))
+    machine.run(f"{NAME}-admin", "rollback")
+    assert_is(machine, OTHER)
+
+
+def test_retire_keeps_them_and_purge_does_not(killer: Killer) -> None:
+    machine = killer.machine
+    killer.run(activate("0.1.0", settings(machine, "new")), f"mv -T {ETC}/.settings/half "
+               f"{ETC}/.settings/whole", outlive=True)  # fmt: skip
+    assert word_in(machine, ENV) == "new"
+    machine.run("/srv/0.1.0/host/retire")
+    assert on_disk(machine) == State(None, "old", "old")
+    assert {path.name for path in machine.path(ETC).iterdir()} == {ENV, SECRETS}
+    machine.run("/srv/0.1.0/host/retire", "--purge")
+    assert not machine.path(ETC).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("", "'/srv/wrong' holds neither my-service.env nor secrets.env (--settings)"),
+        ("secret.env", "'/srv/wrong/secret.env' is no settings: expected my-service.env and"),
+        ("secrets.env/", "'/srv/wrong/secrets.env' is not a file that can be read (--settings)"),
+    ],
+)
+def test_a_folder_that_holds_something_else(name: str, says: str, machine: Machine) -> None:
+    machine.sh("rm -rf /srv/wrong; mkdir /srv/wrong")
+    if name:
+        machine.sh(f"cd /srv/wrong && {'mkdir' if name.endswith('/') else 'touch'} {name}")
+    said = machine.sh(activate("0.2.0", "/srv/wrong"), check=False)
+    assert said.returncode == 2
+    assert says in error(said)
+    assert_is(machine, OLD)
+    said = machine.sh(activate("0.2.0", "/srv/nowhere"), check=False)
+    assert (said.returncode, error(said)) == (
+        2,
+        "error: there is no folder '/srv/nowhere' (--settings)",
+    )
+
+
+def test_a_disk_without_room_changes_nothing(machine: Machine) -> None:
+    machine.run("mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=6", "tmpfs", ETC)
+    try:
+        folder = settings(machine, "new")
+        said = machine.sh(activate("0.1.0", folder), check=False)
+        assert said.returncode == 1
+        assert f"could not write to {BASE} or {ETC}, nothing was changed" in error(said)
+        assert not machine.path(f"{BASE}/.pending").is_symlink()
+    finally:
+        machine.run("umount", ETC)
+    assert_is(machine, OLD)
+
+
+# --- killed at any instant ------------------------------------------------------------------------
+
+
+def switch(killer: Killer, command: str) -> list[Turn]:
+    """Give the ways to kill a run from where its settings are prepared on."""
+    assert killer.run(command, 0) is None or killer.machine
+    steps = killer.steps()
+    first = 1 + next(n for n, step in enumerate(steps) if f"{ETC}/.settings.new/old" in step)
+    return turns(steps, first=first)
+
+
+def test_good_settings_killed_at_any_step_and_run_again(killers: list[Killer]) -> None:
+    """Killed and run again it finishes; in between a release serves on settings of its own."""
+    for killer in killers:
+        bring_back(killer.machine)
+    ways = switch(killers[0], activate("0.2.0", settings(killers[0].machine, "new")))
+    bring_back(killers[0].machine)
+
+    def test(killer: Killer, turn: Turn) -> None:
+        machine = killer.machine
+        old, new = (OLD, NEW) if on_disk(machine).release == "0.1.0" else (NEW, OLD)
+        command = activate(new.release or "", settings(machine, new.env))
+        machine.sh(f"rm -rf {BASE}/releases/{new.release}")  # the same steps each time
+        where = f"{turn}: {killer.run(command, turn[0], outlive=turn[1])}"
+        assert running(machine) in {old, new}, where
+        machine.sh(command)
+        assert_is(machine, new, where)
+
+    at_every_turn(killers, ways, test)
+    assert len(ways) > 15, ways
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"], ids=["alone", "with a release"])
+@pytest.mark.parametrize("bad", [False, True], ids=["good", "bad"])
+def test_settings_killed_at_any_step_and_the_service_restarted(
+    version: str, bad: bool, killers: list[Killer]
+) -> None:
+    for killer in killers:
+        bring_back(killer.machine)
+    ways = switch(killers[0], activate(version, settings(killers[0].machine, "new", bad=bad)))
+    states = (OLD,) if bad else (OLD, State(version, "new", "new"))
+
+    def test(killer: Killer, turn: Turn) -> None:
+        machine = killer.machine
+        bring_back(machine)
+        command = activate(version, settings(machine, "new", bad=bad))
+        where = f"{turn}: {killer.run(command, turn[0], outlive=turn[1])}"
+        machine.run("systemctl", "restart", "--no-block", NAME)
+        settles(machine, states, where)
+        again = machine.sh(command, check=False)
+        assert again.returncode == (1 if bad else 0), where
+        assert_is(machine, states[-1], where)
+
+    at_every_turn(killers, ways, test)
+    assert len(ways) > 10, ways
+
+
+def test_bad_settings_killed_at_any_step_and_run_again(killers: list[Killer]) -> None:
+    for killer in killers:
+        bring_back(killer.machine)
+    ways = switch(killers[0], activate("0.2.0", settings(killers[0].machine, "new", bad=True)))
+
+    def test(killer: Killer, turn: Turn) -> None:
+        machine = killer.machine
+        command = activate("0.2.0", settings(machine, "new", bad=True))
+        machine.sh(f"rm -rf {BASE}/releases/0.2.0")
+        where = f"{turn}: {killer.run(command, turn[0], outlive=turn[1])}"
+        assert machine.sh(command, check=False).returncode == 1, where
+        assert_is(machine, OLD, where)
+
+    at_every_turn(killers, ways, test)
+
+
+def test_a_first_installation_killed_at_any_step(killers: list[Killer]) -> None:
+    """Nothing is active or all is new, at once and after the service was started."""
+    for killer in killers:
+        killer.machine.run("/srv/0.1.0/host/retire", "--purge")
+    ways = switch(killers[0], activate("0.1.0", settings(killers[0].machine, "new")))
+
+    def test(killer: Killer, turn: Turn) -> None:
+        machine = killer.machine
+        machine.run("/srv/0.1.0/host/retire", "--purge")
+        command = activate("0.1.0", settings(machine, "new"))
+        where = f"{turn}: {killer.run(command, turn[0], outlive=turn[1])}"
+        assert on_disk(machine) == OTHER or active(machine) is None, where
+        machine.run("systemctl", "restart", NAME, check=False)
+        if active(machine):
+            assert running(machine) in {OTHER, State(None, "", "")}, where
+        machine.sh(command)
+        assert_is(machine, OTHER, where)
+
+    at_every_turn(killers, ways, test)
+
+
+PUT = f"mv -T {ETC}/.settings/half {ETC}/.settings/whole"
+HALF = f"mv -fT {ETC}/.settings/new/{SECRETS} {ETC}/{SECRETS}"
+
+
+@pytest.mark.parametrize(("at", "outlive"), [(HALF, False), (PUT, False), (PUT, True)])
+def test_power_lost_in_the_middle_brings_the_old_ones_back(
+    at: str, outlive: bool, killer: Killer
+) -> None:
+    machine = killer.machine
+    command = activate("0.2.0", settings(machine, "new"))
+    assert killer.run(command, at, outlive=outlive) == at
+    machine.stop()
+    machine.start()
+    settles(machine, (OLD,), at)
+    assert_is(machine, OLD, at)
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"])
+def test_a_start_in_the_middle_of_a_switch_is_no_trial_of_it(version: str, killer: Killer) -> None:
+    machine = killer.machine
+    command = activate(version, settings(machine, "new"))
+    assert killer.run(command, HALF) == HALF
+    assert on_disk(machine) == State("0.1.0", "new", "old")
+    # As long as a run is alive, the service does not undo what it does.
+    holder = machine.background("flock", f"{BASE}/.lock", "sleep", "3")
+    time.sleep(0.3)
+    said = machine.run("systemctl", "restart", NAME, check=False)
+    assert said.returncode == 1
+    assert machine.path(f"{BASE}/.pending").is_symlink()
+    holder.communicate(timeout=10)
+    settles(machine, (OLD,), version)
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"])
+def test_a_start_from_before_the_switch_is_no_trial_of_it(version: str, killer: Killer) -> None:
+    machine = killer.machine
+    folder = f"/etc/systemd/system/{NAME}.service.d"
+    machine.run("mkdir", folder)
+    after = f"+{BASE}/current/host/activate --after-start"
+    machine.path(f"{folder}/slow.conf").write_text(
+        f"[Service]\nExecStartPost=\nExecStartPost=/bin/sleep 4\nExecStartPost={after}\n"
+    )
+    machine.run("systemctl", "daemon-reload")
+    try:
+        machine.run("systemctl", "restart", "--no-block", NAME)
+        eventually(lambda: answer(machine, patience=1) == "0.1.0", "the old release's start")
+        command = activate(version, settings(machine, "new", bad=True))
+        restart = f"timeout {HEALTH_SECONDS + 180} systemctl restart {NAME}.service"
+        assert killer.run(command, restart) == restart
+        assert on_disk(machine) == State(version, "new", "new")
+        time.sleep(5)
+        assert settles(machine, (OLD,), version) == OLD
+    finally:
+        machine.run("rm", "-r", folder)
+        machine.run("systemctl", "daemon-reload")
+
+
+# --- elsewhere ------------------------------------------------------------------------------------
+
+
+def test_facts_tell_the_settings_by_their_digests(machine: Machine) -> None:
+    def facts(*who: str) -> dict[str, str]:
+        lines = machine.run(*who, f"{NAME}-admin", "facts").stdout.splitlines()
+        return {key: value.strip('"') for key, _, value in (line.partition(": ") for line in lines)}
+
+    def digest(file: str) -> str:
+        return hashlib.sha256(machine.path(f"{ETC}/{file}").read_bytes()).hexdigest()
+
+    known = facts()
+    assert (known["settings"], known["secrets"]) == (digest(ENV), digest(SECRETS))
+    assert len(known["commit"]) == 40
+    assert known["release"].startswith(f"0.1.0+{known['commit'][:7]}")
+    stranger = facts("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    assert (stranger["settings"], stranger["secrets"]) == ("", "")
+    machine.run("rm", f"{ETC}/{SECRETS}")
+    assert facts()["secrets"] == ""
+
+
+def locked_by(machine: Machine, **environ: str) -> str:
+    words = [f"{key}={value}" for key, value in environ.items()]
+    machine.run("env", *words, f"{BASE}/current/host/activate")
+    text = machine.read(f"{BASE}/.lock")
+    assert text.endswith("Z\n"), text
+    return text.partition(" of ")[2].partition(" since ")[0]
+
+
+def test_a_lock_says_who_holds_it(machine: Machine) -> None:
+    assert locked_by(machine) == "root"
+    assert locked_by(machine, SUDO_USER="alice") == "alice"
+    ssh = {"SUDO_USER": "alice", "SSH_CLIENT": "10.0.0.5 40022 22"}
+    assert locked_by(machine, **ssh) == "alice from 10.0.0.5"
+    assert locked_by(machine, SSH_CONNECTION="10.0.0.6 1 10.0.0.7 22") == "root from 10.0.0.6"
+    assert locked_by(machine, DEPLOY_BY="alice@laptop", **ssh) == "alice@laptop"
+    assert locked_by(machine, DEPLOY_BY="a\x1b[31m\nb\t\x7f") == "a[31mb"
+    assert locked_by(machine, DEPLOY_BY="x" * 99) == "x" * 60
+    assert locked_by(machine, DEPLOY_BY="\n") == "root"
+
+
+def test_who_is_refused_is_told_who_holds_it(machine: Machine) -> None:
+    def again(seconds: str) -> Result:
+        run = ("env", f"DEPLOY_LOCK_SECONDS={seconds}", f"{BASE}/current/host/activate")
+        return machine.run(*run, check=False)
+
+    by = "process 4711 of alice from 10.0.0.5 since 2026-01-01T00:00:00Z"
+    machine.path(f"{BASE}/.lock").write_text(f"{by}\n")
+    machine.run("ln", "-s", "0.1.0", f"{BASE}/.pending")
+    holder = machine.background("flock", f"{BASE}/.lock", "sleep", "6")
+    time.sleep(0.3)
+    try:
+        for seconds in ("0", "1"):
+            begun = time.monotonic()
+            assert f"error: another run is at work, {by}: wait for it" in error(again(seconds))
+            assert int(seconds) <= time.monotonic() - begun < int(seconds) + 2
+        status = machine.run(f"{NAME}-admin", "status").stdout
+        assert f"unfinished a switch is going on, {by}\n" in status
+    finally:
+        holder.communicate(timeout=10)
+    for wrong in ("601", "-1", "1.5", "08", "x"):
+        said = again(wrong)
+        assert said.returncode == 2
+        assert error(said) == (
+            f"error: DEPLOY_LOCK_SECONDS is '{wrong}': expected a whole number from 0 to 600"
+        )
