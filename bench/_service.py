@@ -11,18 +11,23 @@ from contextlib import suppress
 from pathlib import Path
 
 
+def free_port() -> int:
+    """Give a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def serving(
-    command: Sequence[str | Path], variables: Mapping[str, str]
+    command: Sequence[str | Path], variables: Mapping[str, str], at: int = 0
 ) -> Callable[[int], Callable[[], None]]:
     """Give the action that starts the service, waits for its first answer, and can be ended.
 
-    `variables` is all the environment that the service gets.
+    `variables` is all the environment that the service gets; `at` is its port, or 0 for any.
     """
 
     def serve(_number: int) -> Callable[[], None]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = at or free_port()
         arguments = [*command, "serve", "--port", str(port)]
         process = subprocess.Popen(arguments, env=variables, stdout=subprocess.DEVNULL)
 
