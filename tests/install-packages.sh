@@ -5,6 +5,7 @@ packages="
     createrepo-c
     dnf
     dpkg-dev
+    git
     gnupg
     iproute2
     mmdebstrap

@@ -39,9 +39,12 @@ def test_the_menu(baked: Path) -> None:
         "deploy.keygen",
         "deploy.offline-binary",
         "deploy.offline-source",
+        "deploy.online-source",
         "deploy.rollback",
         "deploy.status",
         "deploy.verify",
+        "hosts.compare",
+        "hosts.setup",
     ]
 
 
@@ -104,6 +107,12 @@ QUADRANTS = {
         "docs/deploy/offline-source.md",
         "docs/deploy/offline-source.svg",
     ),
+    "online-source": (
+        "deploy/online-source",
+        "deploy/ansible/roles/python",
+        "deploy/ansible/roles/source",
+        "docs/deploy/online-source.md",
+    ),
 }
 
 
@@ -123,5 +132,29 @@ def test_a_quadrant_can_be_deleted(bake: Bake, quadrant: str) -> None:
     readme.write_text("\n".join(kept) + "\n")
     environment = {key: value for key, value in os.environ.items() if key != "CI"}
     run([sys.executable, "-m", "nox", "-s", "lint"], cwd=folder, env=environment)
-    (other,) = QUADRANTS.keys() - {quadrant}
+    other = "offline-source" if quadrant == "offline-binary" else "offline-binary"
     run([*INVOKE, f"deploy.{other}", "--python", offered_here()], cwd=folder)
+
+
+OF_HOSTS = {
+    "docs/environments.md": ("tasks/hosts/compare.py",),
+    "docs/host-setup.md": ("tasks/hosts/setup.py", "deploy/ansible/setup.yml"),
+}
+
+
+def test_what_sets_hosts_up_and_compares_them_can_be_deleted(bake: Bake) -> None:
+    folder = bake(git=True)
+    for page, parts in OF_HOSTS.items():
+        text = (folder / page).read_text()
+        for part in parts:
+            assert f"`{part}`" in text, "the page names what belongs to it"
+            (folder / part).unlink()
+        (folder / page).unlink()
+    listed = run([*INVOKE, "--list"], cwd=folder).stdout
+    assert "deploy.status" in listed
+    assert "hosts." not in listed
+    for page in [folder / "README.md", *folder.glob("docs/**/*.md")]:
+        kept = [line for line in page.read_text().splitlines() if "invoke hosts." not in line]
+        page.write_text("\n".join(kept) + "\n")
+    environment = {key: value for key, value in os.environ.items() if key != "CI"}
+    run([sys.executable, "-m", "nox", "-s", "lint"], cwd=folder, env=environment)

@@ -21,6 +21,13 @@ def test_the_target_that_every_project_has(baked: Path) -> None:
     local = targets.find(project.load(baked), deploy, "local")
     assert local.inventory.is_file()
     assert local.batches == [1, 1]
+    assert local.quadrant == "", "it is for every way to deploy"
+
+
+def test_what_is_the_targets_own(baked: Path) -> None:
+    own = find(baked, HOSTS | {"keep_releases": 7})
+    assert own.over({"keep_releases": 3, "x": 1}) == {"keep_releases": "7", "x": 1}
+    assert find(baked, HOSTS).over({"keep_releases": 3}) == {"keep_releases": 3}
 
 
 @pytest.mark.parametrize(("batch", "batches"), [(3, [1, 3]), ("25%", [1, "25%"]), ("10", [1, 10])])
@@ -32,10 +39,19 @@ REFUSED = [
     (HOSTS | {"batch": 0}, "deploy.targets.t.batch is '0': expected a number or a percentage"),
     (HOSTS | {"batch": "all"}, "deploy.targets.t.batch is 'all': expected a number"),
     (HOSTS | {"batch": "101%"}, "deploy.targets.t.batch is '101%': expected a number"),
-    (HOSTS | {"hosts": "x"}, "deploy.targets.t has 'hosts': expected batch, inventory, quadrant"),
-    ({"inventory": "x"}, "deploy.targets.t has no 'quadrant'"),
+    (HOSTS | {"hosts": "x"}, "deploy.targets.t has 'hosts': expected batch, health_url, inventory"),
+    (
+        HOSTS | {"keep_releases": 1},
+        "deploy.targets.t.keep_releases is '1': expected a whole number",
+    ),
+    (HOSTS | {"health_url": "there"}, "deploy.targets.t.health_url is 'there': expected a URL"),
+    (
+        HOSTS | {"quadrant": "binary"},
+        "deploy.targets.t.quadrant is 'binary': expected online-source",
+    ),
+    ({"quadrant": "offline-source"}, "deploy.targets.t has no 'inventory'"),
     (HOSTS | {"inventory": "nowhere.yml"}, "deploy.targets.t.inventory is 'nowhere.yml': there is"),
-    (HOSTS | {"quadrant": "offline-binary"}, "the target t is for deploy.offline-binary --to t"),
+    (HOSTS | {"quadrant": "offline-binary"}, "the target t is for deploy.offline-binary, not"),
 ]
 
 

@@ -1,6 +1,7 @@
 """Hosts to deploy to: machines with SSH on a bridge, in network namespaces of their own."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from .machine import Machine, machine
 
-HUB = "q-hub"
+HUB = f"q-{os.getpid()}"
 """The namespace that deployments come from; the bridge is in it."""
 NETWORK = "10.77.0"
 
@@ -63,7 +64,7 @@ def fleet(count: int, folder: Path) -> Iterator[Fleet]:
         hosts = {}
         for name in names:
             _make_cable(stack, name)
-            made = machine("host", folder / name, network=f"/run/netns/q-{name}")
+            made = machine("host", folder / name, network=f"/run/netns/{HUB}-{name}")
             hosts[name] = stack.enter_context(made)
             _let_in(hosts[name], folder)
         made_fleet = Fleet(hosts, folder)
@@ -92,7 +93,7 @@ def _make_hub(stack: ExitStack) -> None:
 
 
 def _make_cable(stack: ExitStack, name: str) -> None:
-    space = f"q-{name}"
+    space = f"{HUB}-{name}"
     _ip("netns", "add", space)
     stack.callback(_ip, "netns", "delete", space)
     _ip("link", "add", f"to-{name}", "netns", HUB, "type", "veth",
