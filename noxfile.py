@@ -29,16 +29,20 @@ nox.options.sessions = ["lint", "security", "test", "e2e"]
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style, types and shell scripts of the template and of what it generates."""
+    """Check style, types, shell scripts and playbooks of the template and of what it makes."""
     install(session, "lint", "test")
     install(session, "packages", "test", "dev-packages", folder=PROJECT)
     # Below .nox ruff would find nothing to check, and say that all is well.
     with tempfile.TemporaryDirectory() as folder:
-        for checked in (ROOT, bake(session, Path(folder, "bake"))):
+        baked = bake(session, Path(folder, "bake"))
+        for checked in (ROOT, baked):
             with session.chdir(checked):
                 session.run("ruff", "check")
                 session.run("ruff", "format", "--check")
                 session.run("mypy")
+        playbooks = ("deploy/ansible", "deploy/inventory")
+        with session.chdir(baked):
+            session.run("ansible-lint", "--offline", "--profile", "production", *playbooks)
         scripts = shell_scripts(session, Path(folder, "shell"))
         with session.chdir(Path(folder, "shell")):
             session.run("shellcheck", "--severity=style", *scripts)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2329 # attempt calls what it is told
 # Makes a release of one commit on this machine, and upgrades to it: fetches the source, makes the
 # environment that Pipfile.lock says beside the running release, and lets host/activate switch.
 # Kill it at any instant and run it again. What it makes is told by source.conf, beside it.
@@ -100,9 +101,22 @@ require_python() { # of the right version, and where the service may use it
 make_release() {
     work=$base/.making tree=$base/incoming
     mkdir -p "$work/source"
+    if made_before; then
+        cp -al "$made" "$tree"
+        return
+    fi
     fetch
     make_environment "$work" "$python"
     attempt "make the release" lay_out
+}
+
+made_before() { # the same commit, with the same scripts, on the same Python; sets made
+    made=$base/releases/$(conf "$parts" version)
+    [ -d "$made" ] || return 1
+    for file in "$parts/manifest.json" "$parts"/bin/* "$parts"/host/*; do
+        [ "$(filled_in "$file")" = "$(cat "$made/${file#"$parts/"}" 2>/dev/null)" ] || return 1
+    done
+    (verify "$made") 2>/dev/null
 }
 
 attempt() { # WHAT COMMAND...: the last line of what it says is the reason
@@ -153,17 +167,21 @@ lay_out() { # the environment, the project's own code, and what the machine need
         cp "$kit/release.json" "$tree/packages/$package/release.json" &&
         "$python" -I -S -m compileall -q "$tree/packages/$package" &&
         find "$tree/packages" ! -type f ! -type d -delete &&
-        (cd "$parts" && fill_in host/release.conf bin/*) &&
+        fill_in &&
         chmod -R u+rwX,go+rX,go-w "$tree" && chmod 755 "$tree"/bin/* && cd "$tree" &&
         find . -type f -exec sha256sum {} + | sed 's|  \./|  |' | sort -k 2 >"$work/sums" &&
         mv "$work/sums" SHA256SUMS
 }
 
-fill_in() { # FILE...: what only this machine knows
-    path=$(printf '%s' "$python" | sed 's/[&|\\]/\\&/g')
-    for file in "$@"; do
-        sed "s|PYTHON|$path|; s|MACHINE|$(uname -m)|" "$file" >"$tree/$file" || return 1
+fill_in() {
+    for file in "$parts"/bin/* "$parts/host/release.conf"; do
+        filled_in "$file" >"$tree/${file#"$parts/"}" || return 1
     done
+}
+
+filled_in() { # FILE of the kit, with what only this machine knows
+    path=$(printf '%s' "$python" | sed 's/[&|\\]/\\&/g')
+    sed "s|%PYTHON%|$path|; s|%MACHINE%|$(uname -m)|" "$1"
 }
 
 activate() { # on the same file system, so that no second copy is made

@@ -3,4 +3,4 @@
 _start_self=$0
 [ ! -L "$_start_self" ] || _start_self=$(readlink -f "$_start_self")
 _start_tree=$(cd -P "${_start_self%/*}/.." && pwd) || exit 127
-exec "PYTHON" -I -S -B -c '@code@' "$_start_tree/packages" "$@"
+exec "%PYTHON%" -I -S -B -c '@code@' "$_start_tree/packages" "$@"

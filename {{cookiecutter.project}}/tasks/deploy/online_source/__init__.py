@@ -58,8 +58,8 @@ def online_source(  # noqa: PLR0913 (an option each)
         program = what.project.program
         options = ["--allow-downgrade"] if allow_downgrade else []
         variables = {
-            "kit": str(kit),
-            "kit_installer": ["sh", f"ROOM/{program}/install.sh", *options],
+            "source_kit": str(kit),
+            "source_installer": ["sh", f"ROOM/{program}/install.sh", *options],
             "python_wanted": what.project.python,
             "python_here": str(what.interpreter.path),
         }

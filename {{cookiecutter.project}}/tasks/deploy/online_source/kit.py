@@ -44,7 +44,7 @@ def pack(source: Source, what: Plan, environment: Environment, work: Path) -> Pa
         _write(release / "bin" / program, render(launcher, {"program": program, "code": code}))
     artifact.write_manifest(release, {**what.facts(), "python": what.project.python})
     # A commit is its own release: two of one version stand beside each other.
-    machine = {"version": name_of(what), "machine": "MACHINE", "glibc": "none"}
+    machine = {"version": name_of(what), "machine": "%MACHINE%", "glibc": "none"}
     release_tree.add_host(release, what, environment, machine)
     archive = work / f"{what.project.program}.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
