@@ -55,7 +55,10 @@ def carry(what: Plan, artifact: Path, installer: Sequence[str], goal: Destinatio
     archive is unpacked there. Raises `TaskError` as `roll_out` does.
     """
     if goal.target:
-        variables = {"carry_artifact": str(artifact), "carry_installer": [*installer, *goal.options]}
+        variables = {
+            "carry_artifact": str(artifact),
+            "carry_installer": [*installer, *goal.options],
+        }
         roll_out(what.project, goal.target, act("carry", what, variables, check=goal.check))
 
 

@@ -43,9 +43,7 @@ def lay_out(tree: Path, what: Plan, environment: Environment, glibc: str, publis
     normalise(tree, what.revision.epoch)
 
 
-def add_host(
-    tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]
-) -> None:
+def add_host(tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]) -> None:
     """Add `host/`: the host scripts, the units, and release.conf, which says all they need to know.
 
     `machine` says of release.conf what only the kind of build knows.
@@ -81,9 +79,7 @@ def _add(source: Path, host: Path, project: Project) -> None:
         (host / source.name).chmod(0o755 if text.startswith("#!") else 0o644)
 
 
-def _conf(
-    tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]
-) -> str:
+def _conf(tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]) -> str:
     used = sum(p.stat().st_size // 1024 + 1 for p in tree.rglob("*") if p.is_file())
     facts = {
         "name": what.project.program,

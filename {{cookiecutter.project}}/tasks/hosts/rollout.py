@@ -4,10 +4,9 @@ import getpass
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..console import TaskError, closing
@@ -37,10 +36,16 @@ class Act:
     """Of Ansible: `CHECK`, or nothing."""
 
 
-def roll_out(project: Project, target: Target, act: Act) -> None:
+def roll_out(
+    project: Project,
+    target: Target,
+    act: Act,
+    explain: Callable[[Outcome], Iterable[str]] = lambda _: (),
+) -> None:
     """Do it, batch by batch, and end at the first host that does not become healthy.
 
-    Raises `TaskError` after the closing block where a host failed or could not be reached.
+    What `explain` says of the outcome comes before the closing block. Raises `TaskError` after that
+    block where a host failed or could not be reached.
     """
     start = time.monotonic()
     variables = {
@@ -57,18 +62,21 @@ def roll_out(project: Project, target: Target, act: Act) -> None:
     }
     with _alone(project, target):
         hosts = play(project, target, _PLAYBOOK, variables, *act.options)
+    for text in explain(hosts):
+        print(text)
     rows = {host: _line(facts, hosts, act) for host, facts in hosts.items()}
-    changed = sum(bool(facts["changed"]) for facts in hosts.values())
-    rows["changed"] = f"{changed} of {len(hosts)} hosts" + (" would be" if act.options else "")
+    # Of a check nothing counts as changed but what Ansible has looked at itself.
+    changed = [host for host, facts in hosts.items() if facts["changed"] or "after" in facts]
+    rows["would change" if act.options else "changed"] = f"{len(changed)} of {len(hosts)} hosts"
     rows["seconds"] = f"{time.monotonic() - start:.1f}"
-    closing(f"{act.title} on {target.name}", rows)
+    closing(f"{'check of ' if act.options else ''}{act.title} on {target.name}", rows)
     if failed := [host for host, facts in hosts.items() if _failed(facts)]:
         raise TaskError(f"{failed[0]}: {hosts[failed[0]]['reason']}")
 
 
 @contextmanager
 def _alone(project: Project, target: Target) -> Iterator[None]:
-    """Hold the target against a second run from here; hosts refuse one from elsewhere by themselves.
+    """Hold the target against a second run from here; one from elsewhere is for hosts to refuse.
 
     Raises `TaskError` that says who holds it since when. However a run ends, it lets go.
     """

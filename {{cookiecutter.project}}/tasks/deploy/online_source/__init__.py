@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from invoke.context import Context
@@ -12,13 +13,14 @@ from ... import end_of_life, project, revision
 from ...console import TaskError, closing, step
 from ...environment import Environment, ensure, interpreter
 from ...hosts import targets
+from ...hosts.ansible import Outcome
 from ...hosts.rollout import roll_out
 from ...task import task
 from ..carry import act
 from ..plan import Plan
 from ..settings import Settings, read
 from .kit import FOLDER, pack
-from .source import Source, find
+from .source import Source, difference, find
 
 QUADRANT = "online-source"
 _CATEGORY = "deploy"
@@ -42,7 +44,7 @@ def online_source(  # noqa: PLR0913 (an option each)
     check: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Bring the hosts of a target to one commit, which they get by Git and install from the lock."""
+    """Bring the hosts of a target to one commit, which they fetch and install by themselves."""
     deploy, this = context.config.get("deploy", {}), project.load()
     target = targets.find(this, deploy, to, QUADRANT)
     settings = read(target.over(deploy))
@@ -63,7 +65,20 @@ def online_source(  # noqa: PLR0913 (an option each)
             "python_wanted": what.project.python,
             "python_here": str(what.interpreter.path),
         }
-        roll_out(this, target, act("source", what, variables, check=check))
+        roll_out(
+            this,
+            target,
+            act("source", what, variables, check=check),
+            lambda hosts: _differences(this, source, hosts) if check else (),
+        )
+
+
+def _differences(this: project.Project, source: Source, hosts: Outcome) -> Iterator[str]:
+    """Yield for each commit that is on hosts what differs from the one to deploy."""
+    there = {str((facts.get("before") or {}).get("commit") or "") for facts in hosts.values()}
+    for commit in sorted(there - {"", source.commit}):
+        yield f"\n{commit[:12]} -> {source.commit[:12]}"
+        yield difference(this, commit, source.commit)
 
 
 def _plan(source: Source, tools: Environment, settings: Settings, work: Path) -> Plan:
@@ -87,13 +102,13 @@ def _plan(source: Source, tools: Environment, settings: Settings, work: Path) ->
 def _require_fitting_lock(fetched: project.Project, tools: Environment, source: Source) -> None:
     # The index that pip is set to enters the lock's own hash of the Pipfile. A lock may have been
     # made without any setting, or with those of this machine.
-    plain = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
-    for environment in ({**plain, "PIP_CONFIG_FILE": os.devnull}, dict(os.environ)):
-        command = [tools.command("pipenv"), "verify"]
+    here = {**os.environ, "PIPENV_IGNORE_VIRTUALENVS": "1"}
+    plain = {key: value for key, value in here.items() if not key.startswith("PIP_")}
+    verify = [str(tools.command("pipenv")), "verify"]
+    for environment in ({**plain, "PIP_CONFIG_FILE": os.devnull}, here):
         done = subprocess.run(
-            command, cwd=fetched.root, env={**environment, "PIPENV_IGNORE_VIRTUALENVS": "1"},
-            capture_output=True, check=False,
-        )  # fmt: skip
+            verify, cwd=fetched.root, env=environment, capture_output=True, check=False
+        )
         if done.returncode == 0:
             return
     raise TaskError(f"Pipfile.lock of {source.ref} does not fit its Pipfile: run `pipenv lock`")

@@ -62,7 +62,9 @@ def find(project: Project, repository: str, ref: str) -> Source:
     if not ref and _git(root, "status", "--porcelain", "--", "."):
         raise TaskError("there are changes in no commit: commit and push them, or name a --ref")
     wanted = ref or "HEAD"
-    commit = _ask(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}")
+    commit = _ask(
+        root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}"
+    )
     if commit.returncode:
         raise TaskError(f"--ref is '{ref}': expected a tag, branch or commit that is here")
     is_tag = not _ask(root, "show-ref", "--verify", "--quiet", f"refs/tags/{ref}").returncode
@@ -73,6 +75,13 @@ def find(project: Project, repository: str, ref: str) -> Source:
         tag=ref if is_tag else "",
         folder=_git(root, "rev-parse", "--show-prefix"),
     )
+
+
+def difference(project: Project, old: str, new: str) -> str:
+    """Say which files of the project differ between two commits, and by how much."""
+    if _ask(project.root, "cat-file", "-e", old).returncode:
+        return f"the commit {old[:12]} that is there now is not here: nothing to compare with"
+    return _git(project.root, "diff", "--stat", "--no-color", old, new, "--", ".")
 
 
 def _address(root: Path, repository: str) -> str:
