@@ -10,6 +10,7 @@
 
 require_settings() { # refuses a folder that is not one of settings
     [ -n "$given_settings" ] || return 0
+    [ -d "$given_settings" ] || misuse "there is no folder '$given_settings' (--settings)"
     some=
     for file in "$given_settings"/*; do
         case ${file##*/} in
