@@ -9,9 +9,8 @@ from invoke.context import Context
 
 from .. import project
 from ..console import TaskError, closing
-from ..hosts import tasks as hosts
 from ..task import task
-from . import artifact, keys, settings, signing
+from . import artifact, keys, operate, settings, signing
 
 QUADRANTS = ("online_source", "offline_source", "offline_binary")
 
@@ -36,7 +35,7 @@ def keygen(_context: Context, path: str = "") -> None:
     keys.report(keys.make(Path(path) if path else keys.default(this), this), this)
 
 
-collection = Collection(hosts.history, keygen, hosts.rollback, hosts.status, verify)
+collection = Collection(operate.history, keygen, operate.rollback, operate.status, verify)
 for name in QUADRANTS:
     if find_spec(f"{__name__}.{name}"):  # a project may have deleted those that it has no use for
         collection.add_task(getattr(import_module(f".{name}", __name__), name))

@@ -6,10 +6,11 @@ from invoke.context import Context
 
 from .. import project
 from ..console import TaskError, closing
+from ..hosts.ansible import play
+from ..hosts.rollout import Act, roll_out
+from ..hosts.targets import Target, find
 from ..task import task
-from .ansible import play
-from .rollout import Act, roll_out
-from .targets import Target, find
+from .settings import read
 
 _TO = "A target of invoke.yaml."
 
@@ -42,9 +43,11 @@ def history(context: Context, to: str) -> None:
 @task(help={"to": _TO, "release": "Go to this one (default: the one before the active one)."})
 def rollback(context: Context, to: str, release: str = "") -> None:
     """Switch the hosts of a target back, in the same batches as a deployment."""
-    this = project.load()
-    act = Act("rollback", "rollback", {"release": release})
-    roll_out(this, _target(context, to), act)
+    this, target = project.load(), _target(context, to)
+    settings = read(target.over(context.config.get("deploy", {})))
+    variables = {"rollback_to": release}
+    act = Act("rollback", "rollback", variables, health_seconds=settings.health_seconds)
+    roll_out(this, target, act)
 
 
 def _target(context: Context, name: str) -> Target:
