@@ -54,10 +54,11 @@ RECIPES = {
         ("dbus", "dbus-user-session", "libpam-systemd", "openssh-client", "systemd",
          "systemd-sysv"),
     ),
-    # With what Ansible needs of a host.
+    # With what Ansible needs of a host, and what it sets up there.
     "host": Recipe(
         "bookworm",
-        ("dbus", "openssh-server", "python3", "systemd", "systemd-sysv"),
+        ("dbus", "git", "nftables", "openssh-server", "python3-venv", "systemd", "systemd-sysv",
+         "systemd-timesyncd", "tzdata"),
     ),
     "plain": Recipe("bookworm"),
     "old": Recipe("bullseye"),
@@ -129,9 +130,10 @@ class Machine:
     def start(self) -> None:
         """Switch it on."""
         if self.booted:
-            space = f"--network-namespace-path={self.network}"
+            # Its own, so that it may have a firewall there.
+            network = (f"--network-namespace-path={self.network}", "--capability=CAP_NET_ADMIN")
             command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
-                       space if self.network else "--private-network",
+                       *(network if self.network else ("--private-network",)),
                        "--console=pipe", "-D", str(self.root)]  # fmt: skip
             command = self._in_cgroups_of_its_own(command)
         else:

@@ -6,9 +6,10 @@ from importlib.util import find_spec
 if find_spec("invoke"):
     from invoke.collection import Collection
 
-    from . import deploy, develop
+    from . import deploy, develop, hosts
 
     namespace = Collection()
     namespace.add_task(develop.serve)
     namespace.add_task(develop.clean)
     namespace.add_collection(deploy.collection, "deploy")
+    namespace.add_collection(hosts.collection, "hosts")

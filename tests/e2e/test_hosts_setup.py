@@ -1,0 +1,273 @@
+"""`hosts.setup` on a host over SSH: what it brings about, and what it leaves alone.
+
+The host has no network but the bridge: packages are only seen to be there, or named as missing.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Bake
+from tests.support import run
+
+from .bundles import install
+from .fleet import HUB, NETWORK, Fleet, address, fleet
+from .machine import Machine, Result
+from .releases import NAME, Releases, invoke
+from .service import active
+
+OPTIONS: dict[str, Any] = {
+    "deploy_listen": "0.0.0.0:8081",
+    "deploy_firewall": "nftables",
+    "deploy_open_files": 12345,
+    "deploy_processes": 321,
+    "deploy_time_zone": "Europe/Zurich",
+    "deploy_log_size": "50M",
+    "deploy_log_age": "14days",
+}
+FIREWALL = """\
+flush ruleset
+table inet filter {
+    chain input {
+        type filter hook input priority filter; policy drop;
+        iif lo accept
+        ct state established,related accept
+        tcp dport 22 accept
+    }
+}
+"""
+LIMITS = f"/etc/systemd/system/{NAME}.service.d/limits.conf"
+LISTEN = f"/etc/systemd/system/{NAME}.socket.d/listen.conf"
+OPENING = f"/etc/{NAME}/opening.nft"
+
+
+class Setup:
+    """Calls the task for a fleet, with variables of its inventory."""
+
+    def __init__(self, folder: Path, hosts: Fleet) -> None:
+        self.folder = folder
+        self.hosts = hosts
+        settings = folder / "invoke.yaml"
+        text = settings.read_text(encoding="utf-8")
+        for name, quadrant in (("fleet", "offline-source"), ("builders", "online-source")):
+            target = f"    {name}:\n      inventory: deploy/inventory/fleet.yml\n"
+            text = text.replace(
+                "  targets:\n", f"  targets:\n{target}      quadrant: {quadrant}\n", 1
+            )
+        settings.write_text(text, encoding="utf-8")
+
+    def __call__(
+        self, *options: str, to: str = "fleet", code: int = 0, ghost: str = "", **variables: object
+    ) -> Result:
+        """Run it where the host can be reached; `ghost` is one that cannot."""
+        inventory = json.loads(self.hosts.inventory)
+        inventory["all"]["vars"] |= variables
+        if ghost:
+            inventory["all"]["hosts"] = {ghost: {"ansible_host": f"{NETWORK}.99"}} | inventory[
+                "all"
+            ]["hosts"]
+        path = self.folder / "deploy/inventory/fleet.yml"
+        path.write_text(json.dumps(inventory), encoding="utf-8")
+        command = ["ip", "netns", "exec", HUB, sys.executable, "-m", "invoke", "hosts.setup"]
+        connections = {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.folder.parent / "cp")}
+        environment = {**os.environ, **connections}
+        return run([*command, "--to", to, *options], cwd=self.folder, env=environment, code=code)
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Give one host, with a clock that nobody has switched on."""
+    with fleet(1, tmp_path_factory.mktemp("fleet") / "f") as made:
+        made.hosts["h1"].run("systemctl", "disable", "systemd-timesyncd")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def host(hosts: Fleet) -> Machine:
+    """Give the host."""
+    return hosts.hosts["h1"]
+
+
+@pytest.fixture(scope="module")
+def folder(bake: Bake) -> Path:
+    """Give a project; what Ansible needs is there before the network is not."""
+    made = bake(git=True, project=NAME)
+    invoke(made, "hosts.compare")
+    return made
+
+
+@pytest.fixture(scope="module")
+def setup(folder: Path, hosts: Fleet) -> Setup:
+    """Give what sets the host up."""
+    return Setup(folder, hosts)
+
+
+def line(said: Result, host: str = "h1") -> str:
+    """Give what the closing block says of a host."""
+    block = said.stdout.rsplit("\n\n", 1)[-1]
+    [words] = re.findall(rf"^  {host} +(.+)$", block, re.MULTILINE)
+    return str(words)
+
+
+def changed(said: Result) -> set[str]:
+    """Give the names of what was done."""
+    return set(re.findall(r"^  - h1: (.+)$", said.stdout, re.MULTILINE))
+
+
+def state(host: Machine) -> str:
+    """Give everything that a setup could change."""
+    listing = "find /etc /opt /var/lib -printf '%p %M %u %g %l %T@\n' | sort; nft list ruleset"
+    return host.sh(f"{listing}; systemctl list-unit-files --no-pager").stdout
+
+
+def reached(port: int) -> bool:
+    """Ask the service from another machine."""
+    script = (
+        "import sys, urllib.request as r\n"
+        "opener = r.build_opener(r.ProxyHandler({}))\n"
+        f"opener.open('http://{address('h1')}:{port}/readyz', timeout=3).read()\n"
+    )
+    asked = ["ip", "netns", "exec", HUB, sys.executable, "-c", script]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+def test_a_check_of_a_fresh_host_changes_nothing(setup: Setup, host: Machine) -> None:
+    before = state(host)
+    said = setup("--check", **OPTIONS)
+    assert re.fullmatch(r"\d\d changes to make", line(said))
+    assert "+LimitNOFILE=12345" in said.stdout
+    assert "+insert rule inet filter input tcp dport 8081 accept" in said.stdout
+    assert state(host) == before
+
+
+def test_a_fresh_host_and_again(setup: Setup, host: Machine) -> None:
+    assert re.fullmatch(r"\d\d changes made", line(setup(**OPTIONS)))
+    owners = "stat -c '%n %A %U:%G' /opt/* /etc/my-service /var/lib/my-service"
+    assert host.sh(owners).stdout.splitlines() == [
+        "/opt/my-service drwxr-xr-x root:root",
+        "/etc/my-service drwxr-xr-x root:root",
+        "/var/lib/my-service drwxr-x--- my-service:my-service",
+    ]
+    user = host.run("getent", "passwd", NAME).stdout.strip().split(":")
+    assert int(user[2]) < 1000
+    assert user[5:] == ["/var/lib/my-service", "/usr/sbin/nologin"]
+    assert host.run("date", "+%Z", "--date=2026-01-01").stdout == "CET\n"
+    assert host.read("/etc/timezone") == "Europe/Zurich\n"
+    assert host.run("systemctl", "is-enabled", "systemd-timesyncd").stdout == "enabled\n"
+    journal = host.sh("journalctl --output=cat --unit=systemd-journald | grep 'System Journal'")
+    assert "max 50.0M" in journal.stdout.splitlines()[-1]
+    assert (
+        "MaxRetentionSec=14days"
+        in host.run("systemd-analyze", "cat-config", "systemd/journald.conf").stdout.splitlines()
+    )
+    assert host.run("nft", "list", "ruleset").stdout == "", "no firewall was switched on"
+    before = state(host)
+    again = setup(**OPTIONS)
+    assert line(again) == "nothing to change"
+    assert not changed(again)
+    assert line(setup("--check", **OPTIONS)) == "nothing to change"
+    assert state(host) == before
+
+
+def test_a_release_is_installed_into_it(setup: Setup, host: Machine, releases: Releases) -> None:
+    host.path("/etc/nftables.conf").write_text(FIREWALL, encoding="utf-8")
+    host.run("systemctl", "start", "nftables")
+    assert "Load the firewall as it is now written" in changed(setup(**OPTIONS))
+    release = releases["old"]
+    install(host, release)
+    assert active(host) == release.version
+    assert reached(8081)
+    pid = host.run("systemctl", "show", "--value", "--property=MainPID", NAME).stdout.strip()
+    assert re.search(r"^Max open files +12345 +12345 ", host.read_live(f"/proc/{pid}/limits"), re.M)
+    assert "TasksMax=321\n" in host.run("systemctl", "show", NAME).stdout
+    assert line(setup(**OPTIONS)) == "nothing to change"
+
+    # Another port: of the socket and of the firewall.
+    moved = setup(**OPTIONS | {"deploy_listen": "[::]:8082"})
+    assert "Open the socket anew" in changed(moved)
+    assert reached(8082)
+    assert not reached(8081)
+    # Another limit: no restart.
+    opened = host.run("systemctl", "show", "--property=ActiveEnterTimestamp", NAME).stdout
+    limited = setup(**OPTIONS | {"deploy_listen": "[::]:8082", "deploy_open_files": 23456})
+    assert changed(limited) == {"Limit the service"}
+    assert host.run("systemctl", "show", "--property=ActiveEnterTimestamp", NAME).stdout == opened
+    assert "LimitNOFILE=23456\n" in host.run("systemctl", "show", NAME).stdout
+
+    # Neither: as the unit has it, and closed.
+    setup()
+    assert not host.path(LISTEN).exists()
+    assert not host.path(OPENING).exists()
+    assert "8082" not in host.run("nft", "list", "ruleset").stdout
+    assert not reached(8082)
+    checked = host.run(f"/opt/{NAME}/current/bin/{NAME}", "check")
+    assert checked.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        (
+            {"deploy_prefix": "/srv/x"},
+            "deploy_prefix is '/srv/x': expected nothing, for setup is for whole machines",
+        ),
+        (
+            {"deploy_listen": "8000"},
+            "deploy_listen is '8000': expected an address and a port such as 0.0.0.0:8000",
+        ),
+        (
+            {"deploy_listen": ""},
+            "deploy_firewall is 'nftables': expected none, or nftables where deploy_listen is set",
+        ),
+        ({"deploy_log_size": "big"}, "deploy_log_size is 'big': expected a size such as 500M or"),
+    ],
+)
+def test_a_wrong_variable_is_refused_before_anything_changes(
+    setup: Setup, host: Machine, variables: dict[str, str], reason: str
+) -> None:
+    before = state(host)
+    done = setup(**OPTIONS | {"deploy_open_files": 9} | variables, code=1)
+    assert line(done).startswith(f"failed: {reason}")
+    assert done.stderr.startswith(f"error: h1: {reason}")
+    assert len(done.stderr.splitlines()) == 1
+    assert state(host) == before
+
+
+def test_a_host_that_fails_says_why(setup: Setup, host: Machine) -> None:
+    done = setup(deploy_time_zone="Europe/Atlantis", code=1)
+    assert line(done).startswith("failed: ")
+    assert "/usr/share/zoneinfo/Europe/Atlantis" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    # A firewall in which there is no place for an opening.
+    host.path("/etc/nftables.conf").write_text("flush ruleset\n", encoding="utf-8")
+    done = setup(**OPTIONS, code=1)
+    assert "/etc/nftables.conf cannot take the opening: " in done.stderr
+    assert "No such file or directory" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert host.read("/etc/nftables.conf") == "flush ruleset\n"
+
+
+def test_one_host_out_of_reach_keeps_no_other_from_its_setup(setup: Setup, host: Machine) -> None:
+    done = setup(ghost="h0", code=1, deploy_open_files=34567)
+    assert line(done, "h0").startswith("not reached: ")
+    assert "Limit the service" in changed(done)
+    assert done.stderr.startswith("error: h0: cannot be reached: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "LimitNOFILE=34567\n" in host.read(LIMITS)
+
+
+def test_what_builds_a_release_is_named_where_it_is_missing(setup: Setup) -> None:
+    setup()
+    assert line(setup("--check")) == "nothing to change", "an offline release is built elsewhere"
+    [named] = changed(setup("--check", to="builders"))
+    assert named.startswith("Install what is missing (only told): ")
+    assert {"build-essential", "libssl-dev"} < set(named.split())
+    there = setup("--check", to="builders", deploy_python="/usr/bin/python3")
+    assert line(there) == "nothing to change", "Git is there already"
