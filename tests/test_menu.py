@@ -153,8 +153,8 @@ def test_what_sets_hosts_up_and_compares_them_can_be_deleted(bake: Bake) -> None
     listed = run([*INVOKE, "--list"], cwd=folder).stdout
     assert "deploy.status" in listed
     assert "hosts." not in listed
-    for page in [folder / "README.md", *folder.glob("docs/**/*.md")]:
-        kept = [line for line in page.read_text().splitlines() if "invoke hosts." not in line]
-        page.write_text("\n".join(kept) + "\n")
+    for document in [folder / "README.md", *folder.glob("docs/**/*.md")]:
+        kept = [line for line in document.read_text().splitlines() if "invoke hosts." not in line]
+        document.write_text("\n".join(kept) + "\n")
     environment = {key: value for key, value in os.environ.items() if key != "CI"}
     run([sys.executable, "-m", "nox", "-s", "lint"], cwd=folder, env=environment)
