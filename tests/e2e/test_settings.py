@@ -3,15 +3,19 @@
 import hashlib
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from . import bundles
 from .conftest import NewMachine
 from .killer import Killer, Turn, turns
 from .machine import Machine, Result
 from .releases import HEALTH_SECONDS, NAME, Releases
 from .service import BASE, active, answer, error, eventually, history, unpack
 from .test_kill import MACHINES, at_every_turn
+from .test_prefix import AWKWARD
+from .user import User, add_user
 
 ETC = f"/etc/{NAME}"
 ENV, SECRETS = f"{NAME}.env", "secrets.env"
@@ -88,9 +92,9 @@ def settles(machine: Machine, states: tuple[State, ...], where: str) -> State:
     end = time.monotonic() + HEALTH_SECONDS + 15
     while True:
         live = running(machine)
-        if live in states and on_disk(machine) == live:
-            if not machine.path(f"{BASE}/.pending").is_symlink():
-                return live
+        pending = machine.path(f"{BASE}/.pending").is_symlink()
+        if live in states and on_disk(machine) == live and not pending:
+            return live
         log = f"{where}: {live}, {on_disk(machine)}"
         assert time.monotonic() < end, (
             f"{log}\n" + machine.sh(f"journalctl --no-pager -n 40; ls -la {BASE} {ETC}").stdout
@@ -277,12 +281,17 @@ def test_a_disk_without_room_changes_nothing(machine: Machine) -> None:
 # --- killed at any instant ------------------------------------------------------------------------
 
 
+SAME = ("sync", "flock", "ln -sfn", "mkdir -p", f"rm -f {BASE}/.reason", "systemctl reset-failed")
+"""How steps begin that leave, for whoever comes later, what was there before them."""
+
+
 def switch(killer: Killer, command: str) -> list[Turn]:
-    """Give the ways to kill a run from where its settings are prepared on."""
-    assert killer.run(command, 0) is None or killer.machine
+    """Give the ways to kill a run that make a difference, from where it prepares its settings."""
+    assert killer.run(command, 0) is None
     steps = killer.steps()
     first = 1 + next(n for n, step in enumerate(steps) if f"{ETC}/.settings.new/old" in step)
-    return turns(steps, first=first)
+    ways = turns(steps, first=first)
+    return [way for way in ways if not steps[way[0] - 1].startswith(SAME)]
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "0.2.0"], ids=["alone", "with a release"])
@@ -292,7 +301,7 @@ def test_a_run_killed_at_any_step_leaves_all_old_or_all_new(
 ) -> None:
     """Left alone it serves, restarted too, and the next run ends what was begun.
 
-    Every other step is followed by a restart; which ones is different for each version.
+    Every other kill is followed by a restart; which ones is different for each version.
     """
     for killer in killers:
         bring_back(killer.machine)
@@ -300,12 +309,14 @@ def test_a_run_killed_at_any_step_leaves_all_old_or_all_new(
     new = State(version, "new", "new")
     states = (OLD,) if bad else (OLD, new)
 
+    restarted = ways[version == "0.1.0" :: 2]
+
     def test(killer: Killer, turn: Turn) -> None:
         machine = killer.machine
         bring_back(machine)
         command = activate(version, settings(machine, "new", bad=bad))
         where = f"{turn}: {killer.run(command, turn[0], outlive=turn[1])}"
-        if turn[0] % 2 == (version == "0.1.0"):
+        if turn in restarted:
             machine.run("systemctl", "restart", "--no-block", NAME)
             settles(machine, states, where)
         elif not bad:
@@ -397,6 +408,81 @@ def test_a_start_from_before_the_switch_is_no_trial_of_it(version: str, killer: 
 
 
 # --- elsewhere ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shared(new_machine: NewMachine, releases: Releases) -> Machine:
+    """Give a machine with a plain user, OpenSSH, and the archives in /srv."""
+    machine = new_machine("user")
+    for which in ("old", "new"):
+        unpack(machine, releases[which])
+    add_user(machine, "op", lingering=True)
+    return machine
+
+
+@pytest.mark.parametrize("who", ["root", "op"])
+def test_below_a_prefix(who: str, shared: Machine) -> None:
+    run = shared.run if who == "root" else User(shared, who).run
+    prefix = f"/srv/{AWKWARD}" if who == "root" else f"/home/{who}/{AWKWARD}"
+    manager = "" if who == "root" else "XDG_RUNTIME_DIR=/run/user/$(id -u) systemctl --user"
+    etc, base = f"{prefix}/etc/{NAME}", f"{prefix}/opt/{NAME}"
+
+    def switch(version: str, word: str, *, bad: bool = False) -> Result:
+        folder = settings(shared, word, bad=bad)
+        line = (f"/srv/{version}/install", "--prefix", prefix, "--settings", folder)
+        return run(*line, check=False)
+
+    def is_now(version: str, word: str) -> None:
+        assert active(shared, base) == answer(shared) == version
+        show = f"{manager or 'systemctl'} show -p MainPID --value {NAME}"
+        environ = shared.read_live(f"/proc/{run('sh', '-c', show).stdout.strip()}/environ")
+        assert {f"WORD={word}", f"SECRET={word}"} <= set(environ.split("\0"))
+        files = [f"{etc}/{ENV}", f"{etc}/{SECRETS}"]
+        assert shared.read(files[1]) == f"SECRET={word}\n"
+        modes = shared.run("stat", "-c", "%a %U", *files).stdout.splitlines()
+        assert modes == [f"640 {who}", f"600 {who}"]
+
+    assert switch("0.1.0", "old").returncode == 0
+    is_now("0.1.0", "old")
+    for version in ("0.1.0", "0.2.0"):
+        assert f"0.1.0 is active and healthy as before: {WHY}" in error(
+            switch(version, "new", bad=True)
+        )
+        is_now("0.1.0", "old")
+    assert switch("0.2.0", "new").returncode == 0
+    is_now("0.2.0", "new")
+    run(f"{base}/current/host/retire", "--purge")
+    assert not shared.path(etc).exists()
+
+
+def test_a_bundle_passes_them_on(shared: Machine, releases: Releases) -> None:
+    bundle = releases["old"]
+    bundles.install(shared, bundle, "--settings", settings(shared, "old"))
+    assert_is(shared, OLD)
+    bad = bundles.install(shared, bundle, "--settings", settings(shared, "new", bad=True),
+                          check=False)  # fmt: skip
+    assert f"0.1.0 is active and healthy as before: {WHY}" in error(bad)
+    assert_is(shared, OLD)
+    nowhere = bundles.install(shared, bundle, "--settings", "/srv/nowhere", check=False)
+    assert nowhere.returncode == 2
+    assert "there is no folder '/srv/nowhere' (--settings)" in error(nowhere)
+    shared.run(f"{BASE}/current/host/retire", "--purge")
+
+
+def test_what_was_built_here_needs_no_signature(shared: Machine, keys: Path) -> None:
+    shared.run("mkdir", "-p", ETC)
+    shared.path(f"{ETC}/signing-key.pub").write_text((keys / "ours.pub").read_text())
+    built = ("/srv/0.1.0/host/activate", "--built-here")
+    assert "it is not signed" in error(shared.run(built[0], check=False))
+    shared.put(keys / "theirs.pub", "/srv")
+    for also in (["--require-signature"], ["--key", "/srv/theirs.pub"]):
+        said = shared.run(*built, *also, check=False)
+        assert said.returncode == 2
+        assert "--built-here asks for no signature" in error(said)
+    assert active(shared) is None
+    assert "origin" not in shared.run(*built).stdout
+    assert active(shared) == answer(shared) == "0.1.0"
+    shared.run(f"{BASE}/current/host/retire", "--purge")
 
 
 def test_facts_tell_the_settings_by_their_digests(machine: Machine) -> None:

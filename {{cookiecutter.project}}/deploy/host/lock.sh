@@ -2,7 +2,7 @@
 # Read by activate, admin and retire: one run at a time. A lock is held until the shell that took
 # it ends, however it ends.
 
-use_patience() { # sets lock_seconds, how long to wait for another run to end
+use_patience() { # sets lock_seconds, how long to wait for another run; to be asked early, too
     lock_seconds=${DEPLOY_LOCK_SECONDS:-60}
     case $lock_seconds in
     [0-9] | [1-9][0-9] | [1-5][0-9][0-9] | 600) ;;
@@ -12,6 +12,7 @@ use_patience() { # sets lock_seconds, how long to wait for another run to end
 
 take_lock() { # FILE. Children must not inherit it: call what follows with `9>&-` (a shell keeps
     # its own copy, closed for what it starts)
+    use_patience
     if command -v flock >/dev/null 2>&1; then
         exec 9>>"$1"
         # No time at all would mean no limit to timeout.
