@@ -70,7 +70,7 @@ def find(project: Project, repository: str, ref: str) -> Source:
     is_tag = not _ask(root, "show-ref", "--verify", "--quiet", f"refs/tags/{ref}").returncode
     return Source(
         repository=_address(root, repository),
-        ref=ref or _git(root, "describe", "--all", "--always").removeprefix("heads/"),
+        ref=ref or _git(root, "branch", "--show-current") or "HEAD",
         commit=commit.stdout.strip(),
         tag=ref if is_tag else "",
         folder=_git(root, "rev-parse", "--show-prefix"),
