@@ -73,7 +73,9 @@ def e2e(session: nox.Session) -> None:
     """Build, install, upgrade and roll back real packages; arguments go to pytest."""
     install(session, "test")
     install_debian_packages(session)
-    session.run("pytest", *(session.posargs or ["tests/e2e"]))
+    # Half of the time is waiting for machines; a file's tests share theirs.
+    together = ["--numprocesses=2", "--dist=loadfile"]
+    session.run("pytest", *(session.posargs or [*together, "tests/e2e"]))
 
 
 @nox.session(default=False)
