@@ -91,5 +91,5 @@ def _reason(result: dict[str, Any]) -> str:
     for key in ("stderr", "msg", "module_stderr"):
         lines = [line.strip() for line in str(result.get(key) or "").splitlines() if line.strip()]
         if lines:
-            return lines[-1].removeprefix("error: ")
+            return lines[-1].removeprefix("Task failed: ").removeprefix("error: ")
     return "no reason given"
