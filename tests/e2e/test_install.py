@@ -115,8 +115,8 @@ def test_a_wrong_setting_is_named_in_the_journal(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "expected status, history or rollback"),
-        (["stauts"], "unknown command 'stauts': expected status, history or rollback"),
+        ([], "expected status, history, rollback or facts"),
+        (["stauts"], "unknown command 'stauts': expected status, history, rollback or facts"),
         (["status", "now"], "status takes no 'now'"),
         (["rollback", "1", "2"], "rollback takes one release, not 2"),
         (["rollback", "../x"], "no release '../x' is installed; there are: 0.1.0"),
