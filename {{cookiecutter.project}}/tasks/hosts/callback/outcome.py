@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.callback import CallbackBase  # type: ignore[import-not-found]
+from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = """
 name: outcome
