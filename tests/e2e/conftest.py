@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import Bake
 from tests.support import missing
 
+from .fleet import Fleet, fleet
 from .machine import TOOLS, Machine, machine
 from .releases import NAME, Releases
 
@@ -45,6 +46,13 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name]
         subprocess.run(make, check=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Give three hosts over SSH."""
+    with fleet(3, tmp_path_factory.mktemp("fleet") / "f") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

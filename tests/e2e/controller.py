@@ -98,6 +98,11 @@ def block(said: Result) -> dict[str, str]:
     return dict(re.findall(r"^  (h\d) +(.+)$", said.stdout.rsplit("\n\n", 1)[-1], re.MULTILINE))
 
 
+def everywhere(text: str) -> dict[str, str]:
+    """Give the same text for each of three hosts."""
+    return dict.fromkeys(("h1", "h2", "h3"), text)
+
+
 def serving(hosts: Fleet) -> dict[str, str | None]:
     """Give the version that answers on each host."""
     return {name: answer(host) for name, host in hosts.hosts.items()}

@@ -6,26 +6,18 @@ Callers ask every host without a pause in each of them, and no request may fail.
 import os
 import re
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import Bake
 
-from .controller import TO, Controller, block, count, serving, under_load
-from .fleet import Fleet, fleet
+from .controller import TO, Controller, block, count, everywhere, serving, under_load
+from .fleet import Fleet
 from .releases import NAME, invoke
 from .service import active, eventually
 
 DEPLOY = ("deploy.offline-source", *TO)
 HEALTHY = "healthy at http://127.0.0.1:8000"
-
-
-@pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Give three hosts."""
-    with fleet(3, tmp_path_factory.mktemp("fleet") / "f") as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +33,6 @@ def build(project: Controller, which: str) -> str:
     version = project.become(which)
     invoke(project.folder, "deploy.offline-source")
     return version
-
-
-def everywhere(version: str) -> dict[str, str]:
-    return dict.fromkeys(("h1", "h2", "h3"), version)
 
 
 def changes(before: str, after: str) -> str:

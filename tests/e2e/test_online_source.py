@@ -18,8 +18,18 @@ from tasks import lock
 from tests.conftest import Bake
 from tests.support import PROJECT, ROOT, commit_change, missing, run
 
-from .controller import ADDRESS, TO, Controller, block, index, repository, serving, under_load
-from .fleet import Fleet, fleet
+from .controller import (
+    ADDRESS,
+    TO,
+    Controller,
+    block,
+    everywhere,
+    index,
+    repository,
+    serving,
+    under_load,
+)
+from .fleet import Fleet
 from .releases import NAME
 from .service import active, eventually
 
@@ -27,13 +37,6 @@ DEPLOY = ("deploy.online-source", *TO)
 PYTHON = "/usr/bin/python3.11"
 BASE = f"/opt/{NAME}"
 HEALTHY = "healthy at http://127.0.0.1:8000"
-
-
-@pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Give three hosts."""
-    with fleet(3, tmp_path_factory.mktemp("fleet") / "f") as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +102,6 @@ def push(project: Controller, which: str, note: str = "") -> str:
         project.commit("NOTE", note)
     git(project, "push", "--quiet", "--force", "origin", "HEAD:refs/heads/main")
     return f"{version}-{git(project, 'rev-parse', 'HEAD')[:12]}"
-
-
-def everywhere(text: str) -> dict[str, str]:
-    return dict.fromkeys(("h1", "h2", "h3"), text)
 
 
 def there(hosts: Fleet) -> dict[str, str | None]:
