@@ -123,6 +123,12 @@ def with_variables(project: Controller, **variables: object) -> None:
 
 def test_a_first_deployment_and_again(project: Controller, hosts: Fleet) -> None:
     release = push(project, "old")
+    with_variables(project, deploy_settings={})
+    would = project.invoke(*DEPLOY, "--check")
+    assert all(line.startswith("nothing -> ") for line in block(would).values()), would.stdout
+    assert not hosts.hosts["h1"].path("/opt").joinpath(NAME).exists()
+    del project.variables["deploy_settings"]
+    project.write_inventory()
     said = project.invoke(*DEPLOY)
     assert all(
         re.fullmatch(rf"nothing -> {release}, {re.escape(HEALTHY)}, \d+\.\d s", line)
