@@ -57,7 +57,8 @@ def find(project: Project, repository: str, ref: str) -> Source:
     changes that are in no commit, and for a ref or a remote that does not exist.
     """
     root = project.root
-    if _ask(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode:
+    # A repository around the project that does not hold it says nothing about it.
+    if not _ask(root, "ls-tree", "HEAD", "pyproject.toml").stdout:
         raise TaskError(f"{root.name} has no commit: hosts get the source by Git")
     if not ref and _git(root, "status", "--porcelain", "--", "."):
         raise TaskError("there are changes in no commit: commit and push them, or name a --ref")
