@@ -3,6 +3,7 @@
 import grp
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -107,9 +108,19 @@ class Fleet:
         start = time.perf_counter()
         with said.open("wb") as file:
             process = subprocess.Popen(
-                command, cwd=self.project, env=environment, stdout=file, stderr=file
+                command,
+                cwd=self.project,
+                env=environment,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
             )
-            _, status, used = os.wait4(process.pid, 0)
+            try:
+                _, status, used = os.wait4(process.pid, 0)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGINT)  # it ends what it has started
+                process.wait()
+                raise
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         output = said.read_text(encoding="utf-8", errors="replace")
