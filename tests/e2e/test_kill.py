@@ -161,11 +161,10 @@ def test_a_restart_that_outlives_its_run_brings_the_old_release_back(
     assert history(killer.machine)[-1][1:3] == ["failed", version]
 
 
-def on_trial(machine: Machine, version: str) -> None:
+def on_trial(machine: Machine, version: str, command: str = "") -> None:
     """Kill a run while the service has begun with the new release and its health is not known."""
-    run = machine.background(
-        "sh", "-c", f"echo $$ >/run/pid; exec {activate(version)} >/dev/null 2>&1"
-    )
+    command = command or activate(version)
+    run = machine.background("sh", "-c", f"echo $$ >/run/pid; exec {command} >/dev/null 2>&1")
     machine.sh(
         f"until [ $(systemctl show -p SubState --value {NAME}) = start-post ] &&"
         f" [ $(readlink {BASE}/current) = releases/{version} ]; do :; done;"

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from .killer import Killer, Turn, turns
 from .machine import Machine, Result
 from .releases import HEALTH_SECONDS, NAME, Releases
 from .service import BASE, active, answer, error, eventually, history, unpack
-from .test_kill import MACHINES, at_every_turn
+from .test_kill import MACHINES, at_every_turn, on_trial
 from .test_prefix import AWKWARD
 from .user import User, add_user
 
@@ -329,23 +330,31 @@ def test_a_run_killed_at_any_step_leaves_all_old_or_all_new(
     assert len(ways) > 10, ways
 
 
-def test_a_first_installation_killed_at_any_step(killers: list[Killer]) -> None:
+@pytest.mark.parametrize("bad", [False, True], ids=["good", "bad"])
+def test_a_first_installation_killed_at_any_step(bad: bool, killers: list[Killer]) -> None:
     """Nothing is active or all is new, at once and after the service was started."""
     for killer in killers:
         killer.machine.run("/srv/0.1.0/host/retire", "--purge")
-    ways = switch(killers[0], activate("0.1.0", settings(killers[0].machine, "new")))
+    ways = switch(killers[0], activate("0.1.0", settings(killers[0].machine, "new", bad=bad)))
 
     def test(killer: Killer, turn: Turn) -> None:
         machine = killer.machine
         machine.run("/srv/0.1.0/host/retire", "--purge")
-        command = activate("0.1.0", settings(machine, "new"))
+        command = activate("0.1.0", settings(machine, "new", bad=bad))
         where = f"{turn}: {killer.run(command, turn[0], outlive=turn[1])}"
-        assert on_disk(machine) == OTHER or active(machine) is None, where
-        machine.run("systemctl", "restart", NAME, check=False)
-        live = running(machine)
-        assert (live.env, live.secret) in {("new", "new"), ("", "")}, where
-        machine.sh(command)
-        assert_is(machine, OTHER, where)
+        if not bad:
+            assert on_disk(machine) == OTHER or active(machine) is None, where
+            machine.run("systemctl", "restart", NAME, check=False)
+            live = running(machine)
+            assert (live.env, live.secret) in {("new", "new"), ("", "")}, where
+        again = machine.sh(command, check=False)
+        assert again.returncode == (1 if bad else 0), f"{where}\n{again.stderr}"
+        if bad:
+            assert "did not become healthy and nothing is active" in error(again), where
+            assert on_disk(machine) == State(None, "", ""), where
+            assert list(machine.path(ETC).iterdir()) == [], where
+        else:
+            assert_is(machine, OTHER, where)
 
     at_every_turn(killers, ways, test)
 
@@ -383,8 +392,12 @@ def test_a_start_in_the_middle_of_a_switch_is_no_trial_of_it(version: str, kille
     settles(machine, (OLD,), version)
 
 
-@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"])
-def test_a_start_from_before_the_switch_is_no_trial_of_it(version: str, killer: Killer) -> None:
+RESTART = f"timeout {HEALTH_SECONDS + 180} systemctl restart {NAME}.service"
+
+
+@pytest.fixture
+def slow(killer: Killer) -> Iterator[Killer]:
+    """Give one on which a start takes four more seconds, after it has read its settings."""
     machine = killer.machine
     folder = f"/etc/systemd/system/{NAME}.service.d"
     machine.run("mkdir", folder)
@@ -393,18 +406,31 @@ def test_a_start_from_before_the_switch_is_no_trial_of_it(version: str, killer: 
         f"[Service]\nExecStartPost=\nExecStartPost=/bin/sleep 4\nExecStartPost={after}\n"
     )
     machine.run("systemctl", "daemon-reload")
-    try:
-        machine.run("systemctl", "restart", "--no-block", NAME)
-        eventually(lambda: answer(machine, patience=1) == "0.1.0", "the old release's start")
-        command = activate(version, settings(machine, "new", bad=True))
-        restart = f"timeout {HEALTH_SECONDS + 180} systemctl restart {NAME}.service"
-        assert killer.run(command, restart) == restart
-        assert on_disk(machine) == State(version, "new", "new")
-        time.sleep(5)
-        assert settles(machine, (OLD,), version) == OLD
-    finally:
-        machine.run("rm", "-r", folder)
-        machine.run("systemctl", "daemon-reload")
+    yield killer
+    machine.run("rm", "-r", folder)
+    machine.run("systemctl", "daemon-reload")
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"])
+def test_a_start_from_before_the_switch_is_no_trial_of_it(version: str, slow: Killer) -> None:
+    machine = slow.machine
+    machine.run("systemctl", "restart", "--no-block", NAME)
+    eventually(lambda: answer(machine, patience=1) == "0.1.0", "the old release's start")
+    command = activate(version, settings(machine, "new", bad=True))
+    assert slow.run(command, RESTART) == RESTART
+    assert on_disk(machine) == State(version, "new", "new")
+    time.sleep(5)
+    settles(machine, (OLD,), version)
+
+
+def test_a_start_from_before_the_way_back_is_no_trial_of_it(slow: Killer) -> None:
+    machine = slow.machine
+    command = activate("0.1.0", settings(machine, "new"))
+    on_trial(machine, "0.1.0", command)
+    assert slow.run(command, RESTART) == RESTART  # on its way back, to begin again
+    assert (on_disk(machine), running(machine)) == (OLD, OTHER)
+    time.sleep(5)
+    settles(machine, (OLD,), "0.1.0")
 
 
 # --- elsewhere ------------------------------------------------------------------------------------
