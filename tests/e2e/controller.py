@@ -30,7 +30,7 @@ class Controller:
         self.hosts = hosts
         self.variables: dict[str, object] = {}
         """Of the inventory, for all hosts."""
-        self.connections = folder.parent / "cp"
+        self.connections = hosts.connections
         """Where SSH keeps connections open; a new folder begins without any."""
         self.releases = Releases(folder, folder.parent)
         self._inventory = folder.parent / "fleet.yml"

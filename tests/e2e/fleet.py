@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ class Fleet:
 
     hosts: dict[str, Machine]
     folder: Path
+    connections: Path
+    """Where SSH keeps connections open: a path that is short enough for sockets."""
 
     @property
     def inventory(self) -> str:
@@ -67,7 +70,8 @@ def fleet(count: int, folder: Path) -> Iterator[Fleet]:
             made = machine("host", folder / name, network=f"/run/netns/{HUB}-{name}")
             hosts[name] = stack.enter_context(made)
             _let_in(hosts[name], folder)
-        made_fleet = Fleet(hosts, folder)
+        short = stack.enter_context(tempfile.TemporaryDirectory(dir="/tmp"))
+        made_fleet = Fleet(hosts, folder, Path(short))
         made_fleet.know()
         yield made_fleet
 

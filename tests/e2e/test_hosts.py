@@ -131,7 +131,7 @@ def test_a_host_with_another_key_is_refused_before_anything_changes(
     old = deployed(project, hosts, "old")
     build(project, "new")
     hosts.know(other_key_of="h3")
-    project.connections = project.connections.with_name("cp2")
+    project.connections = hosts.connections / "new"
     try:
         done = project.invoke(*DEPLOY, code=1)
     finally:

@@ -76,7 +76,7 @@ class Setup:
         path = self.folder / "deploy/inventory/fleet.yml"
         path.write_text(json.dumps(inventory), encoding="utf-8")
         command = ["ip", "netns", "exec", HUB, sys.executable, "-m", "invoke", "hosts.setup"]
-        connections = {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.folder.parent / "cp")}
+        connections = {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.hosts.connections)}
         environment = {**os.environ, **connections}
         return run([*command, "--to", to, *options], cwd=self.folder, env=environment, code=code)
 
