@@ -159,7 +159,7 @@ def test_an_upgrade_and_a_rollback(project: Controller, hosts: Fleet) -> None:
     new = push(project, "new")
     would = project.invoke(*DEPLOY, "--check")
     assert all("would be changed" in line for line in block(would).values())
-    assert re.search(r"^ pyproject.toml \| 2 \+-$", would.stdout, re.MULTILINE)
+    assert re.search(r"^ ?pyproject\.toml \| 2 \+-$", would.stdout, re.MULTILINE)
     assert there(hosts) == everywhere(old)
     with under_load(hosts):
         project.invoke(*DEPLOY)
