@@ -58,6 +58,8 @@ def _state(facts: dict[str, Any]) -> str:
     state = facts.get("state") or {}
     if facts["unreachable"]:
         return f"not reached: {facts['reason']}"
+    if facts["failures"]:
+        return f"failed: {facts['reason']}"
     if not state.get("active"):
         return "nothing is installed"
     quadrant, since = state["quadrant"] or "unknown", state["since"] or "unknown"
