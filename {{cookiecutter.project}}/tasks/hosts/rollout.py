@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..console import TaskError, closing
@@ -32,7 +32,7 @@ class Act:
     """The release id that hosts shall have; those that have it are left alone."""
     quadrant: str = ""
     health_seconds: int = 30
-    options: tuple[str, ...] = field(default=())
+    options: tuple[str, ...] = ()
     """Of Ansible: `CHECK`, or nothing."""
 
 
