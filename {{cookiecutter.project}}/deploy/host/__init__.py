@@ -1,0 +1,1 @@
+"""The host engine: what installs, switches and removes releases on a machine."""
