@@ -1,10 +1,12 @@
-"""Lays out a release as machines keep it: the program, the host scripts, what they need to know."""
+"""Lays out a release as machines keep it: the program, the engine, what they need to know."""
 
+import json
 import os
 import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..environment import Environment
 from ..process import run
@@ -13,8 +15,10 @@ from . import artifact, rank, signing
 from .plan import Plan
 from .render import render
 
-HOST = Path("deploy/host")
-_RENDERED = ".in"  # deploy/host/service.in becomes host/NAME.service; other files are copied
+ENGINE = Path("deploy/host")
+HAND_OVER = ENGINE / "hand-over.sh"
+_LAUNCHER = ENGINE / "launcher.sh"
+_UNIT_FILES = Path("deploy/units")  # service.in becomes host/NAME.service
 _UNITS = {"service", "socket", "user.service"}  # where systemd.unit(5) gives `%` a meaning
 
 
@@ -44,15 +48,41 @@ def lay_out(tree: Path, what: Plan, environment: Environment, glibc: str, publis
 
 
 def add_host(tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]) -> None:
-    """Add `host/`: the host scripts, the units, and release.conf, which says all they need to know.
+    """Add `host/`: the units, and release.json, which says all that the engine needs to know.
 
-    `machine` says of release.conf what only the kind of build knows.
+    `machine` says of release.json what only the kind of build knows.
     """
     host = tree / "host"
-    host.mkdir()
-    for source in sorted((what.project.root / HOST).iterdir()):
+    host.mkdir(exist_ok=True)
+    for source in sorted((what.project.root / _UNIT_FILES).glob("*.in")):
         _add(source, host, what.project)
-    _write(host / "release.conf", _conf(tree, what, environment, machine))
+    shutil.copyfile(what.project.root / HAND_OVER, host / HAND_OVER.name)
+    facts = _facts(tree, what, environment, machine)
+    _write(host / "release.json", json.dumps(facts, indent=2) + "\n")
+
+
+def add_engine(tree: Path, project: Project, python: str) -> None:
+    """Add the engine as a Python package, and the launcher that runs it on the release's own Python.
+
+    `python` is what the launcher starts; `$tree` stands for the release tree there. Where the
+    interpreter is in the tree, the caller compiles the package.
+    """
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "*.sh")
+    shutil.copytree(project.root / ENGINE, tree / "host", ignore=ignored, dirs_exist_ok=True)
+    text = (project.root / _LAUNCHER).read_text(encoding="utf-8")
+    launcher = tree / "bin" / admin(project)
+    _write(launcher, render(text, {"name": project.program, "python": python}))
+    launcher.chmod(0o755)
+
+
+def admin(project: Project) -> str:
+    """Return the name of the engine's command."""
+    return f"{project.program}-admin"
+
+
+def try_engine(tree: Path, project: Project) -> None:
+    """Run the engine of a release tree; raise `TaskError` where it does not run."""
+    run([tree / "bin" / admin(project), "--help"])
 
 
 def normalise(tree: Path, epoch: int) -> None:
@@ -66,33 +96,32 @@ def normalise(tree: Path, epoch: int) -> None:
 
 
 def _add(source: Path, host: Path, project: Project) -> None:
+    values = tokens(project)
+    if source.stem in _UNITS:
+        # `%` begins a specifier, and a backslash at the end would take the next line in.
+        line = values["description"].replace("%", "%%")
+        values["description"] = f"{line} " if line.endswith("\\") else line
     text = source.read_text(encoding="utf-8")
-    if source.suffix == _RENDERED:
-        values = tokens(project)
-        if source.stem in _UNITS:
-            # `%` begins a specifier, and a backslash at the end would take the next line in.
-            line = values["description"].replace("%", "%%")
-            values["description"] = f"{line} " if line.endswith("\\") else line
-        _write(host / f"{project.program}.{source.stem}", render(text, values))
-    else:
-        _write(host / source.name, text)
-        (host / source.name).chmod(0o755 if text.startswith("#!") else 0o644)
+    _write(host / f"{project.program}.{source.stem}", render(text, values))
 
 
-def _conf(tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]) -> str:
-    used = sum(p.stat().st_size // 1024 + 1 for p in tree.rglob("*") if p.is_file())
-    facts = {
+def _facts(
+    tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]
+) -> dict[str, Any]:
+    settings = what.settings
+    return {
         "name": what.project.program,
         "version": what.project.version,
         "release": what.revision.release,
         "rank": _rank(environment, what),
         "user": what.project.user,
-        "size_kb": used,
-        "keep_releases": what.settings.keep_releases,
-        "health_seconds": what.settings.health_seconds,
+        "size_kb": sum(p.stat().st_size // 1024 + 1 for p in tree.rglob("*") if p.is_file()),
+        "keep_releases": settings.keep_releases,
+        "health_seconds": settings.health_seconds,
+        "trial_seconds": settings.trial_seconds,
+        "overlap": settings.overlap,
         **machine,
     }
-    return "".join(f"{key}={value}\n" for key, value in facts.items())
 
 
 def _rank(environment: Environment, what: Plan) -> str:

@@ -17,6 +17,10 @@ class Settings:
     """Releases that a machine keeps, the active one included."""
     health_seconds: int = 30
     """How long a new release may take to become healthy, in seconds."""
+    trial_seconds: int = 60
+    """How long after a switch a release that fails still goes back by itself, in seconds."""
+    overlap: bool = True
+    """Whether the new release starts beside the old one; not for programs that must not run twice."""
     hidden_imports: tuple[str, ...] = ()
     collect_data: tuple[str, ...] = ()
     signing_key: str = ""
@@ -33,7 +37,9 @@ class Settings:
     """Where uv gets python-build-standalone from instead of its own place, a URL."""
 
 
-_LEAST = {"keep_releases": 2, "health_seconds": 1}
+_LEAST = {"keep_releases": 2, "health_seconds": 1, "trial_seconds": 0}
+_SWITCHES = ("overlap",)
+_SPELLED = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _LISTS = ("hidden_imports", "collect_data")
 _KEYS = ("signing_key", "package_signing_key")
 _CHOICES = {
@@ -55,6 +61,7 @@ def read(deploy: Mapping[str, Any]) -> Settings:
     for name, least in _LEAST.items():
         if name in deploy:
             given[name] = _number(name, deploy[name], least)
+    given |= {name: _switch(name, deploy[name]) for name in _SWITCHES if name in deploy}
     given |= {name: _path(name, deploy.get(name) or "") for name in _KEYS}
     for name, allowed in _CHOICES.items():
         value = _value(deploy, name)
@@ -89,6 +96,14 @@ def _number(name: str, value: object, least: int) -> int:
     if number < least:
         raise TaskError(f"deploy.{name} is '{value}': expected a whole number from {least} on")
     return number
+
+
+def _switch(name: str, value: object) -> bool:
+    """Read true or false; the environment spells them as text."""
+    spelled = str(value).lower()
+    if spelled not in _SPELLED:
+        raise TaskError(f"deploy.{name} is '{value}': expected true or false")
+    return _SPELLED[spelled]
 
 
 def _path(name: str, value: object) -> str:

@@ -62,7 +62,10 @@ def _fill(what: Plan, output: Path) -> program.Base:
     shutil.rmtree(work, ignore_errors=True)
     tree = work / "tree"
     with step("the project's own code"):
-        program.assemble(what.project, environment, base, what.revision, tree / "bin")
+        engine = what.for_hosts and not what.onefile
+        program.assemble(
+            what.project, environment, base, what.revision, tree / "bin", with_engine=engine
+        )
         floor = glibc.floor(tree / "bin")
     artifact.write_manifest(output, _facts(what, base, floor))
     sbom.write(output / artifact.SBOM, base.sbom(), what.project, what.revision.release)
@@ -77,6 +80,8 @@ def _fill(what: Plan, output: Path) -> program.Base:
             _try(what, tree / "bin" / _executable(what))
             with step("packing"):
                 packed.result()
+        if engine:
+            release_tree.try_engine(tree, what.project)
     artifact.write_checksums(output)
     signing.sign(output, what.settings)
     release_tree.normalise(output, what.revision.epoch)

@@ -1,7 +1,7 @@
 """Tells PyInstaller what to collect and what to leave out.
 
 Runs as a script in the build environment, whose modules it looks up:
-`python imports.py PACKAGE_FOLDER RUNTIME_DISTRIBUTION…` prints JSON.
+`python imports.py PACKAGE_FOLDER ENGINE_FOLDER RUNTIME_DISTRIBUTION…` prints JSON.
 """
 
 import ast
@@ -74,5 +74,6 @@ def _is_module(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    folder, *distributions = sys.argv[1:]
-    print(json.dumps({"modules": external(Path(folder)), "foreign": foreign(distributions)}))
+    package, engine, *distributions = sys.argv[1:]
+    modules = sorted({*external(Path(package)), *external(Path(engine))})
+    print(json.dumps({"modules": modules, "foreign": foreign(distributions)}))

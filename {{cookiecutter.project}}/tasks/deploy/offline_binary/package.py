@@ -16,7 +16,8 @@ from ..plan import Plan
 from ..render import render
 from .program import FOLDER
 
-MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
+_INSTALL = "install"
+_MAINTAINER_SCRIPTS = ("postinst", "prerm", "postrm", "posttrans")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as Debian and nfpm name them
 _DOLLAR = "${DOLLAR}"  # nfpm puts the environment's variables into texts; this one is a dollar sign
 
@@ -62,7 +63,7 @@ def _archive(packing: Packing) -> None:
     what = packing.plan
     members = [*below(packing.tree, f"{what.stem}/")]
     if what.for_hosts:
-        members.append((f"{what.stem}/install", what.project.root / FOLDER / "install"))
+        members.append((f"{what.stem}/{_INSTALL}", packing.tree.with_name(_INSTALL)))
     content = tarball(members, what.revision.epoch)
     (packing.output / f"{what.stem}.tar.gz").write_bytes(content)
 
@@ -91,13 +92,12 @@ def _nfpm(packing: Packing, packager: str, name: str) -> None:
 
 def _prepare(packing: Packing) -> None:
     project, host, work = packing.plan.project, packing.tree / "host", packing.tree.parent
-    conf = (host / "release.conf").read_text(encoding="utf-8")
-    values = release_tree.tokens(project)
-    values |= dict(line.split("=", 1) for line in conf.splitlines())
-    values["preflight"] = (host / "preflight").read_text(encoding="utf-8")
-    for name in MAINTAINER_SCRIPTS:
+    facts = json.loads((host / "release.json").read_text(encoding="utf-8"))
+    values = {key: str(value) for key, value in facts.items()} | release_tree.tokens(project)
+    for name in (_INSTALL, *_MAINTAINER_SCRIPTS):
         text = (project.root / FOLDER / f"{name}.in").read_text(encoding="utf-8")
         (work / name).write_text(render(text, values), encoding="utf-8", newline="\n")
+        (work / name).chmod(0o755)
     values |= {
         "description": values["description"].replace("$", _DOLLAR),
         "maintainer": f"{project.author} <{project.email}>".replace("$", _DOLLAR),

@@ -1,9 +1,9 @@
-"""Makes the program: what PyInstaller collects once, and the project's own code on top.
+"""Makes the program and its engine: what PyInstaller collects once, and their own code on top.
 
 PyInstaller takes half a minute, and what it collects (interpreter, dependencies, libraries) changes
 with the lock, the interpreter and the set of imported modules, not with each line of the project's
-own code. So it collects everything but the project's package into a *base* that is kept, and every
-build, the first as the thousandth, puts the compiled package into a copy of that base.
+own code. So it collects everything but the project's package and the engine into a *base* that is
+kept, and every build, the first as the thousandth, puts both, compiled, into a copy of that base.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,14 @@ from ...environment import Environment
 from ...process import require, run
 from ...project import Project
 from ...revision import Revision
-from .. import artifact, machine, sbom
+from .. import artifact, machine, release_tree, sbom
 from ..render import render
 from ..settings import Settings
 
 FOLDER = Path("deploy/offline-binary")
 SPEC = "program.spec"
-ENTRY = "entry.py.in"
+_SCRIPTS = ("entry.py.in", "admin.py.in")
+"""Where the program and its engine begin."""
 _KEPT_BASES = 3
 _NO_LIBRARY = ("PythonLibraryNotFound", "Python was built without a shared library")
 _TOOLS = {"Linux": ("objcopy", "objdump", "ldd", "strip")}
@@ -68,16 +69,18 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
     Raises `TaskError` where PyInstaller or a tool that it needs fails.
     """
     script = Path(__file__).with_name("imports.py")
+    engine = project.root / release_tree.ENGINE
     runtime = lock.packages(project.lock, "packages")
     plan = {
         "name": project.program,
         "package": project.package,
         "environment": environment.folder.name,
-        **json.loads(run([environment.python, "-P", script, project.source, *runtime])),
+        **json.loads(run([environment.python, "-P", script, project.source, engine, *runtime])),
         "hidden_imports": settings.hidden_imports,
         "collect_data": settings.collect_data,
     }
-    inputs = [(project.root / FOLDER / name).read_text(encoding="utf-8") for name in (SPEC, ENTRY)]
+    folder = project.root / FOLDER
+    inputs = {name: (folder / name).read_text(encoding="utf-8") for name in (SPEC, *_SCRIPTS)}
     key = hashlib.sha256(json.dumps([plan, inputs], sort_keys=True).encode()).hexdigest()[:12]
     rooms = project.build / "offline-binary"
     for left in rooms.glob("base-*.*"):  # by a build that was killed
@@ -93,13 +96,37 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
 
 
 def assemble(
-    project: Project, environment: Environment, kept: Base, revision: Revision, target: Path
+    project: Project,
+    environment: Environment,
+    kept: Base,
+    revision: Revision,
+    target: Path,
+    *,
+    with_engine: bool,
 ) -> None:
-    """Write the whole program to `target`: the base and the compiled package, with its release."""
+    """Write the whole program to `target`: the base and the compiled package, with its release.
+
+    With the engine, that is a second program, which shares all files with the first one.
+    """
     shutil.copytree(kept.tree, target)
-    package = target / "_internal" / project.package
-    shutil.copytree(project.source, package, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    internal = target / "_internal"
+    package = _copy(project.source, internal / project.package)
     (package / "release.json").write_text(revision.stamp(), encoding="utf-8")
+    _compile(environment, package)
+    if with_engine:
+        _compile(environment, _copy(project.root / release_tree.ENGINE, internal / "host"))
+    else:
+        for engine in target.glob(f"{release_tree.admin(project)}*"):
+            engine.unlink()
+
+
+def _copy(source: Path, target: Path) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "*.sh")
+    return shutil.copytree(source, target, ignore=ignored)
+
+
+def _compile(environment: Environment, package: Path) -> None:
+    """Put bytecode in the place of a package's source."""
     # No paths of the build machine in tracebacks, and no time stamps: the same bytes anywhere.
     compiling = ["-m", "compileall", "-q", "-f", "-b", "-o", "1", "--invalidation-mode"]
     run(
@@ -114,16 +141,17 @@ def _collect(
     project: Project,
     environment: Environment,
     plan: Mapping[str, Any],
-    inputs: Sequence[str],
+    inputs: Mapping[str, str],
     folder: Path,
 ) -> None:
     require(_TOOLS.get(platform.system(), ()), "PyInstaller")
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     work.mkdir(parents=True)
-    spec, entry = inputs
     (work / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-    (work / SPEC).write_text(spec, encoding="utf-8")
-    (work / "entry.py").write_text(render(entry, {"package": plan["package"]}), encoding="utf-8")
+    (work / SPEC).write_text(inputs[SPEC], encoding="utf-8")
+    for name in _SCRIPTS:
+        script = render(inputs[name], release_tree.tokens(project))
+        (work / name.removesuffix(".in")).write_text(script, encoding="utf-8")
     _pyinstaller(environment, work)
     _describe(work, environment)
     version = environment.interpreter.version

@@ -14,16 +14,19 @@ from ...process import run
 from .. import archive, artifact, release_tree, sbom, signing, smoke
 from ..onefile import onefile
 from ..plan import Plan, here, published, record
+from ..render import render
 from .base import Base
-from .environment import install_project
 from .home import Home
 from .launcher import FOLDER
-from .make import BYTECODE, ENVIRONMENT, make
+from .make import BYTECODE, MAKE_RELEASE, make
 from .source import Source, choose, native_interpreter
 
 QUADRANT = "offline-source"
 CATEGORY = "bundle"
-SCRIPTS = ("install.sh", "run.sh", "verify.sh", "rollback.sh", "uninstall.sh", "common.sh")
+SCRIPTS = (
+    "install.sh", "run.sh", "verify.sh", "rollback.sh", "uninstall.sh", "start.sh",
+    "engine.py", "run.py", "make_release.py", "temporary.py",
+)  # fmt: skip
 
 
 def describe(what: Plan) -> None:
@@ -86,6 +89,7 @@ def _fill(what: Plan, source: Source, output: Path) -> Base:
     if native:
         with step("the installed program answers for its release"):
             smoke.check(tree / "bin" / what.project.program, what.project, what.revision)
+            release_tree.try_engine(tree, what.project)
     with step("packing"):
         _finish(what, bundle, tree)
         _pack(what, kept, bundle, output)
@@ -116,10 +120,13 @@ def _sources(root: Path) -> set[Path]:
 
 def _add_scripts(what: Plan, kept: Base, script: Path, tools: Environment) -> None:
     script.mkdir()
+    values = release_tree.tokens(what.project)
     for name in SCRIPTS:
-        shutil.copyfile(what.project.root / FOLDER / name, script / name)
-        (script / name).chmod(0o755)
-    shutil.copyfile(ENVIRONMENT, script / "environment.py")
+        text = (what.project.root / FOLDER / name).read_text(encoding="utf-8")
+        if name.endswith(".sh"):
+            text = render(text, values)
+        (script / name).write_text(text, encoding="utf-8", newline="\n")
+        (script / name).chmod(0o755 if text.startswith("#!") else 0o644)
     shutil.copyfile(kept.installer, script / "installer.zip")
     code = script.parent.with_name("code")
     unwanted = shutil.ignore_patterns("__pycache__", ".*", "*.pyc", "*.egg-info")
@@ -136,8 +143,11 @@ def _install(what: Plan, kept: Base, bundle: Path, output: Path, tools: Environm
     tree = bundle.with_name("tree")
     home = Home(tree / "python", kept.home.version)
     shutil.copytree(kept.python, home.folder, copy_function=os.link)
-    install_project(bundle, home.site)
+    make_release = what.project.root / MAKE_RELEASE
+    run([tools.python, "-I", "-B", make_release, "--only", "project", bundle, tree])
     (tree / "bin").mkdir()
+    release_tree.add_engine(tree, what.project, "$tree/python/bin/python3")
+    run([tools.python, "-I", "-B", BYTECODE, tree / "host"], env={"PYTHONHASHSEED": "1"})
     launcher = kept.launcher(what)
     for name, entry in _commands(what.project.root).items():
         launcher.write_program(tree / "bin" / name, entry)

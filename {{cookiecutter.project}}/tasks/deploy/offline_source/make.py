@@ -16,12 +16,11 @@ from .. import archive, glibc, machine, release_tree, sbom
 from ..plan import Plan
 from . import equip, relocate, wheels
 from .base import BYTECODE_ARCHIVE, DEPENDENCIES, Base, template
-from .environment import unpack
 from .home import Home
-from .launcher import TEMPLATE, Launcher
+from .launcher import FOLDER, TEMPLATE, Launcher
 from .source import Source
 
-ENVIRONMENT = Path(__file__).with_name("environment.py")
+MAKE_RELEASE = FOLDER / "make_release.py"
 BYTECODE = Path(__file__).with_name("bytecode.py")
 _KEPT_BASES = 3
 _EPOCH = 315_532_800  # 1980-01-01: a base serves many commits
@@ -38,7 +37,8 @@ def make(what: Plan, source: Source, tools: Environment, *, native: bool) -> Bas
         pinned = lock.requirements(what.project.lock, ["packages"])
     except lock.LockError as error:
         raise TaskError(str(error)) from error
-    made_by = [*sorted(Path(__file__).parent.glob("*.py")), what.project.root / TEMPLATE]
+    made_by = sorted(Path(__file__).parent.glob("*.py"))
+    made_by += [what.project.root / name for name in (TEMPLATE, MAKE_RELEASE)]
     facts = [pinned, source.kind, source.build, what.system, what.project.program]
     facts += [tools.folder.name, *(path.read_text(encoding="utf-8") for path in made_by)]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
@@ -131,14 +131,15 @@ class _Making:
     def _install(self, tree: Path, home: Home) -> None:
         """Install the wheels as on a target."""
         _zip_installer(self.tools, self.base.installer)
-        script, source = self.base.bundle / "Script", self.base.bundle / "ProjectSrc"
+        script = self.base.bundle / "Script"
         script.mkdir()
-        (source / "src").mkdir(parents=True)
         shutil.copy(self.base.installer, script)
-        python = home.python if self.native else self.tools.python
-        run([python, "-I", "-B", ENVIRONMENT, self.base.bundle, tree])
+        self._add("wheels", tree, home.python if self.native else self.tools.python)
         shutil.rmtree(script)
-        shutil.rmtree(source)
+
+    def _add(self, part: str, tree: Path, python: Path) -> None:
+        make_release = self.what.project.root / MAKE_RELEASE
+        run([python, "-I", "-B", make_release, "--only", part, self.base.bundle, tree])
 
     def _sbom(self, home: Home) -> dict[str, Any]:
         """Describe what was installed; for another machine, what this one would install."""
@@ -159,8 +160,7 @@ class _Making:
         for compiled in tree.rglob("*.pyc"):  # left by what described it
             compiled.unlink()
         shutil.copytree(home.folder, tree / "python", dirs_exist_ok=True)
-        site = Home(tree / "python", home.version).site
-        unpack(self.base.bundle / DEPENDENCIES / BYTECODE_ARCHIVE, site)
+        self._add("bytecode", tree, self.tools.python)
         release_tree.normalise(tree, _EPOCH)
 
     def _compile(self, folder: Path, *options: str | Path) -> None:

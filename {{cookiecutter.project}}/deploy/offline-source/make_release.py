@@ -1,12 +1,15 @@
-"""Completes a release tree from a bundle: installs the wheels and the project's own code.
+"""Makes the release tree of a bundle: the interpreter, the wheels, the project's own code.
 
-    python3 environment.py BUNDLE TREE
+    python3 make_release.py [--link] BUNDLE TREE
+    python3 make_release.py --only wheels|bytecode|project BUNDLE TREE
 
-Runs on the target, by the interpreter that the tree got from the bundle, and with nothing besides.
-The result is the same on every machine, byte for byte: the tree's checksums came with the bundle,
-and are compared afterwards.
+Runs on the target by the bundle's own interpreter, and with nothing besides. The result is the same
+on every machine, byte for byte: the tree's checksums came with the bundle, and are compared
+afterwards. With --link files are linked where that can be: for a bundle that is thrown away next.
+A build makes its tree in the same way, part by part.
 """
 
+import argparse
 import base64
 import hashlib
 import io
@@ -20,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+_BYTECODE = "PyPI/bytecode.zip.xz"
 _WORKERS = 4
 """More would wait for each other's files."""
 _COMMAND = """\
@@ -30,24 +34,77 @@ from {module} import {name}; sys.exit({call}())' "$0" "$@"
 """
 
 
-def main(bundle: Path, tree: Path) -> None:
-    """Fill `tree`/python; ends with code 1 and one line where something is not as it should be."""
-    python = tree / "python"
-    (site,) = python.glob("lib/python3*/site-packages")
+_RUN_FROM = {"bin"}
+"""The folders whose files are run; of others it is the loaders of a glibc alone."""
+
+
+def make(bundle: Path, tree: Path, *, link: bool = False) -> None:
+    """Make the whole tree; end with code 1 and one line where something is not as it should be."""
     try:
-        wheels = sorted(_wheels(bundle / "PyPI"), key=lambda found: -found[1].stat().st_size)
+        _copy_parts(bundle, tree, _link if link else shutil.copyfile)
+    except (OSError, shutil.Error, ValueError) as error:
+        raise SystemExit(f"error: could not write {tree}: {_last(error)}") from error
+    try:
+        jobs = _wheel_jobs(bundle, tree)
     except ValueError as error:
-        raise SystemExit(f"error: {error}") from None
-    install = installer(bundle / "Script/installer.zip", python, site)
-    jobs = [partial(install, *found) for found in wheels]
-    jobs.insert(1, partial(unpack, bundle / "PyPI/bytecode.zip.xz", site))
-    jobs.append(partial(install_project, bundle, site))
+        raise SystemExit(f"error: {error}") from error
+    jobs.insert(1, partial(unpack, bundle / _BYTECODE, _site(tree)))
+    jobs.append(partial(install_project, bundle, _site(tree)))
     if not _share(jobs):
         raise SystemExit(1)
 
 
+def make_part(part: str, bundle: Path, tree: Path) -> None:
+    """Add one part to a tree that has an interpreter."""
+    if part == "wheels":
+        if not _share(_wheel_jobs(bundle, tree)):
+            raise SystemExit(1)
+    elif part == "bytecode":
+        unpack(bundle / _BYTECODE, _site(tree))
+    else:
+        install_project(bundle, _site(tree))
+
+
+def _copy_parts(bundle: Path, tree: Path, copy: Callable[[str, str], object]) -> None:
+    found = [path for path in bundle.glob("Python*") if path.is_dir()]
+    if len(found) != 1:
+        raise ValueError(f"there is not one Python in {bundle}")
+    for source, target in ((bundle / "Script/release", tree), (found[0], tree / "python")):
+        shutil.copytree(source, target, copy_function=copy)
+    # Media may have lost the modes, or hold what nobody may write to.
+    for folder, _, files in os.walk(tree):
+        os.chmod(folder, 0o755)  # noqa: PTH101
+        for name in files:
+            runs = os.path.basename(folder) in _RUN_FROM or name.startswith("ld-")  # noqa: PTH119
+            os.chmod(os.path.join(folder, name), 0o755 if runs else 0o644)  # noqa: PTH101, PTH118
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _last(error: Exception) -> str:
+    """Return one line of an error; of many files that could not be copied, that of the last."""
+    inner = error.args[0][-1][-1] if isinstance(error, shutil.Error) else error
+    return str(inner)
+
+
+def _site(tree: Path) -> Path:
+    (site,) = tree.glob("python/lib/python3*/site-packages")
+    return site
+
+
+def _wheel_jobs(bundle: Path, tree: Path) -> list[Callable[[], None]]:
+    wheels = sorted(_wheels(bundle / "PyPI"), key=lambda found: -found[1].stat().st_size)
+    install = installer(bundle / "Script/installer.zip", tree / "python", _site(tree))
+    return [partial(install, *found) for found in wheels]
+
+
 def installer(library: Path, python: Path, site: Path) -> Callable[[str, Path], None]:
-    """Give what installs a requirement's wheel.
+    """Return what installs a requirement's wheel.
 
     That raises `ValueError` for a wheel that is damaged, or would write outside of the tree.
     """
@@ -115,8 +172,6 @@ def unpack(archive: Path, target: Path) -> None:
 
     Raises `ValueError` for a name that leads out of it.
     """
-    if not archive.exists():  # while the bundle is being built
-        return
     made: set[str] = set()
     with lzma.open(archive) as packed, zipfile.ZipFile(io.BytesIO(packed.read())) as files:
         for name in files.namelist():
@@ -155,7 +210,7 @@ def _wheels(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _record_digest(content: bytes) -> str:
-    """Give the SHA-256 as RECORD files spell it."""
+    """Return the SHA-256 as RECORD files spell it."""
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
@@ -190,4 +245,13 @@ def _work(jobs: Sequence[Callable[[], None]], waiting: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(*(Path(argument).resolve() for argument in sys.argv[1:]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--link", action="store_true")
+    parser.add_argument("--only", choices=("wheels", "bytecode", "project"))
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("tree", type=Path)
+    given = parser.parse_args()
+    if given.only:
+        make_part(given.only, given.bundle.resolve(), given.tree.resolve())
+    else:
+        make(given.bundle.resolve(), given.tree.resolve(), link=given.link)

@@ -1,0 +1,56 @@
+"""Temporary folders of a bundle's scripts, called NAME.PID.*, and what killed runs left of them."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+
+def make(name: str) -> Path:
+    """Make a folder; raise `OSError` where there can be none."""
+    return Path(tempfile.mkdtemp(prefix=f"{name}.{os.getpid()}.", dir=_place()))
+
+
+def sweep(name: str) -> None:
+    """Remove the folders of our own whose process is gone."""
+    for folder in _place().glob(f"{name}.[0-9]*.*"):
+        if not lives(folder.name.split(".")[1]) and _is_ours(folder):
+            remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, and what is in it, whatever becomes of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def end_cleanly() -> None:
+    """Let signals that end a process end it with code 1, after what it has to clear away."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if not is_ignored(number):
+            signal.signal(number, lambda _, __: sys.exit(1))
+
+
+def is_ignored(number: int) -> bool:
+    """Tell whether the caller wants a signal to be ignored, as nohup(1) does."""
+    return signal.getsignal(number) == signal.SIG_IGN
+
+
+def _place() -> Path:
+    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (made there under a name of our own)
+
+
+def _is_ours(folder: Path) -> bool:
+    return not folder.is_symlink() and folder.is_dir() and folder.stat().st_uid == os.geteuid()
+
+
+def lives(process: str) -> bool:
+    """Tell whether a process of that number is there; what is no number is taken for one."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, ValueError):
+        pass
+    return True
