@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from . import release
 from .errors import HostError, one_line
 from .installation import Installation
 from .release import SUMS
@@ -126,14 +127,33 @@ def as_json(status: Status) -> str:
     return json.dumps(asdict(status))
 
 
+def require_superseded(this: Installation, old: str) -> None:
+    """Raise HostError where the package's files are of another release than `old`, and not active.
+
+    rpm ends with success though a new package could not be switched to. It does not when the old
+    package then refuses to go.
+    """
+    package = this.place.package
+    try:
+        is_old = release.read(package).release == old
+    except HostError:
+        return
+    if this.active and not is_old and _differ(this):
+        name = this.place.name
+        raise HostError(f"the new release of {name} is not active (see {name}-admin history)")
+
+
+def _differ(this: Installation) -> bool:
+    """Return whether the package's release is another one than the active."""
+    package, current = this.place.package, this.place.current
+    return package.is_dir() and this.disk.read(package / SUMS) != this.disk.read(current / SUMS)
+
+
 def _notes(this: Installation, state: State) -> list[str]:
     notes = []
     if state.switch:
         notes.append(f"unfinished: the switch to {state.switch.title}: going on, or interrupted")
-    package = this.place.package
-    if package.is_dir() and this.disk.read(package / SUMS) != this.disk.read(
-        this.place.current / SUMS
-    ):
+    if _differ(this):
         notes.append("package: its release is not the active one (see history)")
     return notes
 
