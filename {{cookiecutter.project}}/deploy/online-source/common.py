@@ -1,4 +1,4 @@
-"""What the scripts that make a release on a host share: the kit, its words, how they run commands."""
+"""What the scripts that make a release on a host share: places, and how commands are run."""
 
 import json
 import os
@@ -56,8 +56,9 @@ def attempt(
     It inherits the descriptors `held`: a lock is held until it has ended, also where we are killed.
     """
     done = subprocess.run(
-        command, env={**os.environ, **(env or {})}, cwd=cwd, pass_fds=held, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+        command, env={**os.environ, **(env or {})}, cwd=cwd, pass_fds=held, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, errors="replace",
     )  # fmt: skip
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if line.strip()]

@@ -55,6 +55,6 @@ def _with_pipenv(work: Path, python: str, held: Sequence[int]) -> None:
 
 def _with_pip(work: Path, python: str, held: Sequence[int]) -> None:
     attempt(_DOING, [python, "-m", "venv", work / "venv"], held)
-    pip = [work / "venv/bin/python", "-m", "pip", "--disable-pip-version-check", "install"]
+    pip = [str(work / "venv/bin/python"), "-m", "pip", "--disable-pip-version-check", "install"]
     options = ("--quiet", "--no-deps", "--require-hashes", "--target", work / "packages")
     attempt(_DOING, [*pip, *options, "--requirement", _LISTING], held)

@@ -7,6 +7,7 @@ source.json, beside it.
 
 import argparse
 import fcntl
+import getpass
 import os
 import re
 import shutil
@@ -21,10 +22,10 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent))
 
-import environment  # noqa: E402 (found by the line before)
-import layout  # noqa: E402
-import source  # noqa: E402
-from common import KIT, Place, RefusedError, told  # noqa: E402
+import environment
+import layout
+import source
+from common import KIT, Place, RefusedError, told
 
 _ROOM = 100 * 1024 * 1024
 """What a release and its making may need, in bytes; too little shows later, and changes nothing."""
@@ -68,13 +69,13 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="install.py", description="Make this release here, and upgrade to it.")
+    parser = argparse.ArgumentParser(description="Make this release here, and upgrade to it.")
+    below = "install below this folder (default: the whole machine for root, else ~/.local)"
+    older = "install a release that is older than the active one"
     parser.add_argument("--python", required=True, help="the interpreter that it is to run on")
-    parser.add_argument("--prefix", default="", help="install below this folder (default: the whole "
-                        "machine for root, else ~/.local)")  # fmt: skip
+    parser.add_argument("--prefix", default="", help=below)
     parser.add_argument("--settings", default="", help="the settings to use from now on")
-    parser.add_argument("--allow-downgrade", action="store_true",
-                        help="install a release that is older than the active one")  # fmt: skip
+    parser.add_argument("--allow-downgrade", action="store_true", help=older)
     return parser.parse_args()
 
 
@@ -101,8 +102,9 @@ def _require_python(python: str, place: Place) -> None:
     """Refuse an interpreter of another version, or one that the service cannot use."""
     wanted = told("source.json")["python"]
     code = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
+    asking = [python, "-I", "-S", "-c", code]
     try:
-        asked = subprocess.run([python, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+        asked = subprocess.run(asking, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         raise RefusedError(f"{python} does not run here: expected Python {wanted}") from None
     found, _, base = asked.stdout.strip().partition(" ")
@@ -111,8 +113,8 @@ def _require_python(python: str, place: Place) -> None:
     if re.search(r'["$`\\\n]', python):
         raise RefusedError(f"{python} has a character in its path that a script cannot hold")
     # By its real place and by what it is made of: a venv's is a link to another.
-    real = [f"{os.path.realpath(path)}/" for path in (base, python)]
-    if os.geteuid() == 0 and not place.prefix and _SYSTEMD.is_dir() and any(map(_HIDDEN.match, real)):
+    hidden = any(_HIDDEN.match(f"{os.path.realpath(path)}/") for path in (base, python))
+    if hidden and os.geteuid() == 0 and not place.prefix and _SYSTEMD.is_dir():
         raise RefusedError(
             f"the service cannot see {python}: give an interpreter outside of /home and /root"
         )
@@ -167,7 +169,9 @@ def _alone(place: Place) -> Iterator[int]:
             time.sleep(0.1)
         file.truncate(0)
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        file.write(f"process {os.getpid()} since {since}")
+        by = os.environ.get("DEPLOY_BY") or os.environ.get("SUDO_USER") or getpass.getuser()
+        by = re.sub(r"[^ -~]", "", by)[:60]
+        file.write(f"process {os.getpid()} of {by} since {since}")
         file.flush()
         yield file.fileno()
 

@@ -10,9 +10,9 @@ from common import Place, RefusedError, attempt, told
 
 
 def fetch(work: Path, place: Place, held: Sequence[int]) -> None:
-    """Fill `work`/source; raise `RefusedError` for what cannot be had or is not signed as it must."""
+    """Fill `work`/source; raise `RefusedError` for what cannot be had or is not signed."""
     this = told("source.json")
-    git, commit, tag = ["git", "--git-dir", work / "git"], this["commit"], this["tag"]
+    git, commit, tag = ["git", "--git-dir", str(work / "git")], this["commit"], this["tag"]
     # Nobody is there to be asked for a password or about an unknown host.
     quiet = {"GIT_TERMINAL_PROMPT": "0"}
     quiet["GIT_SSH_COMMAND"] = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
@@ -30,9 +30,7 @@ def fetch(work: Path, place: Place, held: Sequence[int]) -> None:
     attempt("unpack the source", ["tar", "-xf", archive, "-C", work / "source"], held)
 
 
-def _require_signed(
-    git: list[str | Path], place: Place, signers: Path, commit: str, tag: str
-) -> None:
+def _require_signed(git: list[str], place: Place, signers: Path, commit: str, tag: str) -> None:
     """Refuse a tag or commit that is not signed by a key which is known here."""
     refused = f"{tag or commit} is refused, nothing was changed: it is not"
     keys = re.findall(r"^[a-z].*", place.key.read_text(encoding="utf-8"), re.MULTILINE)
