@@ -63,9 +63,11 @@ def _fill(what: Plan, output: Path) -> program.Base:
     tree = work / "tree"
     with step("the project's own code"):
         engine = what.for_hosts and not what.onefile
-        program.assemble(
-            what.project, environment, base, what.revision, tree / "bin", with_engine=engine
-        )
+        program.assemble(what.project, environment, base, what.revision, tree / "bin")
+        if engine:
+            program.add_engine(what.project, environment, tree / "bin")
+        else:
+            program.remove_engine(what.project, tree / "bin")
         floor = glibc.floor(tree / "bin")
     artifact.write_manifest(output, _facts(what, base, floor))
     sbom.write(output / artifact.SBOM, base.sbom(), what.project, what.revision.release)

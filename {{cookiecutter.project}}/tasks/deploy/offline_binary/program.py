@@ -96,28 +96,24 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
 
 
 def assemble(
-    project: Project,
-    environment: Environment,
-    kept: Base,
-    revision: Revision,
-    target: Path,
-    *,
-    with_engine: bool,
+    project: Project, environment: Environment, kept: Base, revision: Revision, target: Path
 ) -> None:
-    """Write the whole program to `target`: the base and the compiled package, with its release.
-
-    With the engine, that is a second program, which shares all files with the first one.
-    """
+    """Write the whole program to `target`: the base and the compiled package, with its release."""
     shutil.copytree(kept.tree, target)
-    internal = target / "_internal"
-    package = _copy(project.source, internal / project.package)
+    package = _copy(project.source, target / "_internal" / project.package)
     (package / "release.json").write_text(revision.stamp(), encoding="utf-8")
     _compile(environment, package)
-    if with_engine:
-        _compile(environment, _copy(project.root / release_tree.ENGINE, internal / "host"))
-    else:
-        for engine in target.glob(f"{release_tree.admin(project)}*"):
-            engine.unlink()
+
+
+def add_engine(project: Project, environment: Environment, target: Path) -> None:
+    """Complete the engine, the second program in `target`, which shares all files."""
+    _compile(environment, _copy(project.root / release_tree.ENGINE, target / "_internal" / "host"))
+
+
+def remove_engine(project: Project, target: Path) -> None:
+    """Remove the second program, where nothing is to be installed with it."""
+    for engine in target.glob(f"{release_tree.admin(project)}*"):
+        engine.unlink()
 
 
 def _copy(source: Path, target: Path) -> Path:

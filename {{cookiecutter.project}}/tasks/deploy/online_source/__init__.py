@@ -61,7 +61,7 @@ def online_source(  # noqa: PLR0913 (an option each)
         options = ["--allow-downgrade"] if allow_downgrade else []
         variables = {
             "source_kit": str(kit),
-            "source_installer": ["sh", f"ROOM/{program}/install.sh", *options],
+            "source_installer": [f"ROOM/{program}/install.py", *options],
             "python_wanted": what.project.python,
             "python_here": str(what.interpreter.path),
         }
