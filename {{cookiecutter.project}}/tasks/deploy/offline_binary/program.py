@@ -62,6 +62,11 @@ class Base:
         return machine.unchanged(collected)
 
 
+def require_tools() -> None:
+    """Check that what a build needs of the machine is here; raises `TaskError` otherwise."""
+    require(_TOOLS.get(platform.system(), ()), "PyInstaller")
+
+
 def base(project: Project, environment: Environment, settings: Settings) -> Base:
     """Give the base for the project's imports, collected now or kept from before.
 
@@ -117,7 +122,6 @@ def _collect(
     inputs: Sequence[str],
     folder: Path,
 ) -> None:
-    require(_TOOLS.get(platform.system(), ()), "PyInstaller")
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     work.mkdir(parents=True)
     spec, entry = inputs

@@ -19,6 +19,7 @@ from .environment import install_project
 from .home import Home
 from .launcher import FOLDER
 from .make import BYTECODE, ENVIRONMENT, make
+from .relocate import require_tools
 from .source import Source, choose, native_interpreter
 
 QUADRANT = "offline-source"
@@ -27,8 +28,8 @@ SCRIPTS = ("install.sh", "run.sh", "verify.sh", "rollback.sh", "uninstall.sh", "
 
 
 def describe(what: Plan) -> None:
-    """Say what a build would do."""
-    source = choose(what, native=_native(what), fetch=False)
+    """Say what a build would do; raises `TaskError` for what it would refuse before it begins."""
+    source = _source(what, fetch=False)
     rows = {
         "release": what.revision.release,
         "python": f"{source.version} ({source.kind})",
@@ -47,13 +48,20 @@ def build(what: Plan) -> None:
     """
     start = time.monotonic()
     with artifact.exclusive(what.project.build):
-        source = choose(what, native=_native(what), fetch=True)
+        source = _source(what, fetch=True)
         fresh = not _published(what, source)
         if fresh:
             with artifact.staging(what.target) as output:
                 kept = _fill(what, source, output)
             record(what, kept.folder.name)
     _report(what, time.monotonic() - start, fresh=fresh)
+
+
+def _source(what: Plan, *, fetch: bool) -> Source:
+    source = choose(what, native=_native(what), fetch=fetch)
+    if not source.standalone:
+        require_tools()
+    return source
 
 
 def _native(what: Plan) -> bool:
