@@ -22,13 +22,14 @@ from ...environment import Environment
 from ...process import require, run
 from ...project import Project
 from ...revision import Revision
-from .. import artifact, machine, sbom
+from .. import artifact, loading, machine, sbom
 from ..render import render
 from ..settings import Settings
 
 FOLDER = Path("deploy/offline-binary")
 SPEC = "program.spec"
 ENTRY = "entry.py.in"
+NAMED = Path(__file__).with_name("named.py")
 _KEPT_BASES = 3
 _NO_LIBRARY = ("PythonLibraryNotFound", "Python was built without a shared library")
 _TOOLS = {"Linux": ("objcopy", "objdump", "ldd", "strip")}
@@ -79,10 +80,12 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
         "package": project.package,
         "environment": environment.folder.name,
         **json.loads(run([environment.python, "-P", script, project.source, *runtime])),
+        "distributions": loading.modules(environment.python, *runtime),
         "hidden_imports": settings.hidden_imports,
         "collect_data": settings.collect_data,
     }
-    inputs = [(project.root / FOLDER / name).read_text(encoding="utf-8") for name in (SPEC, ENTRY)]
+    makers = [project.root / FOLDER / SPEC, project.root / FOLDER / ENTRY, NAMED, loading.PROBE]
+    inputs = [path.read_text(encoding="utf-8") for path in makers]
     key = hashlib.sha256(json.dumps([plan, inputs], sort_keys=True).encode()).hexdigest()[:12]
     rooms = project.build / "offline-binary"
     for left in rooms.glob("base-*.*"):  # by a build that was killed
@@ -90,7 +93,7 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
     kept = Base(rooms / f"base-{key}")
     if not kept.is_current():
         with step("PyInstaller collects the interpreter and the dependencies"):
-            _collect(project, environment, plan, inputs, kept.folder)
+            _collect(project, environment, plan, kept.folder)
     os.utime(kept.folder)
     for old in sorted(rooms.glob("base-*"), key=_age)[_KEPT_BASES:]:
         shutil.rmtree(old, ignore_errors=True)
@@ -119,17 +122,20 @@ def _collect(
     project: Project,
     environment: Environment,
     plan: Mapping[str, Any],
-    inputs: Sequence[str],
     folder: Path,
 ) -> None:
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     work.mkdir(parents=True)
-    spec, entry = inputs
-    (work / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-    (work / SPEC).write_text(spec, encoding="utf-8")
+    runtime = lock.packages(project.lock, "packages")
+    named = json.loads(run([environment.python, "-I", "-B", NAMED, *runtime]))
+    (work / "plan.json").write_text(json.dumps({**plan, "named": named}), encoding="utf-8")
+    shutil.copyfile(project.root / FOLDER / SPEC, work / SPEC)
+    shutil.copyfile(loading.PROBE, work / "probe.py")
+    entry = (project.root / FOLDER / ENTRY).read_text(encoding="utf-8")
     (work / "entry.py").write_text(render(entry, {"package": plan["package"]}), encoding="utf-8")
     _pyinstaller(environment, work)
     _describe(work, environment)
+    _import_all(work, plan["distributions"])
     version = environment.interpreter.version
     document = sbom.collect(project, environment, environment.python, version)
     (work / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
@@ -157,10 +163,31 @@ def _pyinstaller(environment: Environment, work: Path) -> None:
         ) from error
 
 
+def _import_all(work: Path, modules: Sequence[str]) -> None:
+    """Import every distribution of the lock in what was collected.
+
+    The program itself has no way to be asked that, so that nobody meets it by accident: a twin of
+    it that does nothing else (program.spec) lies beside it as long as that takes.
+    """
+    name = "probe.exe" if platform.system() == "Windows" else "probe"
+    (probe,) = (work / "work").glob(f"*/{name}")
+    twin = shutil.copy(probe, work / "tree")
+    try:
+        loading.check([twin], modules, settings="deploy.offline_binary")
+    finally:
+        Path(twin).unlink()
+
+
 def _describe(work: Path, environment: Environment) -> None:
-    """Keep what came from the machine itself, whose upgrades make the base an old one."""
-    collected = map(Path, json.loads((work / "sources.json").read_text(encoding="utf-8")))
-    outside = sorted(p for p in collected if not p.is_relative_to(environment.folder))
+    """Keep what came from the machine itself, whose upgrades make the base an old one.
+
+    That is stripped, and nothing else: `strip` breaks libraries in wheels, such as numpy's.
+    """
+    pairs = json.loads((work / "sources.json").read_text(encoding="utf-8"))
+    own = [(n, Path(s)) for n, s in pairs if not Path(s).is_relative_to(environment.folder)]
+    if platform.system() == "Linux":
+        run(["strip", *(work / "tree/_internal" / name for name, _ in own)])
+    outside = sorted({path for _, path in own})
     digests = {p.name: artifact.sha256(p) for p in outside}
     (work / "libraries.json").write_text(json.dumps(digests), encoding="utf-8")
     (work / "collected.json").write_text(json.dumps(machine.seen(outside)), encoding="utf-8")
