@@ -9,6 +9,7 @@ LOCK = "lock"
 _PAUSE = 1.0
 _FAILURES = 3
 """So many health checks in a row must fail before a release is given up."""
+_BETWEEN = {"activating", "deactivating", "inactive"}
 _FOREVER = 10.0**9
 
 
@@ -53,7 +54,7 @@ def watch(this: Installation) -> None:
 
 
 def _is_well(this: Installation, release: str) -> bool:
-    # While it is being started again, the guard decides.
-    if this.systemd.property(this.units.service, "ActiveState") in {"activating", "deactivating"}:
+    # While it is being started again the guard decides, and what was stopped was stopped by somebody.
+    if this.systemd.property(this.units.service, "ActiveState") in _BETWEEN:
         return True
     return is_in_service(this, release)
