@@ -54,7 +54,7 @@ def watch(this: Installation) -> None:
 
 
 def _is_well(this: Installation, release: str) -> bool:
-    # While it is being started again the guard decides, and what was stopped was stopped by somebody.
+    # While it is being started again the guard decides; what does not run, somebody has stopped.
     if this.systemd.property(this.units.service, "ActiveState") in _BETWEEN:
         return True
     return is_in_service(this, release)
