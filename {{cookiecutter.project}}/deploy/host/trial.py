@@ -33,24 +33,31 @@ def watch(this: Installation) -> None:
 
     Begun before the switch, it waits for the lock, whose holder makes the switch or is killed.
     """
-    failures = 0
-    while True:
-        with held(this.place.engine / LOCK, _FOREVER):
-            state = this.states.load()
-            if state.switch:
-                recover(this)
-                return
-            if not state.trial:
-                return
-            over = this.clock.seconds() >= state.trial.ends
-            if over or state.trial.boot != this.clock.boot():
-                end_trial(this)
-                return
-            if failures >= _FAILURES:
-                return_from_trial(this, "it stopped being ready")
-                return
-        failures = 0 if _is_well(this, state.trial.change.new) else failures + 1
+    failures: int | None = 0
+    while (failures := look(this, failures)) is not None:
         this.clock.sleep(_PAUSE)
+
+
+def look(this: Installation, failures: int) -> int | None:
+    """Look once at the release on trial, after so many failed checks in a row.
+
+    Return how many there are now; None when there is nothing to watch any more.
+    """
+    with held(this.place.engine / LOCK, _FOREVER):
+        state = this.states.load()
+        if state.switch:
+            recover(this)
+            return None
+        if not state.trial:
+            return None
+        over = this.clock.seconds() >= state.trial.ends
+        if over or state.trial.boot != this.clock.boot():
+            end_trial(this)
+            return None
+        if failures >= _FAILURES:
+            return_from_trial(this, "it stopped being ready")
+            return None
+    return 0 if _is_well(this, state.trial.change.new) else failures + 1
 
 
 def _is_well(this: Installation, release: str) -> bool:
