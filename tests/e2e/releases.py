@@ -21,7 +21,7 @@ Edit = tuple[str, str, str]
 # On a machine only: a program that does not run where it is built is not even packed.
 _THERE = '"STATE_DIRECTORY" in __import__("os").environ'
 _CLI, _APP = "src/my_service/cli.py", "src/my_service/app.py"
-_SOCKET = "deploy/host/socket.in"
+_SOCKET = "deploy/units/socket.in"
 
 VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
     "old": ("0.1.0", ()),
