@@ -552,12 +552,8 @@ def test_a_lock_says_who_holds_it(machine: Machine) -> None:
 
 def test_who_is_refused_is_told_who_holds_it(machine: Machine) -> None:
     def again(seconds: str) -> Result:
-        run = (
-            "env",
-            f"DEPLOY_LOCK_SECONDS={seconds}",
-            f"{BASE}/current/bin/{NAME}-admin",
-            "activate",
-        )
+        engine = f"{BASE}/current/bin/{NAME}-admin"
+        run = ("env", f"DEPLOY_LOCK_SECONDS={seconds}", engine, "activate")
         return machine.run(*run, check=False)
 
     by = "process 4711 of alice from 10.0.0.5 since 2026-01-01T00:00:00Z"
