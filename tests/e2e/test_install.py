@@ -119,7 +119,7 @@ def test_a_wrong_setting_is_named_in_the_journal(machine: Machine) -> None:
         (["stauts"], "unknown command 'stauts': expected status, history, rollback or facts"),
         (["status", "now"], "status takes no 'now'"),
         (["rollback", "1", "2"], "rollback takes one release, not 2"),
-        (["rollback", "../x"], "no release '../x' is installed; there are: 0.1.0"),
+        (["rollback", "--to", "../x"], "no release '../x' is installed; there are: 0.1.0"),
     ],
 )
 def test_misuse_of_admin_is_one_line(machine: Machine, arguments: list[str], says: str) -> None:
@@ -142,7 +142,7 @@ def test_help_of_admin(machine: Machine) -> None:
 def test_a_user_without_rights_may_ask_but_not_switch(machine: Machine) -> None:
     asked = machine.run("setpriv", "--reuid=65534", f"{NAME}-admin", "status")
     assert "healthy" in asked.stdout
-    install = ("setpriv", "--reuid=65534", f"{BASE}/package/host/activate")
+    install = ("setpriv", "--reuid=65534", f"{BASE}/package/bin/{NAME}-admin", "activate")
     assert "needs root" in error(machine.run(*install, check=False))
 
 
@@ -177,7 +177,7 @@ def test_a_removal_that_did_not_go_through_keeps_it_serving(
     machine: Machine, releases: Releases
 ) -> None:
     install(machine, releases["old"])
-    machine.run(f"{BASE}/package/host/retire")
+    machine.run(f"{BASE}/package/bin/{NAME}-admin", "uninstall")
     machine.run("/var/lib/dpkg/info/my-service.postinst", "abort-remove")
     assert answer(machine) == "0.1.0"
 

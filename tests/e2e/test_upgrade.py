@@ -114,8 +114,8 @@ def test_rollback_goes_to_the_release_that_was_active_before(
     install(served, releases["new"])
     served.run(f"{NAME}-admin", "rollback")
     assert active(served) == "0.4.0"
-    served.run(f"{NAME}-admin", "rollback", "0.2.0")
+    served.run(f"{NAME}-admin", "rollback", "--to", "0.2.0")
     assert active(served) == answer(served) == "0.2.0"
-    unknown = served.run(f"{NAME}-admin", "rollback", "0.9.0", check=False)
+    unknown = served.run(f"{NAME}-admin", "rollback", "--to", "0.9.0", check=False)
     assert unknown.returncode == 2
     assert "no release '0.9.0' is installed; there are: 0.1.0 0.2.0 0.4.0" in error(unknown)
