@@ -33,8 +33,9 @@ def watch(this: Installation) -> None:
 
     Begun before the switch, it waits for the lock, whose holder makes the switch or is killed.
     """
-    failures: int | None = 0
-    while (failures := look(this, failures)) is not None:
+    failures = 0
+    while (counted := look(this, failures)) is not None:
+        failures = counted
         this.clock.sleep(_PAUSE)
 
 
