@@ -129,7 +129,7 @@ def test_no_build_tool_slips_in(folder: Path, published: Path, tmp_path: Path) -
     assert {"click", "starlette", "my_service"} <= there
     build_only = {"PyInstaller", "altgraph", "cyclonedx", "lxml", "setuptools", "attr", "packaging"}
     assert not there & (build_only | {"tkinter", "test"})
-    assert not list((internal / "my_service").rglob("*.py"))
+    assert not [p for name in ("my_service", "host") for p in (internal / name).rglob("*.py")]
     program = internal.parent / "my-service"
     said = run([program, "version"], cwd=tmp_path).stdout
     assert said == f"my-service {artifact.read_manifest(published)['release']}\n"
@@ -397,8 +397,9 @@ def test_a_release_has_a_rank(folder: Path, published: Path, tmp_path: Path) -> 
     build(folder)
     with tarfile.open(next(published.glob("*.tar.gz"))) as archive:
         archive.extractall(tmp_path, filter="data")
-    conf = next(tmp_path.glob("*/host/release.conf")).read_text()
-    assert f"\nrank={rank.rank('0.1.0', 1_767_225_600)}\n" in conf
+    facts = json.loads(next(tmp_path.glob("*/host/release.json")).read_text())
+    assert facts["rank"] == rank.rank("0.1.0", 1_767_225_600)
+    assert (facts["trial_seconds"], facts["overlap"]) == (60, True)
 
 
 def test_signed_packages(

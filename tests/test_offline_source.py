@@ -63,9 +63,7 @@ def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tree(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the release tree that the bundle's own interpreter makes, in a path with odd letters."""
     made = tmp_path_factory.mktemp("a tree") / "blå ' $HOME"
-    shutil.copytree(bundle / "Script/release", made)
-    shutil.copytree(home(bundle), made / "python")
-    install(bundle, made)
+    make_release(bundle, made)
     return made
 
 
@@ -74,11 +72,11 @@ def home(bundle: Path) -> Path:
     return found
 
 
-def install(bundle: Path, tree: Path, code: int = 0) -> str:
-    python: list[str | Path] = ["sh", tree / "python/bin/python3", "-I", "-B"]
-    return run(
-        [*python, bundle / "Script/environment.py", bundle, tree], cwd=tree, code=code
-    ).stderr
+def make_release(bundle: Path, *options: str | Path, code: int = 0) -> str:
+    python: list[str | Path] = ["sh", home(bundle) / "bin/python3", "-I", "-S", "-B"]
+    making = [*python, bundle / "Script/make_release.py"]
+    done = run([*making, *options[:-1], bundle, options[-1]], cwd=bundle, code=code)
+    return done.stderr
 
 
 def sums(file: Path) -> dict[str, str]:
@@ -345,19 +343,18 @@ def test_a_program_that_does_not_run_is_not_published(folder: Path, published: P
 @pytest.fixture
 def doctored(bundle: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Give a copy of the bundle to change, and a tree to install it into."""
-    copy, made = tmp_path / "bundle", tmp_path / "tree"
+    copy = tmp_path / "bundle"
     shutil.copytree(bundle, copy)
     for path in [copy, *copy.rglob("*")]:
         path.chmod(path.stat().st_mode | 0o200)
-    shutil.copytree(home(bundle), made / "python")
-    return copy, made
+    return copy, tmp_path / "tree"
 
 
 def test_a_wheel_with_another_hash_is_refused(doctored: tuple[Path, Path]) -> None:
     bundle, made = doctored
     wheel = next((bundle / "PyPI").glob("click-*.whl"))
     wheel.write_bytes(wheel.read_bytes() + b"\0")
-    said = install(bundle, made, code=1)
+    said = make_release(bundle, made, code=1)
     assert re.fullmatch(r"error: PyPI/ has no wheel of click==\S+ with the hash [\w ]+\n", said)
 
 
@@ -376,8 +373,8 @@ def test_no_file_of_a_wheel_leaves_the_tree(
     run([sys.executable, "-c", add, wheel, name], cwd=tmp_path)
     listing = pypi / "requirements.txt"
     listing.write_text(listing.read_text().replace(before, artifact.sha256(wheel)))
-    known = {path for path in tmp_path.rglob("*") if made not in path.parents}
-    said = install(bundle, made, code=1)
+    known = {made} | {path for path in tmp_path.rglob("*") if made not in path.parents}
+    said = make_release(bundle, made, code=1)
     assert said.startswith("error: h11==")
     assert len(said.splitlines()) == 1
     assert {path for path in tmp_path.rglob("*") if made not in path.parents} == known
@@ -395,7 +392,7 @@ def test_no_bytecode_leaves_the_tree(
         "open(sys.argv[1], 'wb').write(lzma.compress(b.getvalue()))"
     )
     run([sys.executable, "-c", make, bundle / "PyPI/bytecode.zip.xz", name], cwd=tmp_path)
-    said = install(bundle, made, code=1)
+    said = make_release(bundle, made, code=1)
     expected = f"error: bytecode.zip.xz has a file that leads out of the tree: {name}\n"
     assert said == expected
     assert not list(tmp_path.rglob("evil.py"))

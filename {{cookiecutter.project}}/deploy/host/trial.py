@@ -9,6 +9,7 @@ LOCK = "lock"
 _PAUSE = 1.0
 _FAILURES = 3
 """So many health checks in a row must fail before a release is given up."""
+_BETWEEN = {"activating", "deactivating", "inactive"}
 _FOREVER = 10.0**9
 
 
@@ -33,27 +34,35 @@ def watch(this: Installation) -> None:
     Begun before the switch, it waits for the lock, whose holder makes the switch or is killed.
     """
     failures = 0
-    while True:
-        with held(this.place.engine / LOCK, _FOREVER):
-            state = this.states.load()
-            if state.switch:
-                recover(this)
-                return
-            if not state.trial:
-                return
-            over = this.clock.seconds() >= state.trial.ends
-            if over or state.trial.boot != this.clock.boot():
-                end_trial(this)
-                return
-            if failures >= _FAILURES:
-                return_from_trial(this, "it stopped being ready")
-                return
-        failures = 0 if _is_well(this, state.trial.change.new) else failures + 1
+    while (counted := look(this, failures)) is not None:
+        failures = counted
         this.clock.sleep(_PAUSE)
 
 
+def look(this: Installation, failures: int) -> int | None:
+    """Look once at the release on trial, after so many failed checks in a row.
+
+    Return how many there are now; None when there is nothing to watch any more.
+    """
+    with held(this.place.engine / LOCK, _FOREVER):
+        state = this.states.load()
+        if state.switch:
+            recover(this)
+            return None
+        if not state.trial:
+            return None
+        over = this.clock.seconds() >= state.trial.ends
+        if over or state.trial.boot != this.clock.boot():
+            end_trial(this)
+            return None
+        if failures >= _FAILURES:
+            return_from_trial(this, "it stopped being ready")
+            return None
+    return 0 if _is_well(this, state.trial.change.new) else failures + 1
+
+
 def _is_well(this: Installation, release: str) -> bool:
-    # While it is being started again, the guard decides.
-    if this.systemd.property(this.units.service, "ActiveState") in {"activating", "deactivating"}:
+    # While it is being started again the guard decides; what does not run, somebody has stopped.
+    if this.systemd.property(this.units.service, "ActiveState") in _BETWEEN:
         return True
     return is_in_service(this, release)

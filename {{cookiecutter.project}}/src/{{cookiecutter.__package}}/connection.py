@@ -143,7 +143,10 @@ class Connection(H11Protocol):
         if progress != self._progress or state is State.WORKING:
             self._progress, self._moved = progress, now
         if reason := self._overdue(state, now, patience):
-            logger.info("closing a connection: %s", reason)
+            usual = state in {State.IDLE, State.CLOSED}
+            logger.log(
+                logging.DEBUG if usual else logging.INFO, "closing a connection: %s", reason
+            )
             self._end(state)
 
     def _waits_for(self) -> State:
@@ -170,7 +173,7 @@ class Connection(H11Protocol):
             case State.IDLE if min(waited, fresh) >= patience.idle:
                 return "no further request"
             case State.REST if waited >= patience.head:
-                return "more of a body than was asked for"
+                return "the rest of a body after its answer"
             case State.BODY if still >= patience.stall:
                 return "no more of a request's body"
             case State.UNSENT if still >= patience.stall:
@@ -180,9 +183,9 @@ class Connection(H11Protocol):
         return None
 
     def _end(self, state: State) -> None:
-        if state in {State.UNSENT, State.CLOSED}:
+        if state in {State.UNSENT, State.CLOSED} or not self._received:
             self.transport.abort()
-        elif state is State.BODY or (state is State.HEAD and self._received):
+        elif state in {State.BODY, State.HEAD}:
             self.refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
             self.close()

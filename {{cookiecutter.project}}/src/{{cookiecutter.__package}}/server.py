@@ -80,6 +80,7 @@ class Server(uvicorn.Server):
         self._patience = Patience(settings.head_seconds, settings.stall_seconds)
         self._health_state = ServerState()
         self._health_state.default_headers = [CLOSE_HEADER]
+        self._most = settings.max_connections
         self._listeners: list[Listener] = []
         self._health: Listener | None = None
         self._accepting = not self._start.hold
@@ -107,6 +108,7 @@ class Server(uvicorn.Server):
     def _listen(self, sockets: list[socket.socket]) -> None:
         self.servers = []
         most = limits.connections(self._settings.max_connections, limits.descriptors())
+        self._most = most
         self._listeners = [self._listener(sock, self.server_state, most) for sock in sockets]
         if self._start.health:
             most = limits.HEALTH_CONNECTIONS
@@ -135,7 +137,8 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Look once a second at who keeps a connection waiting."""
         if counter % 10 == 0:
-            self._look(self._patience)
+            crowd = len(self.server_state.connections) >= self._most * limits.CROWDED
+            self._look(self._patience.in_a_crowd() if crowd else self._patience)
             logs.report()
         return await super().on_tick(counter)
 
