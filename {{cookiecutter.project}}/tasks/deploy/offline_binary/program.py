@@ -21,7 +21,7 @@ from ...console import TaskError, step
 from ...environment import Environment
 from ...process import require, run
 from ...project import Project
-from ...revision import Revision
+from ...revision import LEFTOVERS, Revision
 from .. import artifact, loading, machine, sbom
 from ..render import render
 from ..settings import Settings
@@ -106,7 +106,7 @@ def assemble(
     """Write the whole program to `target`: the base and the compiled package, with its release."""
     shutil.copytree(kept.tree, target)
     package = target / "_internal" / project.package
-    shutil.copytree(project.source, package, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copytree(project.source, package, ignore=shutil.ignore_patterns(*LEFTOVERS))
     (package / "release.json").write_text(revision.stamp(), encoding="utf-8")
     # No paths of the build machine in tracebacks, and no time stamps: the same bytes anywhere.
     compiling = ["-m", "compileall", "-q", "-f", "-b", "-o", "1", "--invalidation-mode"]
