@@ -266,7 +266,8 @@ def _commit(this: Installation, change: Change, goal: Goal) -> State:
         trial = Trial(change, this.clock.boot(), this.clock.seconds() + seconds)
     # What systemctl and the program have written meanwhile is part of the success.
     this.disk.sync()
-    known = tuple(name for name in before if name)
+    # Each once: rollbacks walk back and never in a circle, and the state stays small.
+    known = tuple(dict.fromkeys(name for name in before if this.has(name) and name != change.new))
     state = state.went_to(change.new, known, now())
     committed = replace(state, trial=trial, said="", restarts=this.restarts)
     this.states.save(committed)
