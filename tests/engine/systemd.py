@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ETC, _RUN = Path("/etc/systemd/system"), Path("/run/systemd/system")
 _WANTED = "/etc/systemd/system/wants"
 _NEVER = 10.0**9
+HEALTH_LIMIT = 5
+"""What the releases of the model say, TimeoutStartSec."""
 _REFUSED = SystemdError("systemctl: connection timed out")
 
 
@@ -277,6 +279,9 @@ class ModelSystemd(Systemd):
     def watch_ended(self, *, failed: bool) -> None:
         self.trial.state = "failed" if failed else "inactive"
         self.watch_failures = 0
+        again = re.search(rb"Restart=on-failure\nRestartSec=(\d+)", self.trial.text or b"")
+        if failed and again:
+            self.trial.state, self.trial.again = "activating", self._world.now + int(again[1])
 
     def answering(self) -> list[Unit]:
         return [unit for unit in (self.service, self.next) if unit.accepts and unit.is_ready]
@@ -292,10 +297,12 @@ class ModelSystemd(Systemd):
                 self._fail(unit, "signal")
             elif ill:
                 unit.is_sick = True
-        if self.next.state == "activating" and now >= self.next.started + 30:
+        if self.next.state == "activating" and now >= self.next.started + HEALTH_LIMIT:
             self._fail(self.next, "timeout")
         if self.next.is_ready and now >= self.next.started + 3600:
             self._end(self.next)
+        if now >= self.trial.again:
+            self.jobs.append(lambda: self._start(self.trial))
         if now >= self.service.again:
             self.jobs.append(lambda: self._start(self.service))
         elif self.socket.is_ready and self.service.state in {"inactive", "failed"}:
