@@ -46,7 +46,7 @@ def command() -> str:
 @pytest.fixture(autouse=True)
 def _clean_environment(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
-        if name.startswith((service.PREFIX, "LISTEN_")):
+        if name.startswith((service.PREFIX, "LISTEN_", "NOTIFY_", "WATCHDOG_", "RUNTIME_")):
             monkeypatch.delenv(name)
 
 

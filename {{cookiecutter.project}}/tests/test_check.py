@@ -125,10 +125,10 @@ def test_silence(run: Run, listener: socket.socket) -> None:
     assert (result.exit_code, result.output) == (1, f"no answer from {url}: timed out\n")
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://a", "http://", "http://a:b", "http://[a"])
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://a", "http://", "http://a:b", "http://[a", "unix:a", "unix://a/b"])
 def test_wrong_url(run: Run, url: str) -> None:
     result = run("check", "--url", url)
     assert (result.exit_code, result.output) == (
         2,
-        f"error: --url is {url!r}: expected http://HOST:PORT\n",
+        f"error: --url is {url!r}: expected http://HOST:PORT or unix:/PATH\n",
     )

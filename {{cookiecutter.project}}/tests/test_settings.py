@@ -76,8 +76,7 @@ def test_wrong_value(service: ModuleType, run: Run, variable: str, text: str, al
 
 def test_unknown_variable(service: ModuleType, run: Run) -> None:
     result = run("serve", PROT="8001")
-    known = ("HOST", "PORT", "LOG_LEVEL", "GRACE_SECONDS")
-    names = ", ".join(service.PREFIX + name for name in known)
+    names = ", ".join(service.PREFIX + field.upper() for field in service.settings.RULES)
     assert result.exit_code == 2
     assert result.output == f"error: {service.PREFIX}PROT is no setting: expected one of {names}\n"
 

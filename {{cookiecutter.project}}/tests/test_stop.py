@@ -100,7 +100,7 @@ def test_idle_connection_is_closed_after_a_moment(start: Start, listener: socket
         program.terminate()
         began = time.monotonic()
         assert connection.sock.recv(1) == b""
-        assert 0.2 < time.monotonic() - began < 2
+        assert 1 < time.monotonic() - began < 10
     assert program.ended() == 0
 
 
@@ -122,7 +122,7 @@ def test_connections_being_accepted_are_answered_or_left(
 ) -> None:
     # asyncio takes several turns of its loop to accept: one client comes in at each of them
     clients: list[socket.socket] = []
-    server = service.server.Server(app, 5)
+    server = service.server.Server(app, service.settings.Settings(grace_seconds=5))
 
     async def arrive() -> None:
         for _ in range(turns + 10):
@@ -219,7 +219,7 @@ def enough(loads: list[Load]) -> int:
 
 
 def test_second_interrupt_ends_it_at_once(service: ModuleType, app: Starlette) -> None:
-    server = service.server.Server(app, 25)
+    server = service.server.Server(app, service.settings.Settings())
     server.handle_exit(2, None)
     assert (server.should_exit, server.force_exit) == (True, False)
     server.handle_exit(2, None)

@@ -1,7 +1,10 @@
 """Ask a running service whether it is ready, as the right release. Standard library only."""
 
+import contextlib
 import http.client
 import json
+import socket
+import threading
 import time
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +14,24 @@ TRY_SECONDS = 5.0
 """How long one try waits for its answer."""
 PAUSE_SECONDS = 0.1
 """Between two tries."""
+
+LONGEST = 300
+"""How much of what a server says is printed."""
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """Speaks HTTP over a Unix socket, such as the health socket of a service."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
 
 CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 
@@ -53,19 +74,46 @@ def ask(url: str, release: str | None, seconds: float) -> str:
     return found
 
 
+def plain(text: str) -> str:
+    """Return `text` as it may be printed: what a server says must neither end a line nor hide one.
+
+    Each character that is none to be seen becomes a question mark, and a long text is cut.
+    """
+    seen = "".join(each if each.isprintable() else "?" for each in text[:LONGEST])
+    return seen + "..." * (len(text) > LONGEST)
+
+
 def _get(url: str, path: str, seconds: float) -> tuple[int, bytes]:
-    parts = urlsplit(url)
-    if parts.scheme not in CONNECTIONS or not parts.hostname:
-        raise ValueError(url)
-    connection: Any = CONNECTIONS[parts.scheme](parts.hostname, parts.port, timeout=seconds)
+    connection, prefix = _connection(url, seconds)
+    end = threading.Timer(seconds, _cut, [connection])  # whoever sends a byte now and then
+    end.daemon = True
+    end.start()
     try:
-        connection.request("GET", parts.path.rstrip("/") + path)
+        connection.request("GET", prefix.rstrip("/") + path)
         response = connection.getresponse()
         return response.status, response.read(65536)
     except (OSError, http.client.HTTPException) as error:
-        raise NotReady(f"no answer from {url}: {_reason(error)}") from None
+        reason = _reason(error) if end.is_alive() else "timed out"
+        raise NotReady(f"no answer from {url}: {reason}") from None
     finally:
+        end.cancel()
         connection.close()
+
+
+def _connection(url: str, seconds: float) -> tuple[http.client.HTTPConnection, str]:
+    """Return the connection to ask `url` on, and what its paths begin with."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix" and parts.path.startswith("/") and not parts.netloc:
+        return UnixConnection(parts.path, seconds), ""
+    if parts.scheme not in CONNECTIONS or not parts.hostname:
+        raise ValueError(url)
+    made: Any = CONNECTIONS[parts.scheme]
+    return made(parts.hostname, parts.port, timeout=seconds), parts.path
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    with contextlib.suppress(AttributeError, OSError):  # not connected yet, or not any more
+        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _reason(error: Exception) -> str:

@@ -31,14 +31,18 @@ def main() -> None:
 @main.command()
 @click.option("--host", help="The address to listen on.")
 @click.option("--port", help="The TCP port to listen on.")
-def serve(**options: str | None) -> None:
+@click.option("--hold", is_flag=True, help="Accept nobody until SIGUSR1; be ready meanwhile.")
+def serve(hold: bool, **options: str | None) -> None:
     """Serve until told to stop: on a socket from systemd where there is one."""
-    from . import sockets
+    from . import notify, sockets
 
     chosen = _settings(options)
+    notifier = notify.from_systemd(os.environ)
     try:
         # before the slow imports: who connects meanwhile waits, and is not refused
-        listening = sockets.handed_over(os.environ) or sockets.bound(chosen.host, chosen.port)
+        shared = sockets.handed_over(os.environ)
+        listening = shared or sockets.bound(chosen.host, chosen.port)
+        health = sockets.health(os.environ)
     except sockets.SocketError as error:
         raise Failure(str(error)) from None
 
@@ -46,7 +50,8 @@ def serve(**options: str | None) -> None:
 
     this = release.current()
     logs.configure(chosen.log_level, this.release)
-    server.Server(app.create_app(this), chosen.grace_seconds).run(listening)
+    start = server.Start(hold=hold, shared=bool(shared), health=health, notifier=notifier)
+    server.Server(app.create_app(this), chosen, start).run(listening)
 
 
 @main.command()
@@ -67,12 +72,12 @@ def check(url: str | None, expected: str | None, wait: float) -> None:
 
     url = url or _settings().url
     try:
-        click.echo(f"ready: {checks.wait(url, expected, wait)}")
+        click.echo(f"ready: {checks.plain(checks.wait(url, expected, wait))}")
     except checks.NotReady as error:
-        click.echo(str(error), err=True)
+        click.echo(checks.plain(str(error)), err=True)
         raise SystemExit(1) from None
     except ValueError:
-        raise Misuse(f"--url is {url!r}: expected http://HOST:PORT") from None
+        raise Misuse(f"--url is {url!r}: expected http://HOST:PORT or unix:/PATH") from None
 
 
 def _settings(options: Mapping[str, str | None] = {}) -> settings.Settings:

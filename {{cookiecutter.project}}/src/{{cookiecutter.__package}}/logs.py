@@ -1,6 +1,7 @@
 """Logs: one JSON object a line on stdout, in the Elastic Common Schema."""
 
 import logging
+import re
 import sys
 from contextvars import ContextVar
 from typing import TextIO
@@ -8,16 +9,22 @@ from typing import TextIO
 import ecs_logging
 
 from . import NAME
+from .flood import Flood
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request being answered; every line logged meanwhile carries it."""
 
+ACCESS = f"{__package__}.access"
+"""The logger of which each line accounts for one request."""
 NOISE = (
     "color_message",  # uvicorn's text once more, with terminal colours
     "log.original",  # the message once more
     "process.name",
     "process.thread",
 )
+# JSON escapes only what is below a space: some readers end a line at these too, terminals obey
+# them, and half a surrogate pair cannot be written as UTF-8 at all.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def configure(level: str, release: str) -> None:
@@ -33,14 +40,40 @@ def handler(stream: TextIO, release: str) -> logging.Handler:
     """Give a handler that writes ECS lines to `stream`, naming this service and `release`."""
     made = logging.StreamHandler(stream)
     made.setFormatter(
-        ecs_logging.StdlibFormatter(
+        Formatter(
             extra={"service.name": NAME, "service.version": release},
             exclude_fields=NOISE,
             ensure_ascii=False,
         )
     )
+    made.addFilter(Flood(lambda record: _write(made, record), frozenset({ACCESS})))
     made.addFilter(_name_request)
     return made
+
+
+def report(*, everything: bool = False) -> None:
+    """Write how many identical lines were left out, where it is time to or `everything` is."""
+    for each in logging.getLogger().handlers:
+        for found in each.filters:
+            if isinstance(found, Flood):
+                found.report(everything=everything)
+
+
+class Formatter(ecs_logging.StdlibFormatter):
+    """Formats a record as one line, whatever it holds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", super().format(record))
+
+
+def _write(to: logging.Handler, record: logging.LogRecord) -> None:
+    """Write `record` without asking the handler's filters."""
+    to.acquire()
+    try:
+        to.emit(record)
+    finally:
+        to.release()
 
 
 def _name_request(record: logging.LogRecord) -> bool:

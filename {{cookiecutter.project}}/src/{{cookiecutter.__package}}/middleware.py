@@ -17,9 +17,11 @@ QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Routes asked by machines every few seconds: logged at debug level while all is well."""
 
 _HEADER = b"x-request-id"
+_SHOWN = 1000
+"""How much of a path or a user agent is logged: journald breaks lines longer than 48 KB."""
 _SANE_ID = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
 
-access = logging.getLogger(f"{__package__}.access")
+access = logging.getLogger(logs.ACCESS)
 failures = logging.getLogger(f"{__package__}.failures")
 
 
@@ -61,7 +63,7 @@ class Observe:
     def _account(
         self, scope: Scope, headers: dict[bytes, bytes], status: int, nanoseconds: int
     ) -> None:
-        method, path = scope["method"], scope["path"]
+        method, path = scope["method"], scope["path"][:_SHOWN]
         route = getattr(scope.get("route"), "path", OTHER)
         self.metrics.answered(method, route, status, nanoseconds / 1e9)
         quiet = route in QUIET and status == HTTPStatus.OK
@@ -78,7 +80,7 @@ class Observe:
                 "http.response.status_code": status,
                 "http.version": scope["http_version"],
                 "url.path": path,  # without the query, which may hold what must not be kept
-                "user_agent.original": headers.get(b"user-agent", b"").decode("latin-1") or None,
+                "user_agent.original": _text(headers.get(b"user-agent", b"")) or None,
             },
         )
 
@@ -86,6 +88,10 @@ class Observe:
 def error_body(reason: str) -> dict[str, str | None]:
     """Give the JSON body of every answer that is an error."""
     return {"error": reason, "request_id": logs.request_id.get()}
+
+
+def _text(value: bytes) -> str:
+    return value[:_SHOWN].decode("latin-1")
 
 
 def _sane_id(offered: bytes) -> str:

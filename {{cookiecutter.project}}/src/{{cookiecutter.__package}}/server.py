@@ -3,24 +3,54 @@
 import asyncio
 import contextlib
 import logging
+import select
 import signal
 import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
+from . import limits, logs
+from .connection import Connection
+from .limits import Patience
+from .listener import Listener
+from .notify import Notifier
+from .settings import Settings
 from .sockets import BACKLOG
 
-KEEP_ALIVE_SECONDS = 75
-"""Longer than proxies keep an idle connection (60 s): the one that ends it must not be us."""
-DRAIN_SECONDS = 0.5
-"""How long a connection without a request may still send one when we stop."""
+UNATTENDED_SECONDS = 0.5
+"""How long callers must have waited to be accepted for us to believe that nobody else does it."""
+HURRY_SECONDS = 0.5
+"""What `drain_seconds` is at most when nobody else accepts."""
+LINGER_SECONDS = 1.0
+"""How long we wait, while stopping, for a caller to close what we have closed."""
+GIVE_UP_SECONDS = 0.5
+"""How long callers whose time is up get to take what was sent to them."""
 _TICK = 0.02
+_LOOK_TICKS = 5
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Start:
+    """How the server starts, and whom it tells."""
+
+    hold: bool = False
+    """Accept nobody on the public sockets until SIGUSR1."""
+    shared: bool = False
+    """Others may accept on the public sockets too: systemd holds them."""
+    health: socket.socket | None = None
+    """Where to serve besides, whatever becomes of the public sockets."""
+    notifier: Notifier = field(default_factory=Notifier)
 
 
 class Server(uvicorn.Server):
@@ -30,28 +60,93 @@ class Server(uvicorn.Server):
     accepted whose request is on its way, and the one kept alive that is about to be used again.
     """
 
-    def __init__(self, app: Starlette, grace_seconds: int) -> None:
+    def __init__(self, app: Starlette, settings: Settings, start: Start | None = None) -> None:
         config = uvicorn.Config(
             app,
-            loop="asyncio",
-            http=H11Protocol,
+            loop="asyncio:SelectorEventLoop",  # Windows' other one has no add_reader()
+            http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,  # ours has more to say, see middleware.py
             server_header=False,
             backlog=BACKLOG,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=settings.idle_seconds,
         )
         super().__init__(config)
         self._app = app
-        self._grace_seconds = grace_seconds
+        self._settings = settings
+        self._start = start or Start()
+        self._patience = Patience(settings.head_seconds, settings.stall_seconds)
+        self._health_state = ServerState()
+        self._health_state.default_headers = [CLOSE_HEADER]
+        self._most = settings.max_connections
+        self._listeners: list[Listener] = []
+        self._health: Listener | None = None
+        self._accepting = not self._start.hold
+        self._alive: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept connections."""
-        await super().startup(sockets)
-        names = ", ".join(_name(sock) for sock in sockets or [])
-        logger.info("listening on %s", names)
+        """Start the application, and begin to accept connections, unless that is held."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_unexpected)
+        with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has none of it
+            loop.add_signal_handler(signal.SIGUSR1, self._release)
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(STARTUP_FAILURE)
+        self._listen(sockets or [])
+        self.started = True
+        if self._accepting:
+            self._accept()
+        else:
+            logger.info("held: accepting nobody until SIGUSR1")
+        status = "accepting" if self._accepting else "held"
+        self._start.notifier.send("READY=1", f"STATUS={status}")
+        self._alive = asyncio.create_task(self._start.notifier.stay_alive())
+
+    def _listen(self, sockets: list[socket.socket]) -> None:
+        self.servers = []
+        most = limits.connections(self._settings.max_connections, limits.descriptors())
+        self._most = most
+        self._listeners = [self._listener(sock, self.server_state, most) for sock in sockets]
+        if self._start.health:
+            most = limits.HEALTH_CONNECTIONS
+            self._health = self._listener(self._start.health, self._health_state, most)
+            self._health.open()
+
+    def _listener(self, sock: socket.socket, state: ServerState, most: int) -> Listener:
+        def make() -> Connection:
+            return Connection(self.config, state, self.lifespan.state)
+
+        return Listener(sock, make, state.connections, most)
+
+    def _accept(self) -> None:
+        for listener in self._listeners:
+            listener.open()
+        logger.info("listening on %s", ", ".join(_name(each.sock) for each in self._listeners))
+
+    def _release(self) -> None:
+        """Accept from now on, where that was held."""
+        if not self._accepting:
+            self._accepting = True
+            if self.started and not self.should_exit:
+                self._accept()
+                self._start.notifier.send("STATUS=accepting")
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look once a second at who keeps a connection waiting."""
+        if counter % 10 == 0:
+            crowd = len(self.server_state.connections) >= self._most * limits.CROWDED
+            self._look(self._patience.in_a_crowd() if crowd else self._patience)
+            logs.report()
+        return await super().on_tick(counter)
+
+    def _look(self, patience: Patience) -> None:
+        now = asyncio.get_running_loop().time()
+        for state in (self.server_state, self._health_state):
+            for connection in list(state.connections):
+                connection.look(now, patience)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at the first signal, and at a second Ctrl-C without any grace.
@@ -65,29 +160,25 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, answer everyone who is connected, and close."""
         logger.info("stopping")
+        self._start.notifier.send("STOPPING=1", "STATUS=stopping")
         self._app.state.readiness = "stopping"
-        await self._stop_accepting(sockets or [])
+        await self._stop_accepting()
         self._announce_close()
         await self._drain()
         await self._give_up()
+        await self._close_health()
         await self.lifespan.shutdown()
+        logs.report(everything=True)
         logger.info("stopped")
+        if self._alive:
+            self._alive.cancel()
 
-    async def _stop_accepting(self, sockets: list[socket.socket]) -> None:
-        # asyncio takes three turns of its loop to make a connection of what it has accepted, and
-        # drops it when the server is closed meanwhile: so accept no more, let it finish, close.
-        # What the kernel has queued is left to whoever holds the socket next.
-        loop = asyncio.get_running_loop()
-        for sock in sockets:
-            with contextlib.suppress(NotImplementedError):  # Windows' loop can't
-                loop.remove_reader(sock)
-        for _ in range(5):
-            await asyncio.sleep(0)
-        for server in self.servers:
-            server.close()
-
-    def _connections(self) -> list[H11Protocol]:
-        return [each for each in self.server_state.connections if isinstance(each, H11Protocol)]
+    async def _stop_accepting(self) -> None:
+        # What the kernel has queued is left to whoever holds the socket too, or next.
+        for listener in self._listeners:
+            await listener.close()
+            if not self._start.shared:
+                listener.sock.close()
 
     def _announce_close(self) -> None:
         # From now on each answer is the last on its connection, and says so; where one has been
@@ -98,17 +189,45 @@ class Server(uvicorn.Server):
             if connection.cycle is not None:
                 connection.cycle.default_headers = headers
 
+    def _connections(self) -> list[Any]:
+        return list(self.server_state.connections)
+
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = attended = loop.time()
+        tick = 0
         while self.server_state.connections or self.server_state.tasks:
-            passed = loop.time() - began
-            if self.force_exit or passed >= self._grace_seconds:
+            now = loop.time()
+            if self.force_exit or now - began >= self._settings.grace_seconds:
                 return
-            if passed >= DRAIN_SECONDS:
-                for connection in filter(_idle, self._connections()):
-                    connection.shutdown()
+            if not self._unattended():
+                attended = now
+            if tick % _LOOK_TICKS == 0:
+                self._look(self._draining(began, now - attended >= UNATTENDED_SECONDS))
+            tick += 1
             await asyncio.sleep(_TICK)
+
+    def _draining(self, began: float, hurry: bool) -> Patience:
+        """Return for how long a caller may keep us waiting after the stop, which `began` then.
+
+        Who moves gets the time that anybody gets; who does not costs the stop `drain_seconds`.
+        """
+        chosen = self._settings
+        still = min(chosen.drain_seconds, HURRY_SECONDS) if hurry else chosen.drain_seconds
+        return Patience(
+            head=chosen.head_seconds,
+            stall=min(chosen.stall_seconds, chosen.head_seconds),
+            linger=LINGER_SECONDS,
+            idle=still,
+            pause=still,
+            since=began,
+        )
+
+    def _unattended(self) -> bool:
+        """Tell whether callers wait to be accepted."""
+        shared = [each.sock for each in self._listeners] if self._start.shared else []
+        readable, _, _ = select.select(shared, [], [], 0)
+        return bool(readable)
 
     async def _give_up(self) -> None:
         tasks = list(self.server_state.tasks)
@@ -116,13 +235,25 @@ class Server(uvicorn.Server):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=1)
+        for connection in self._connections():
+            connection.close()
+        end = asyncio.get_running_loop().time() + GIVE_UP_SECONDS
+        while self.server_state.connections and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(_TICK)
+
+    async def _close_health(self) -> None:
+        if self._health:
+            await self._health.close()
+            Path(self._health.sock.getsockname()).unlink(missing_ok=True)
+            self._health.sock.close()
+            if self._health_state.tasks:
+                await asyncio.wait(self._health_state.tasks, timeout=1)
 
 
-def _idle(connection: H11Protocol) -> bool:
-    """Tell whether nothing of a request has come in that is not answered yet."""
-    answered = connection.cycle is None or connection.cycle.response_complete
-    received, _ = connection.conn.trailing_data
-    return answered and not received
+def _unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what asyncio could tell nobody else, without what differs from time to time."""
+    message = str(context["message"]).partition("\n")[0]
+    logger.error("unexpected: %s", message, exc_info=context.get("exception"))
 
 
 def _name(sock: socket.socket) -> str:

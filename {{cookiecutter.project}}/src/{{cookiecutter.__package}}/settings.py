@@ -27,6 +27,16 @@ class Settings:
     """The least severe of `LOG_LEVELS` that is logged."""
     grace_seconds: int = 25
     """How long requests being answered may go on after SIGTERM."""
+    drain_seconds: int = 2
+    """How long a connection without a request may still send one after SIGTERM."""
+    head_seconds: int = 10
+    """How long the head of a request may take to come in."""
+    idle_seconds: int = 75
+    """How long a connection is kept after an answer, without another request."""
+    stall_seconds: int = 60
+    """How long a body that is sent, or an answer that is taken, may make no progress."""
+    max_connections: int = 800
+    """How many connections may be open at once; one more is answered with 503."""
 
     @property
     def url(self) -> str:
@@ -56,6 +66,11 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+def _seconds(least: int) -> Rule:
+    allowed = f"a whole number of seconds from {least} to 3600"
+    return Rule(_whole_number(least, 3600), allowed)
+
+
 def _host(text: str) -> str:
     if not _HOST.fullmatch(text):
         raise ValueError(text)
@@ -70,7 +85,12 @@ RULES = {
     "host": Rule(_host, "an address or a host name"),
     "port": Rule(_whole_number(1, 65535), "a whole number from 1 to 65535"),
     "log_level": Rule(_log_level, f"one of {', '.join(LOG_LEVELS)}"),
-    "grace_seconds": Rule(_whole_number(0, 3600), "a whole number of seconds from 0 to 3600"),
+    "grace_seconds": _seconds(0),
+    "drain_seconds": _seconds(0),
+    "head_seconds": _seconds(1),
+    "idle_seconds": _seconds(1),
+    "stall_seconds": _seconds(1),
+    "max_connections": Rule(_whole_number(1, 1_000_000), "a whole number from 1 to 1000000"),
 }
 
 

@@ -2,10 +2,13 @@
 
 import os
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 
 BACKLOG = 2048
 """How many connections may wait to be accepted (the system may allow fewer)."""
+HEALTH = "health.sock"
+"""The name of the health socket in the folder that systemd makes for a service while it runs."""
 FIRST = 3
 """The file descriptor at which systemd's begin, see sd_listen_fds(3)."""
 
@@ -57,6 +60,27 @@ def bound(host: str, port: int) -> list[socket.socket]:
     return [sock]
 
 
+def health(environ: Mapping[str, str]) -> socket.socket | None:
+    """Listen at ``health.sock`` in the first RUNTIME_DIRECTORY, where systemd gives one.
+
+    Only the service's own user and root can connect. Raises SocketError where that can't be.
+    """
+    folder = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    if not folder:
+        return None
+    path = Path(folder, HEALTH)
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        path.unlink(missing_ok=True)  # of a process that was killed
+        sock.bind(str(path))
+        path.chmod(0o600)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise SocketError(f"cannot listen on {path}: {_why(error)}") from None
+    return sock
+
+
 def _why(error: OSError) -> str:
     # create_server() adds the address, which ours names already
-    return str(error.strerror).partition(" (while")[0].lower()
+    return str(error.strerror or error).partition(" (while")[0].lower()

@@ -23,7 +23,8 @@ _NEXT = {
 
 
 def describe(what: Plan) -> None:
-    """Say what a build would do."""
+    """Say what a build would do; raises `TaskError` for what it would refuse before it begins."""
+    program.require_tools()
     hosts = "program, archive, .deb, .rpm" if what.for_hosts else "program, archive"
     rows = {
         "release": what.revision.release,
@@ -42,6 +43,7 @@ def build(what: Plan) -> None:
     Raises `TaskError` where any step fails; what was published before is whole then.
     """
     start = time.monotonic()
+    program.require_tools()
     with artifact.exclusive(what.project.build):
         fresh = not _published(what)
         if fresh:

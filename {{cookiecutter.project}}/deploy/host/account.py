@@ -1,0 +1,114 @@
+"""What a release needs on the machine besides itself: a user, folders, commands on PATH."""
+
+import os
+import pwd
+from contextlib import suppress
+from pathlib import Path
+
+from .commands import NOT_THERE, PATH, run
+from .errors import HostError, last_line
+from .installation import Installation
+
+_SECONDS = 60.0
+
+
+def prepare(this: Installation, release: str, has_settings: bool) -> None:
+    """Make the folders, the user and the first settings. Raises HostError, and OSError."""
+    place, disk = this.place, this.disk
+    place.data.mkdir(parents=True, exist_ok=True)
+    place.etc.mkdir(parents=True, exist_ok=True)
+    if place.uid == 0:
+        _give_data(this, this.facts(release).user)
+    place.data.chmod(0o750)
+    settings = place.etc / f"{place.name}.env"
+    default = disk.read(place.releases / release / "host" / settings.name)
+    if not disk.exists(settings) and not has_settings and default is not None:
+        disk.write(settings, default, 0o640)
+
+
+def _give_data(this: Installation, user: str) -> None:
+    if not _exists(user):
+        said = _add(user, str(this.place.data))
+        if not _exists(user):
+            # Without a service nobody needs it, and small systems have nothing that makes one.
+            if this.systemd.runs():
+                raise HostError(f"could not create the system user '{user}': {said}")
+            return
+    found = pwd.getpwnam(user)
+    os.chown(this.place.data, found.pw_uid, found.pw_gid)
+
+
+def _exists(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def _add(user: str, home: str) -> str:
+    """Add a system user, and return what was said about it."""
+    done = run(("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home,
+                "--shell", "/usr/sbin/nologin", user), _SECONDS)  # fmt: skip
+    if done.returncode == NOT_THERE:  # busybox
+        run(("addgroup", "-S", user), _SECONDS)
+        done = run(("adduser", "-S", "-D", "-H", "-h", home, "-s", "/sbin/nologin", "-G", user,
+                    user), _SECONDS)  # fmt: skip
+    return last_line(done.stderr)
+
+
+def remove_user(user: str) -> None:
+    """Remove the system user. Raises HostError where that cannot be."""
+    if _exists(user):
+        done = run(("userdel", user), _SECONDS)
+        if done.returncode == NOT_THERE:
+            done = run(("deluser", user), _SECONDS)
+        if _exists(user):
+            said = last_line(done.stderr)
+            raise HostError(f"could not remove the system user '{user}': {said}")
+
+
+def link_commands(this: Installation) -> None:
+    """Put the program, and what administers it, on PATH; a package does that itself."""
+    place, name = this.place, this.place.name
+    if place.package.is_dir():
+        return
+    made = [command for command in (name, f"{name}-admin") if _link(this, command)]
+    on_path = str(place.commands) in os.environ.get("PATH", PATH).split(":")
+    if made and not on_path:
+        this.say(f"{place.commands} is not on your PATH: {name} and {name}-admin are there")
+
+
+def _link(this: Installation, command: str) -> bool:
+    """Link a command, and return whether it is a new one."""
+    link, end = this.place.commands / command, this.place.current / "bin" / command
+    if this.disk.target(link) == str(end):
+        return False
+    if this.disk.exists(link) and not this.disk.target(link):
+        this.say(f"{link} is there already and stays: call {end}")
+        return False
+    try:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        this.disk.point(link, str(end))
+    except OSError:
+        this.say(f"could not make {link}: call {end}")
+        return False
+    return True
+
+
+def unlink_commands(this: Installation) -> None:
+    """Take the commands away again."""
+    for command in (this.place.name, f"{this.place.name}-admin"):
+        link = this.place.commands / command
+        if this.disk.target(link).startswith(f"{this.place.base}/"):
+            with suppress(OSError):
+                this.disk.remove(link)
+
+
+def tell_of_lingering(this: Installation) -> None:
+    """Say what a plain user must know about the end of a session."""
+    if not (this.place.of_user and this.systemd.runs()):
+        return
+    user = pwd.getpwuid(this.place.uid).pw_name
+    if not Path("/var/lib/systemd/linger", user).exists():
+        this.say(f"it ends with your last session here, unless: sudo loginctl enable-linger {user}")

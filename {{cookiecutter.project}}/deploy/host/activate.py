@@ -1,0 +1,153 @@
+"""What `activate` and `rollback` do, from the command line's words to the switch."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import account, lock, place, preflight, release, signature, staging
+from . import tree as trees
+from .errors import HostError, Misuse
+from .installation import Installation
+from .signature import Trust
+from .staging import Origin
+from .switch import Goal, recover, switch
+from .trial import LOCK
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for besides the release itself."""
+
+    settings: Mapping[str, bytes] = field(default_factory=dict)
+    key: str = ""
+    require_signature: bool = False
+    built_here: bool = False
+    allow_downgrade: bool = False
+
+
+def tree(this: Installation, source: Path, request: Request) -> None:
+    """Install the release of a tree or a bundle, and switch to it. Raises HostError."""
+    if source.parent == this.place.releases:
+        installed(this, source.name, request)
+        return
+    facts = staging.facts_of(source)
+    _require_place(this)
+    trusted = signature.trust(this.place, request.key, required=request.require_signature)
+    needed = staging.needed_kb(this, source, facts.size_kb)
+    preflight.require_fit(facts, this.place, needed)
+    with _alone(this):
+        recover(this)
+        if not request.allow_downgrade and source != this.place.package:
+            _require_newer(this, facts)
+        origin = Origin(source, trusted, request.built_here)
+        name = staging.stage(this, origin)
+        _tell_of_origin(this, origin)
+        account.prepare(this, name, f"{this.place.name}.env" in request.settings)
+        switch(this, Goal(name, settings=request.settings))
+        signature.keep(trusted, this.place, this.disk)
+        account.link_commands(this)
+        account.tell_of_lingering(this)
+
+
+def installed(this: Installation, name: str, request: Request) -> None:
+    """Switch to a release that is installed already. Raises HostError."""
+    _require_installed(this, name)
+    preflight.require_fit(this.facts(name), this.place, 0)
+    _require_place(this)
+    with _alone(this):
+        recover(this)
+        _switch_to(this, Goal(name, _before(this, name), request.settings))
+
+
+def rollback(this: Installation, name: str) -> None:
+    """Walk one release back, or to the release `name`, and say where that went.
+
+    Raises HostError where there is nothing to go back to.
+    """
+    _require_place(this)
+    if not this.active:
+        raise HostError(f"nothing is installed in {this.place.base}")
+    if name:
+        _require_installed(this, name)
+    with _alone(this):
+        recover(this)
+        goal = name or next(iter(_way_back(this)), "")
+        if not goal:
+            raise HostError(f"there is no release before {this.active} here")
+        was = this.active
+        _switch_to(this, Goal(goal, _before(this, goal)))
+        left = _way_back(this)
+        this.say(f"went from {was} to {goal}; before it: {', '.join(left) or 'nothing'}")
+
+
+def _switch_to(this: Installation, goal: Goal) -> None:
+    trees.require_whole(this.place.releases / goal.release, goal.release)
+    account.prepare(this, goal.release, f"{this.place.name}.env" in goal.settings)
+    switch(this, goal)
+    account.link_commands(this)
+
+
+def _way_back(this: Installation) -> list[str]:
+    return [name for name in this.states.load().before if this.has(name) and name != this.active]
+
+
+def _before(this: Installation, name: str) -> tuple[str, ...] | None:
+    """Return where rollbacks go from an installed release; None where from the active one first."""
+    before = this.states.load().before
+    if name == this.active:
+        return before
+    return before[before.index(name) + 1 :] if name in before else None
+
+
+def _require_installed(this: Installation, name: str) -> None:
+    if not this.has(name):
+        there = ", ".join(this.releases()) or "none"
+        raise Misuse(f"no release '{name}' is installed; there are: {there}")
+
+
+def _require_place(this: Installation) -> None:
+    place.require_owner(this.place)
+    place.require_steady(this.place)
+    if this.systemd.runs():
+        place.require_way_in(this.place)
+        if other := this.units.other_prefix():
+            name = this.place.name
+            raise HostError(
+                f"{name} is installed in {other / 'opt' / name} already, and there is one service "
+                f"of that name: remove it first ({other / 'opt' / name}/current/bin/{name}-admin "
+                "uninstall)"
+            )
+
+
+def _require_newer(this: Installation, facts: release.Release) -> None:
+    """Raise HostError for a release older than the active one, by version and source date."""
+    if this.active and facts.rank < this.facts(this.active).rank:
+        raise HostError(
+            f"{facts.version} is older than {this.active}, which is active: nothing was changed "
+            "(--allow-downgrade installs it all the same)"
+        )
+
+
+def _tell_of_origin(this: Installation, origin: Origin) -> None:
+    trusted: Trust = origin.trusted
+    # What the package manager has brought, it has checked in its own way.
+    if not (trusted.file or origin.built_here or origin.source == this.place.package):
+        this.say(
+            "its origin was not checked, for no key is known here (put the maker's public key at "
+            f"{this.place.etc / signature.KEY_FILE})"
+        )
+
+
+@contextmanager
+def _alone(this: Installation) -> Iterator[None]:
+    """Hold the lock. Raises HostError where another run has it, or it cannot be written."""
+    with ExitStack() as stack:
+        try:
+            this.place.base.mkdir(parents=True, exist_ok=True)
+            this.disk.folder(this.place.engine, 0o700)
+            stack.enter_context(lock.held(this.place.engine / LOCK, lock.patience()))
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise HostError(f"could not write to {this.place.base}: {why}") from error
+        yield

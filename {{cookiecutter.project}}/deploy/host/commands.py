@@ -1,0 +1,40 @@
+"""Runs other programs, with a limit on their time and a fixed environment."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_KEPT = ("HOME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS")
+TOO_LONG = -1
+"""The exit code of a command that was ended at its limit."""
+NOT_THERE = 127
+
+
+def environment() -> dict[str, str]:
+    """Return the environment that everything runs with, whatever the engine was called with."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return {**kept, "PATH": PATH, "LC_ALL": "C"}
+
+
+def run(
+    command: Sequence[str | Path], seconds: float, stdin: bytes = b""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command for at most `seconds`; its exit code says what came of it.
+
+    Never raises: what cannot be started has the code `NOT_THERE` and the reason on stderr.
+    """
+    argv = [str(part) for part in command]
+    try:
+        done = subprocess.run(
+            argv, input=stdin, capture_output=True, timeout=seconds, check=False, env=environment()
+        )
+    except subprocess.TimeoutExpired as error:
+        said = f"{(error.stderr or b'').decode(errors='replace')}\nno answer in {seconds:.0f} s"
+        return subprocess.CompletedProcess(argv, TOO_LONG, "", said)
+    except OSError as error:
+        said = f"{argv[0]}: {error.strerror}"
+        return subprocess.CompletedProcess(argv, NOT_THERE, "", said)
+    out, err = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(argv, done.returncode, out, err)

@@ -1,0 +1,92 @@
+"""One installation, and everything that the engine works on it with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import release
+from .clock import Clock
+from .disk import Disk
+from .history import History
+from .place import Place, user_name
+from .programs import Programs
+from .release import FACTS, SUMS, Release
+from .settings import Settings
+from .state import States
+from .systemd import Systemd
+from .units import Units
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The project on this machine. Tests put other parts in the place of the real ones."""
+
+    place: Place
+    disk: Disk
+    systemd: Systemd
+    programs: Programs
+    clock: Clock
+    units: Units
+    settings: Settings
+    states: States
+    history: History
+    say: Callable[[str], None]
+
+    @property
+    def active(self) -> str:
+        """The release that `current` names; empty where nothing is installed."""
+        return Path(self.disk.target(self.place.current)).name
+
+    @property
+    def address(self) -> str:
+        """Where callers reach the service, as a URL of this machine; empty if nowhere."""
+        listen = self.systemd.property(self.units.socket, "Listen")
+        address = listen.partition(" (Stream)")[0].rpartition(" ")[2]
+        host, _, port = address.rpartition(":")
+        if not port.isdigit():
+            return ""
+        return f"http://{'127.0.0.1' if host in {'0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104
+
+    @property
+    def restarts(self) -> int:
+        """How often systemd has started the service again since somebody last started it."""
+        unit = self.units.service
+        counted = self.systemd.property(unit, "NRestarts") if self.systemd.runs() else ""
+        return int(counted) if counted.isdigit() else 0
+
+    def has(self, name: str) -> bool:
+        """Return whether a whole release of that name is installed."""
+        plain = name and not name.startswith(".") and "/" not in name
+        return bool(plain) and self.disk.exists(self.place.releases / name / SUMS)
+
+    def releases(self) -> list[str]:
+        """Return the names of the installed releases."""
+        return [name for name in self.disk.names(self.place.releases) if self.has(name)]
+
+    def facts(self, name: str) -> Release:
+        """Return what an installed release says of itself. Raises HostError."""
+        tree = self.place.releases / name
+        return release.parse(self.disk.read(tree / FACTS), tree)
+
+    def no_service(self) -> str:
+        """Return why no service runs on this machine."""
+        if self.place.of_user:
+            return f"there is no systemd of the user {user_name(self.place.uid)} here"
+        return "there is no systemd here"
+
+
+def of(place: Place, say: Callable[[str], None]) -> Installation:
+    """Return the real installation at a place."""
+    disk, systemd = Disk(), Systemd(place)
+    return Installation(
+        place=place,
+        disk=disk,
+        systemd=systemd,
+        programs=Programs(place),
+        clock=Clock(),
+        units=Units(place, disk, systemd),
+        settings=Settings(place, disk),
+        states=States(place.engine, disk),
+        history=History(place.engine, disk),
+        say=say,
+    )

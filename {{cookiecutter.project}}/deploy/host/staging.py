@@ -1,0 +1,127 @@
+"""Brings a release tree into `releases/`: copied, then judged, then there by one rename."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import preflight, release, signature, tree
+from .commands import run
+from .errors import HostError, reason
+from .installation import Installation
+from .release import SUMS
+from .retention import leftovers
+from .signature import Trust
+
+INSTALLER = frozenset({"install"})
+"""What lies beside a release in its archive, and is not of it."""
+_BUNDLE_SUMS = f"Script/{SUMS}"
+_MAKER = "Script/make_release.py"
+_MAKE_SECONDS = 900.0
+_LINKED_KB = 2048
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a release comes from, and whose signature it must have."""
+
+    source: Path
+    """A release tree, or an unpacked bundle."""
+    trusted: Trust
+    built_here: bool = False
+    """Whether whoever made it on this machine has checked where it comes from."""
+
+
+def is_bundle(source: Path) -> bool:
+    """Return whether a folder is an unpacked bundle, of which a release is still to be made."""
+    return (source / _BUNDLE_SUMS).is_file()
+
+
+def facts_of(source: Path) -> release.Release:
+    """Return what a tree or a bundle says of itself, before it was judged. Raises HostError."""
+    return release.read(source / "Script/release" if is_bundle(source) else source)
+
+
+def stage(this: Installation, origin: Origin) -> str:
+    """Bring the release in, and return its name in `releases/`; the lock is held.
+
+    Raises HostError where it is refused or damaged, or the disk is full; nothing has changed then.
+    """
+    folder = this.place.engine
+    for left in leftovers(folder, this.disk.names(folder)):
+        this.disk.remove(left)
+    staging = folder / "staging"
+    try:
+        made = _bundle(this, origin, staging) if is_bundle(origin.source) else None
+        return _bring_in(this, made or _tree(this, origin, staging))
+    except OSError as error:
+        free = preflight.free_kb(folder)
+        why = (error.strerror or str(error)).lower()
+        raise HostError(
+            f"could not copy {origin.source} to {this.place.releases}, "
+            f"where {free} kB are free: {why}"
+        ) from error
+    finally:
+        this.disk.remove(staging)
+
+
+def needed_kb(this: Installation, source: Path, size_kb: int) -> int:
+    """Return how much room a release needs besides what is here already."""
+    return _LINKED_KB if source == this.place.package else size_kb
+
+
+def _tree(this: Installation, origin: Origin, staging: Path) -> Path:
+    source = origin.source
+    if origin.built_here and source.is_relative_to(this.place.engine):
+        tree.require_whole(source, source)
+        return source
+    tree.copy(source, staging, link=source == this.place.package, leave=_beside(source))
+    tree.require_whole(staging, source)
+    if not origin.built_here:
+        signature.require_signed(origin.trusted, this.place.name, staging / SUMS, source)
+    return staging
+
+
+def _beside(source: Path) -> frozenset[str]:
+    try:
+        listed = (source / SUMS).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return INSTALLER
+    return frozenset() if "  install\n" in listed else INSTALLER
+
+
+def _bundle(this: Installation, origin: Origin, staging: Path) -> Path:
+    """Make the release of a bundle, from a copy of it that was judged, by the copy's own Python."""
+    staging.mkdir(mode=0o700)
+    copied, made = staging / "bundle", staging / "tree"
+    tree.copy(origin.source, copied)
+    tree.require_whole(copied, origin.source, copied / _BUNDLE_SUMS)
+    signature.require_signed(origin.trusted, this.place.name, copied / _BUNDLE_SUMS, origin.source)
+    pythons = sorted(copied.glob("Python*/bin/python3"))
+    if len(pythons) != 1:
+        raise HostError(f"{origin.source} is not whole: there is not one Python in it")
+    command = ("sh", pythons[0], "-I", "-B", copied / _MAKER, copied, made)
+    done = run(command, _MAKE_SECONDS)
+    if done.returncode:
+        said = reason(done.stderr) or f"exit code {done.returncode}"
+        raise HostError(f"could not make the release: {said}")
+    tree.require_whole(made, origin.source)
+    return made
+
+
+def _bring_in(this: Installation, made: Path) -> str:
+    """Move a judged tree to its name; one that is there already and whole is taken instead."""
+    version = release.read(made).version
+    sums = (made / SUMS).read_bytes()
+    digest = hashlib.sha256(sums).hexdigest()[:8]
+    this.place.releases.mkdir(parents=True, exist_ok=True)
+    for name in (version, f"{version}-{digest}", *(f"{version}-{digest}-{n}" for n in (2, 3))):
+        target = this.place.releases / name
+        if not this.disk.exists(target):
+            made.chmod(0o755)
+            this.disk.sync()
+            this.disk.rename(made, target)
+            return name
+        # A damaged one is never mended in place: it gets a whole sibling.
+        if this.disk.read(target / SUMS) == sums and not tree.faults(target):
+            return name
+    raise HostError(f"all of {this.place.releases / version}* are damaged")

@@ -1,0 +1,482 @@
+"""The switch to a release, and the way back. Read it from top to bottom.
+
+    prove       NEXT runs the new release beside the old one; it must get ready with the right id
+    share       NEXT accepts callers, from the same listening socket as the old one
+    remember    the state says that a switch is under way, and all that an undoing needs is there
+    take over   new settings, `current`, units; the service restarts as the new release
+    commit      the state says so; only now anyone is told, and the trial begins
+
+Up to `remember` nothing has changed: what a failure or a kill leaves is NEXT, to be stopped. From
+there to `commit` the state tells whoever comes next to undo it: another run, the watch that was
+started before, or the guard that runs before every start of the service. After `commit` the trial
+leads back in the same way. NEXT serves through all of it, so callers notice neither way.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from . import retention
+from .errors import HostError
+from .history import ACTIVE, FAILED, RETURNED, now
+from .installation import Installation
+from .state import Change, State, Trial
+from .systemd import SystemdError
+
+BACK = "back"
+"""A link to the old release, in the engine's folder: it becomes `current` by one rename, for which
+even a full disk has room."""
+UNDOABLE = "undoable"
+"""There, in the engine's folder, while a switch or a trial may have to be undone; otherwise the
+service starts without the guard."""
+_ACCEPTING = "accepting"
+_ACCEPT_SECONDS = 10.0
+_STOP_SECONDS = 180.0
+"""More than a service may take to finish what it was asked (TimeoutStopSec)."""
+_PAUSE = 0.05
+
+
+class SwitchError(HostError):
+    """The switch did not succeed; the text says what is active now, and why."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a switch leads to."""
+
+    release: str
+    before: tuple[str, ...] | None = None
+    """Where rollbacks go from there; None where the old release comes first."""
+    settings: Mapping[str, bytes] = field(default_factory=dict)
+    """The settings files to replace."""
+
+
+def switch(this: Installation, goal: Goal) -> None:
+    """Make a release the active one; the lock is held, and `recover` has been called.
+
+    Raises SwitchError where the old one is active as before, and HostError where nothing was tried.
+    """
+    old, files = this.active, this.settings.other_than_now(goal.settings)
+    _require_runs(this, goal.release)
+    if old == goal.release and not files:
+        _again(this, old)
+        return
+    change = _prepare(this, goal.release, files)
+    try:
+        _prove(this, change)
+        _remember(this, change)
+    except (HostError, OSError) as error:
+        _leave(this, change, _why(this, error))
+    try:
+        _take_over(this, change)
+        state = _commit(this, change, goal)
+    except (HostError, OSError) as error:
+        _give_up(this, change, _why(this, error))
+    _settle(this, state)
+
+
+def recover(this: Installation, *, starting: bool = False) -> None:
+    """Undo what a killed run has left, and what a restart during a trial leads back from.
+
+    `starting` says that the service is about to start: then its own start does the rest. The lock
+    is held. Raises OSError where the disk does not take it.
+    """
+    state = this.states.load()
+    if state.switch:
+        _undo_interrupted(this, state.switch, starting=starting)
+    elif state.trial:
+        _judge_trial(this, state.trial, starting=starting)
+    elif not starting:
+        _quietly_forget(this)
+    _stop_next(this)
+
+
+def end_trial(this: Installation) -> None:
+    """Let a release stay: nothing leads back by itself any more. The lock is held."""
+    this.states.save(replace(this.states.load(), trial=None))
+    _quietly_forget(this)
+
+
+def return_from_trial(this: Installation, why: str) -> None:
+    """Go back to the release before the one on trial, which has failed. The lock is held."""
+    state = this.states.load()
+    if state.trial:
+        change = state.trial.change
+        this.history.add(RETURNED, change.new, why)
+        _restart_old(this, change, f"{change.title} failed on trial: {why}")
+
+
+def _again(this: Installation, release: str) -> None:
+    """See that the active release runs, and start it anew where it does not."""
+    if not this.systemd.runs():
+        this.say(f"{release} is installed and can be used; {this.no_service()}")
+        return
+    if is_in_service(this, release, this.address):
+        this.say(f"{release} is active already and healthy")
+        return
+    try:
+        this.units.install(release)
+        _restart(this, release)
+    except (HostError, OSError) as error:
+        why = _why(this, error)
+        this.history.add(FAILED, release, why)
+        raise SwitchError(f"{release} is active but not healthy: {why}") from error
+    this.say(f"{release} is active and healthy at {this.address}")
+
+
+def is_in_service(this: Installation, release: str, url: str = "") -> bool:
+    """Return whether the service runs and is ready as a release, at its own socket or `url`."""
+    try:
+        if not this.systemd.is_active(this.units.service):
+            return False
+        this.programs.require_ready(release, url or _own_socket(this), 0)
+    except HostError:
+        return False
+    return True
+
+
+def _own_socket(this: Installation) -> str:
+    return f"unix:{this.place.health_socket(this.units.service)}"
+
+
+def _require_runs(this: Installation, release: str) -> None:
+    try:
+        this.programs.require_runs(release)
+    except HostError as error:
+        this.history.add(FAILED, release, str(error))
+        raise HostError(f"{release} does not run here, nothing was changed: {error}") from error
+
+
+# --- the steps of a switch --------------------------------------------------------------------
+
+
+def _prepare(this: Installation, new: str, files: Mapping[str, bytes]) -> Change:
+    """Write all that a switch and its undoing need. Raises HostError where there is no room."""
+    try:
+        if this.states.load().trial:
+            end_trial(this)
+        old = this.active
+        change = Change(old, new, this.states.load().before, this.settings.prepare(files))
+        if old:
+            this.disk.point(this.place.engine / BACK, f"releases/{old}")
+        this.disk.write(this.place.engine / UNDOABLE, b"", 0o600)
+        this.states.reserve()
+    except OSError as error:
+        _quietly_forget(this)
+        raise HostError(f"{_not_written(this, error)}; nothing was changed") from error
+    return change
+
+
+def _prove(this: Installation, change: Change) -> None:
+    """Run the new release beside the old one until it is ready, and let it accept callers."""
+    facts = this.facts(change.new)
+    if not this.systemd.runs():
+        return
+    if not change.old:
+        this.units.install(change.new)
+    _listen(this)
+    if not facts.overlap:
+        return
+    this.units.write_next(facts, change.new, this.settings.next if change.settings else None)
+    try:
+        this.systemd.start(this.units.next, seconds=facts.health_seconds + _ACCEPT_SECONDS)
+        socket = this.place.health_socket(this.units.next)
+        this.programs.require_ready(change.new, f"unix:{socket}", facts.health_seconds)
+    except HostError as error:
+        raise SwitchError(this.systemd.reason(this.units.next) or str(error)) from error
+    if this.units.same_socket(change.old, change.new):
+        _share(this)
+
+
+def _share(this: Installation) -> None:
+    """Let the new release accept callers beside the old one."""
+    this.systemd.signal(this.units.next, "SIGUSR1")
+    until = this.clock.seconds() + _ACCEPT_SECONDS
+    while this.systemd.property(this.units.next, "StatusText") != _ACCEPTING:
+        if this.clock.seconds() > until:
+            raise SwitchError(this.systemd.reason(this.units.next) or "it does not accept callers")
+        this.clock.sleep(_PAUSE)
+
+
+def _listen(this: Installation) -> None:
+    """Have the socket listen. Raises SwitchError that says why it does not."""
+    if this.systemd.is_active(this.units.socket):
+        return
+    try:
+        this.systemd.start(this.units.socket)
+    except SystemdError as error:
+        why = this.systemd.socket_reason(this.units.socket)
+        raise SwitchError(f"{this.units.socket} does not listen: {why}") from error
+
+
+def _remember(this: Installation, change: Change) -> None:
+    """Write down what there is to undo from now on, and have somebody there who would."""
+    if change.old and this.systemd.runs():
+        with suppress(SystemdError):
+            # It waits for the lock: for the trial to begin, or for this run to be killed.
+            this.systemd.start(this.units.trial, wait=False)
+    this.states.save(replace(this.states.load(), switch=change))
+    this.states.reserve()
+
+
+def _take_over(this: Installation, change: Change) -> None:
+    """Make the new release what the service runs."""
+    this.settings.put(change.settings)
+    this.disk.point(this.place.current, f"releases/{change.new}")
+    if this.systemd.runs():
+        this.units.install(change.new)
+        _restart(this, change.new, anew=not this.units.same_socket(change.old, change.new))
+        if not change.old:
+            this.systemd.enable(this.units.service, this.units.socket)
+
+
+def _restart(this: Installation, release: str, *, anew: bool = False) -> None:
+    """Restart the service and see it ready as `release`; with `anew` its socket is opened anew."""
+    service, socket = this.units.service, this.units.socket
+    seconds = this.facts(release).health_seconds
+    anew = anew or not this.systemd.is_active(socket)
+    this.systemd.forget_failures(service, socket)
+    if anew:
+        # It holds the socket that is to be opened anew.
+        _stop_next(this, wait=True)
+    try:
+        # One call for both: a kill cannot come between them.
+        units = (socket, service) if anew else (service,)
+        this.systemd.restart(*units, seconds=seconds + _STOP_SECONDS)
+    except SystemdError as error:
+        if not this.systemd.is_active(socket):
+            why = this.systemd.socket_reason(socket)
+            raise SwitchError(f"{socket} does not listen: {why}") from error
+        raise SwitchError(this.systemd.reason(service) or str(error)) from error
+    # It has told systemd that it is ready; from here on every answer is this release's.
+    _stop_next(this)
+    this.programs.require_ready(release, this.address or _own_socket(this), seconds)
+
+
+def _commit(this: Installation, change: Change, goal: Goal) -> State:
+    """Write down, durably, that the new release is the active one, and begin its trial."""
+    state = this.states.load()
+    before = goal.before
+    if before is None:
+        before = (change.old, *change.before) if change.old != change.new else change.before
+    trial = None
+    seconds = this.facts(change.new).trial_seconds
+    if change.old and seconds and this.systemd.runs():
+        trial = Trial(change, this.clock.boot(), this.clock.seconds() + seconds)
+    # What systemctl and the program have written meanwhile is part of the success.
+    this.disk.sync()
+    known = tuple(name for name in before if name)
+    state = state.went_to(change.new, known, now())
+    committed = replace(state, trial=trial, said="", restarts=this.restarts)
+    this.states.save(committed)
+    return committed
+
+
+def _settle(this: Installation, state: State) -> None:
+    """Tell of the success, and clean up; nothing that fails here takes it back."""
+    if not this.history.add(ACTIVE, this.active):
+        this.say(f"could not write the history in {this.place.engine}")
+    with suppress(OSError):
+        this.states.reserve()
+    if state.trial:
+        with suppress(SystemdError):
+            this.systemd.start(this.units.trial, wait=False)
+    else:
+        _quietly_forget(this)
+    with suppress(OSError):
+        retention.prune(this)
+    _report(this, state)
+
+
+def _report(this: Installation, state: State) -> None:
+    release = this.active
+    changed = state.trial.change.settings if state.trial else {}
+    if this.systemd.runs():
+        with_settings = ", with the new settings" if changed else ""
+        this.say(f"{release} is active and healthy at {this.address}{with_settings}")
+    else:
+        this.say(
+            f"{release} is installed and can be used; {this.no_service()}: no service was started"
+        )
+    kept = [name for name in state.before if this.has(name)]
+    if kept:
+        this.say(f"{kept[0]} is kept; back to it: {this.place.name}-admin rollback")
+
+
+# --- the way back -----------------------------------------------------------------------------
+
+
+def _leave(this: Installation, change: Change, why: str) -> None:
+    """Clean up after a release that did not prove itself. Raises SwitchError, always."""
+    _record_failure(this, change, why)
+    if not change.old:
+        _abandon(this, change)
+        raise SwitchError(f"{change.new} did not become healthy and nothing is active: {why}")
+    _stop_next(this)
+    with suppress(OSError):
+        this.states.save(replace(this.states.load(), switch=None))
+    _quietly_forget(this)
+    raise SwitchError(
+        f"{change.title} did not become healthy, {change.old} is active as before: {why}"
+    )
+
+
+def _give_up(this: Installation, change: Change, why: str) -> None:
+    """Go back to what was before a switch that has failed. Raises SwitchError, always."""
+    _record_failure(this, change, why)
+    if not change.old:
+        _abandon(this, change)
+        raise SwitchError(f"{change.new} did not become healthy and nothing is active: {why}")
+    if failure := _restart_old(this, change, ""):
+        raise SwitchError(
+            f"{change.title} did not become healthy: {why}; "
+            f"{change.old} is active again but not healthy: {failure}"
+        )
+    raise SwitchError(
+        f"{change.title} did not become healthy, "
+        f"{change.old} is active and healthy as before: {why}"
+    )
+
+
+def _record_failure(this: Installation, change: Change, why: str) -> None:
+    settings = "with the new settings: " if change.old == change.new else ""
+    this.history.add(FAILED, change.new, f"{settings}{why}")
+
+
+def _restart_old(this: Installation, change: Change, said: str) -> str:
+    """Make the old release what the service runs; return why it is not healthy, if it is not."""
+    why = ""
+    try:
+        _put_back(this, change)
+        if this.systemd.runs():
+            with suppress(OSError, SystemdError):  # the other's units will do
+                this.units.install(change.old)
+            anew = not this.units.same_socket(change.old, change.new)
+            _restart(this, change.old, anew=anew)
+    except (HostError, OSError) as error:
+        why = _why(this, error)
+    try:
+        _forget_change(this, change, said)
+    except OSError as error:  # whoever comes next does it again
+        why = why or _why(this, error)
+    _stop_next(this)
+    return why
+
+
+def _undo_interrupted(this: Installation, change: Change, *, starting: bool) -> None:
+    if not change.old:
+        if not starting:
+            this.say("an earlier installation was interrupted: beginning again")
+            _abandon(this, change)
+        return
+    said = f"the switch to {change.title} was interrupted: went back to {change.old}"
+    this.say(said)
+    this.history.add(FAILED, change.new, "interrupted before it was seen healthy")
+    if starting:
+        _go_back_before_start(this, change, said)
+    elif change.old != change.new and is_in_service(this, change.old):
+        # It has never stopped serving; what settings it runs with, it does not tell.
+        _put_back(this, change)
+        if this.systemd.runs():
+            this.units.install(change.old)
+        _forget_change(this, change, said)
+    elif failure := _restart_old(this, change, said):
+        this.say(f"{change.old} is active again but not healthy: {failure}")
+
+
+def _judge_trial(this: Installation, trial: Trial, *, starting: bool) -> None:
+    change = trial.change
+    now_here = trial.boot == this.clock.boot()
+    if now_here and this.clock.seconds() >= trial.ends:
+        end_trial(this)
+    elif not starting or not this.has(change.old):
+        return
+    elif now_here:
+        seconds = this.facts(change.new).trial_seconds
+        failure = this.systemd.failure(this.units.service)
+        why = failure or f"it was restarted within its trial of {seconds} s"
+        this.history.add(RETURNED, change.new, why)
+        said = f"{change.title} failed on trial: {why}; went back to {change.old}"
+        this.say(said)
+        _go_back_before_start(this, change, said)
+    else:
+        # The machine was started anew: the success was durable, and its trial begins again.
+        ends = this.clock.seconds() + this.facts(change.new).trial_seconds
+        renewed = Trial(change, this.clock.boot(), ends)
+        this.states.save(replace(this.states.load(), trial=renewed))
+        this.states.reserve()
+
+
+def _go_back_before_start(this: Installation, change: Change, said: str) -> None:
+    """Let the start that is under way be the old release's."""
+    _put_back(this, change)
+    with suppress(OSError, SystemdError):
+        this.units.install(change.old)
+    _forget_change(this, change, said)
+    if not this.units.same_socket(change.old, change.new):
+        # This very start is part of what has to be done again then: it cannot wait for it.
+        this.systemd.restart(this.units.socket, this.units.service, wait=False)
+
+
+def _put_back(this: Installation, change: Change) -> None:
+    """Let `current` and the settings be what they were; again and again does no harm."""
+    back = this.place.engine / BACK
+    if this.active != change.old:
+        if this.disk.exists(back):
+            this.disk.rename(back, this.place.current)
+        else:
+            this.disk.point(this.place.current, f"releases/{change.old}")
+    this.settings.back(change.settings)
+
+
+def _forget_change(this: Installation, change: Change, said: str) -> None:
+    """Write down that the old release is the active one, and nothing is to be undone."""
+    state = this.states.load()
+    if this.active == change.old:
+        before = tuple(name for name in change.before if name)
+        since = state.since if state.switch else now()
+        state = replace(state.went_to(change.old, before, since), restarts=this.restarts)
+    this.states.save(replace(state, switch=None, trial=None, said=said or state.said))
+    _quietly_forget(this)
+
+
+def _abandon(this: Installation, change: Change) -> None:
+    """Leave nothing active: a first installation has failed."""
+    if this.systemd.runs():
+        _stop_next(this, wait=True)
+        with suppress(SystemdError):
+            this.systemd.disable(this.units.service, this.units.socket)
+        with suppress(SystemdError, OSError):
+            this.units.remove()
+        this.systemd.forget_failures(this.units.service, this.units.socket, this.units.next)
+    with suppress(OSError):
+        this.settings.back(change.settings)
+        this.disk.remove(this.place.current)
+        this.states.save(replace(this.states.load(), switch=None, trial=None))
+    _quietly_forget(this)
+
+
+def _stop_next(this: Installation, *, wait: bool = False) -> None:
+    """Stop what runs beside the service; it finishes what it was asked to do."""
+    if this.systemd.runs():
+        with suppress(SystemdError):
+            this.systemd.stop(this.units.next, seconds=_STOP_SECONDS, wait=wait)
+        this.systemd.forget_failures(this.units.next)
+
+
+def _quietly_forget(this: Installation) -> None:
+    """Remove what nothing goes back to any more; what cannot be removed is removed next time."""
+    with suppress(OSError):
+        this.settings.forget()
+        this.disk.remove(this.place.engine / BACK)
+        this.disk.remove(this.place.engine / UNDOABLE)
+
+
+def _why(this: Installation, error: Exception) -> str:
+    return _not_written(this, error) if isinstance(error, OSError) else str(error)
+
+
+def _not_written(this: Installation, error: OSError) -> str:
+    where = error.filename or this.place.base
+    return f"could not write to {Path(where)}: {(error.strerror or str(error)).lower()}"

@@ -1,0 +1,153 @@
+"""Copies a tree that others may have made, and compares a tree with its checksums.
+
+A copy is taken first and judged afterwards: what was judged is then what is used. No link is
+followed, and nothing but plain files and folders is taken.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import HostError, one_line
+from .release import SUMS
+
+_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+_EXECUTABLE = re.compile(r"(.*/)?bin/[^/]+|(.*/)?ld-[^/]*\.so[^/]*|(.*/)?[^/]+\.sh")
+_LINKABLE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def copy(
+    source: Path, target: Path, *, link: bool = False, leave: frozenset[str] = frozenset()
+) -> None:
+    """Copy the folder `source` to `target`, which must not exist; its files belong to who calls.
+
+    With `link` files that nobody else can change become second names instead, where that works.
+    Those in `leave` are left out at the top. Raises HostError that names what is no plain file, and
+    OSError where the copy cannot be written.
+    """
+    try:
+        descriptor = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise HostError(f"'{source}' is not a folder that can be read") from error
+    try:
+        target.mkdir(mode=0o755)
+        _copy_folder(descriptor, "", target, link=link, leave=leave)
+    finally:
+        os.close(descriptor)
+
+
+def _copy_folder(
+    folder: int, above: str, target: Path, *, link: bool, leave: frozenset[str]
+) -> None:
+    for name in sorted(os.listdir(folder)):
+        path = f"{above}{name}"
+        if path in leave:
+            continue
+        _require_plain_name(path)
+        kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        if stat.S_ISDIR(kind):
+            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            try:
+                (target / name).mkdir(mode=0o755)
+                _copy_folder(inner, f"{path}/", target / name, link=link, leave=frozenset())
+            finally:
+                os.close(inner)
+        elif stat.S_ISREG(kind):
+            _copy_file(folder, name, path, target / name, link=link)
+        else:
+            raise HostError(f"{path} is neither a file nor a folder")
+
+
+def _copy_file(folder: int, name: str, path: str, target: Path, *, link: bool) -> None:
+    # Not to wait, should a pipe have taken its place since it was looked at.
+    opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    with os.fdopen(opened, "rb") as source:
+        found = os.fstat(opened)
+        if not stat.S_ISREG(found.st_mode):
+            raise HostError(f"{path} is neither a file nor a folder")
+        if link and found.st_uid == os.geteuid() and not found.st_mode & _LINKABLE:
+            try:
+                os.link(name, target, src_dir_fd=folder, follow_symlinks=False)
+            except OSError:  # another file system, or too many links
+                pass
+            else:
+                return
+        executable = found.st_mode & stat.S_IXUSR or _EXECUTABLE.fullmatch(path)
+        with target.open("xb") as written:
+            shutil.copyfileobj(source, written, 1 << 20)
+            os.fchmod(written.fileno(), 0o555 if executable else 0o444)
+
+
+def _require_plain_name(path: str) -> None:
+    try:
+        printable = all(unicodedata.category(c)[0] != "C" for c in path)
+    except ValueError:
+        printable = False
+    if not printable or "\\" in path:
+        raise HostError(f"the name '{one_line(path)}' has a control character or backslash in it")
+
+
+def faults(tree: Path, sums: Path | None = None) -> list[str]:
+    """Return a line for each file that is changed, missing, or not listed in the checksums.
+
+    `sums` is the file with the checksums, if it is not the tree's own.
+    """
+    listing = sums or tree / SUMS
+    outside = {listing.relative_to(tree).as_posix(), f"{listing.relative_to(tree).as_posix()}.sig"}
+    try:
+        listed = dict(_listed(listing))
+    except (OSError, UnicodeDecodeError):
+        return [f"missing: {listing.relative_to(tree)}"]
+    except ValueError as error:
+        return [f"not a checksum: {one_line(str(error))}"]
+    if not listed:
+        return [f"missing: {listing.relative_to(tree)}"]
+    present = {path for path in _walk(tree, "") if path not in outside}
+    lines = [f"missing: {path}" for path in sorted(listed.keys() - present)]
+    lines += [f"not listed in SHA256SUMS: {one_line(p)}" for p in sorted(present - listed.keys())]
+    same = sorted(listed.keys() & present)
+    return lines + [f"changed: {path}" for path in same if _digest(tree / path) != listed[path]]
+
+
+def require_whole(tree: Path, shown: Path | str, sums: Path | None = None) -> None:
+    """Raise HostError unless every file of a tree is as its checksums say; `shown` names it."""
+    if wrong := faults(tree, sums):
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise HostError(f"{shown} is not whole, nothing was installed: {wrong[0]}{more}")
+
+
+def _listed(listing: Path) -> Iterator[tuple[str, str]]:
+    for line in listing.read_text(encoding="utf-8").split("\n"):
+        if line:
+            found = _LINE.fullmatch(line)
+            if not found:
+                raise ValueError(line)
+            yield found[2], found[1]
+
+
+def _walk(folder: Path, above: str) -> Iterator[str]:
+    """Yield everything that is no folder."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda each: each.name):
+            path = f"{above}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path), f"{path}/")
+            else:
+                yield path
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a plain file; nothing for anything else."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with os.fdopen(opened, "rb") as file:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            return ""
+        return hashlib.file_digest(file, "sha256").hexdigest()

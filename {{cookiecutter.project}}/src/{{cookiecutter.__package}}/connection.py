@@ -1,0 +1,209 @@
+"""One caller's connection: how it is closed, and when a caller has kept it waiting for too long."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from .limits import Patience
+
+logger = logging.getLogger(__name__)
+
+
+class State(Enum):
+    """What a connection waits for."""
+
+    HEAD = auto()
+    """A request: its first one, or the rest of its head."""
+    IDLE = auto()
+    """The next request, of which nothing has come in yet."""
+    BODY = auto()
+    """More of a request's body."""
+    REST = auto()
+    """The rest of a body whose request has been answered already."""
+    UNSENT = auto()
+    """The caller, who has not taken yet what was sent."""
+    CLOSED = auto()
+    """The caller's close, after ours."""
+    WORKING = auto()
+    """The application."""
+
+
+def refusal(status: HTTPStatus, *headers: str) -> bytes:
+    """Return the whole answer that refuses a request with `status`, the last of its connection."""
+    body = json.dumps({"error": status.phrase}).encode()
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        "connection: close",
+        *headers,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+class Outgoing:
+    """A transport that closes our side only, and reads on until the caller has closed theirs.
+
+    To close a socket while something unread is in it resets the connection, and a caller who is
+    reset loses what was sent before.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.closed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Tell whether nothing more can be sent."""
+        return self.closed or bool(self._transport.is_closing())
+
+    def write(self, data: bytes) -> None:
+        """Send `data`, where that can still be."""
+        if not self.closed:
+            self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        """Read no more, but after the close: what comes then is read and dropped."""
+        if not self.closed:
+            self._transport.pause_reading()
+
+    def close(self) -> None:
+        """Send what is left and the end; the caller's end closes the connection."""
+        if self.is_closing():
+            return
+        self.closed = True
+        try:
+            self._transport.write_eof()
+        except OSError:  # the caller is gone
+            self._transport.abort()
+        self._transport.resume_reading()
+
+
+class Connection(H11Protocol):
+    """HTTP/1.1 with a caller who may be slow, silent, or gone without a word."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        now = self.loop.time()
+        self._received = 0
+        self._state: tuple[State, RequestResponseCycle | None] = (State.HEAD, None)
+        self._since = now
+        """When it began to wait for what it waits for."""
+        self._progress: tuple[int, int] = (0, 0)
+        self._moved = now
+        """When there was progress last."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to read."""
+        super().connection_made(Outgoing(transport))  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the caller has sent; after the close, drop it."""
+        self._received += len(data)
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, unless half an answer is out already."""
+        self.refuse(HTTPStatus.BAD_REQUEST)
+
+    def refuse(self, status: HTTPStatus) -> None:
+        """Answer with `status` where an answer can still be given, and close."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.write(refusal(status))
+        self.close()
+
+    def close(self) -> None:
+        """Close our side, and tell the application where it still works for this caller."""
+        self._unset_keepalive_if_required()
+        self.transport.close()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+    def look(self, now: float, patience: Patience) -> None:
+        """Close the connection if, at the time `now`, its caller has kept it waiting for too long.
+
+        To be called every second or so: how long it has waited is known from earlier looks.
+        """
+        state = self._waits_for()
+        if (state, self.cycle) != self._state:
+            self._state, self._since = (state, self.cycle), now
+        progress = (self._received, self._untaken() if state is State.UNSENT else 0)
+        if progress != self._progress or state is State.WORKING:
+            self._progress, self._moved = progress, now
+        if reason := self._overdue(state, now, patience):
+            usual = state in {State.IDLE, State.CLOSED}
+            logger.log(
+                logging.DEBUG if usual else logging.INFO, "closing a connection: %s", reason
+            )
+            self._end(state)
+
+    def _waits_for(self) -> State:
+        if self.transport.get_write_buffer_size():
+            return State.UNSENT
+        if self.transport.is_closing():
+            return State.CLOSED
+        sends_body = self.conn.their_state is h11.SEND_BODY
+        if self.cycle is None or self.cycle.response_complete:
+            if sends_body:
+                return State.REST
+            received, _ = self.conn.trailing_data
+            return State.HEAD if received or self.cycle is None else State.IDLE
+        if sends_body and not (self.flow.read_paused or self.cycle.waiting_for_100_continue):
+            return State.BODY
+        return State.WORKING
+
+    def _overdue(self, state: State, now: float, patience: Patience) -> str | None:
+        waited, still = now - self._since, now - self._moved
+        fresh = now - patience.since
+        match state:
+            case State.HEAD if waited >= patience.head or min(still, fresh) >= patience.pause:
+                return "no whole head of a request"
+            case State.IDLE if min(waited, fresh) >= patience.idle:
+                return "no further request"
+            case State.REST if waited >= patience.head:
+                return "the rest of a body after its answer"
+            case State.BODY if still >= patience.stall:
+                return "no more of a request's body"
+            case State.UNSENT if still >= patience.stall:
+                return "the answer is not taken"
+            case State.CLOSED if waited >= patience.linger:
+                return "not closed by the caller"
+        return None
+
+    def _end(self, state: State) -> None:
+        if state in {State.UNSENT, State.CLOSED} or not self._received:
+            self.transport.abort()
+        elif state in {State.BODY, State.HEAD}:
+            self.refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self.close()
+
+    def _untaken(self) -> int:
+        """Return how many bytes the caller has not taken yet; the kernel's among them."""
+        waiting = self.transport.get_write_buffer_size()
+        return waiting + _queued(self.transport.get_extra_info("socket").fileno())
+
+
+def _queued(descriptor: int) -> int:
+    """Return how many bytes of a socket the kernel still has to send, where it can tell."""
+    if sys.platform == "win32":
+        return 0
+    import fcntl
+    import termios
+
+    with contextlib.suppress(OSError):
+        found = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(found, sys.byteorder)
+    return 0

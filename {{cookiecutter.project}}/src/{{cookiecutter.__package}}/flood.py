@@ -1,0 +1,69 @@
+"""Keep identical log lines from filling the disk: some are written, the rest are counted."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+FIRST = 10
+"""How many identical lines are written within one window."""
+WINDOW_SECONDS = 10.0
+KEPT = 1000
+"""How many different lines are remembered: what a caller can vary must not fill the memory."""
+
+_Key = tuple[str, int, str]
+
+
+@dataclass
+class _Window:
+    began: float
+    seen: int = 0
+
+
+class Flood(logging.Filter):
+    """Lets the first `FIRST` identical lines of a window pass; of the others, one line tells.
+
+    Lines are identical when logger, level and message are. Those of the loggers in `exempt`,
+    each of which accounts for something, all pass.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[logging.LogRecord], object],
+        exempt: frozenset[str] = frozenset(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._write, self._exempt, self._clock = write, exempt, clock
+        self._windows: dict[_Key, _Window] = {}
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether to write `record`."""
+        if record.name in self._exempt:
+            return True
+        key = (record.name, record.levelno, record.getMessage())
+        self.report()
+        with self._lock:
+            if key not in self._windows and len(self._windows) >= KEPT:
+                return True  # that many different lines are no flood of identical ones
+            window = self._windows.setdefault(key, _Window(self._clock()))
+            window.seen += 1
+            return window.seen <= FIRST
+
+    def report(self, *, everything: bool = False) -> None:
+        """Write how many lines were left out in each window that is over, or in each there is."""
+        over = self._clock() - WINDOW_SECONDS
+        with self._lock:
+            ended = {
+                key: window
+                for key, window in self._windows.items()
+                if everything or window.began <= over
+            }
+            for key in ended:
+                del self._windows[key]
+        for (name, level, message), window in ended.items():
+            if (more := window.seen - FIRST) > 0:
+                text = "%d more lines like this were left out: %s"
+                self._write(logging.LogRecord(name, level, "", 0, text, (more, message), None))

@@ -1,0 +1,145 @@
+"""Accept connections on a listening socket, as many as may be, and refuse the others aloud."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .connection import Connection, refusal
+
+AT_ONCE = 64
+"""How many are accepted before the others get their turn of the event loop."""
+REFUSALS = 64
+"""How many that were refused may still be open, until they have read why: these, and one for
+eight connections at most, for they need descriptors too."""
+REFUSAL_SECONDS = 1.0
+RETRY_SECONDS = 0.1
+"""After the system has run out of something."""
+BUSY = refusal(HTTPStatus.SERVICE_UNAVAILABLE, "retry-after: 1")
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+logger = logging.getLogger(__name__)
+
+
+class Refusal(asyncio.Protocol):
+    """Answers 503 to a caller who is one too many, and reads on until they have closed."""
+
+    def __init__(self, refused: set["Refusal"]) -> None:
+        self._refused = refused
+        self._refused.add(self)
+        self._end: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Answer, and close our side."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        self._end = asyncio.get_running_loop().call_later(REFUSAL_SECONDS, transport.abort)
+        transport.write(BUSY)
+        with contextlib.suppress(OSError):  # gone already: the next read will tell
+            transport.write_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the caller."""
+        self._refused.discard(self)
+        if self._end:
+            self._end.cancel()
+
+
+class Listener:
+    """Makes connections of what comes in at a socket, while there are fewer than `most`."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        make: Callable[[], Connection],
+        connections: set[Any],
+        most: int,
+    ) -> None:
+        self.sock = sock
+        self.most = most
+        self._make, self._connections = make, connections
+        self._arriving: set[asyncio.Task[Any]] = set()
+        self._refused: set[Refusal] = set()
+        self._retry: asyncio.TimerHandle | None = None
+        self._spare = _spare()
+        """A descriptor to give up for a moment, to refuse a caller when there is no other."""
+
+    def open(self) -> None:
+        """Accept from now on."""
+        self.sock.setblocking(False)
+        asyncio.get_running_loop().add_reader(self.sock, self._accept)
+
+    async def close(self) -> None:
+        """Accept no more, and make connections of all that was accepted.
+
+        What the kernel has queued is left to whoever holds the socket too.
+        """
+        asyncio.get_running_loop().remove_reader(self.sock)
+        if self._retry:
+            self._retry.cancel()
+        self._spare.close()
+        if self._arriving:
+            await asyncio.wait(self._arriving)
+
+    def _accept(self) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                accepted, _ = self.sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._failed(error)
+                return
+            self._admit(accepted)
+
+    def _admit(self, accepted: socket.socket) -> None:
+        if len(self._connections) + len(self._arriving) < self.most:
+            self._connect(self._make(), accepted)
+            return
+        logger.warning("refused a connection: %d are open", self.most)
+        if len(self._refused) < min(REFUSALS, self.most // 8):
+            self._connect(Refusal(self._refused), accepted)
+        else:
+            _refuse(accepted)
+
+    def _connect(self, protocol: asyncio.Protocol, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(lambda: protocol, accepted))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    def _failed(self, error: OSError) -> None:
+        """Pause after `error`: the socket stays readable, and would be tried without end."""
+        logger.warning("cannot accept: %s", str(error.strerror).lower())
+        if error.errno in _EXHAUSTED:
+            self._refuse_waiting()
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self.sock)
+        self._retry = loop.call_later(RETRY_SECONDS, self.open)
+
+    def _refuse_waiting(self) -> None:
+        self._spare.close()
+        with contextlib.suppress(OSError):
+            for _ in range(AT_ONCE):
+                accepted, _ = self.sock.accept()
+                _refuse(accepted)
+        with contextlib.suppress(OSError):
+            self._spare = _spare()
+
+
+def _spare() -> BinaryIO:
+    return Path(os.devnull).open("rb")
+
+
+def _refuse(accepted: socket.socket) -> None:
+    """Answer 503 without waiting for anything, and close."""
+    with accepted, contextlib.suppress(OSError):
+        accepted.setblocking(False)
+        accepted.send(BUSY)
+        accepted.shutdown(socket.SHUT_WR)
+        accepted.recv(65536)
