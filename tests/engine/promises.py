@@ -38,6 +38,10 @@ def _read_changes(content: bytes) -> list[Change]:
     return [change for change in found if change]
 
 
+def is_under_way(world: World) -> bool:
+    return bool(_changes(world))
+
+
 def settings_in_force(world: World) -> dict[str, bytes]:
     found = {name: world.disk.tree.get(f"/etc/demo/{name}") for name in OLD}
     return {name: node[1] for name, node in found.items() if node}
