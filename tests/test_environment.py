@@ -1,5 +1,6 @@
 """tasks.environment: exactly the lock, whole or made anew, with uv and without."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -52,6 +53,25 @@ def test_it_holds_exactly_the_locked_packages(
     (made.folder / "half").touch()
     environment.ensure(this, python, "packages")
     assert not (made.folder / "half").exists()
+
+
+@pytest.mark.parametrize("uv", [True, False])
+def test_a_lock_that_lacks_what_this_python_needs(
+    bake: Bake, uv: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not uv:
+        without_uv(monkeypatch)
+    this = project.load(bake(python_version=offered_here()))
+    content = json.loads(this.lock.read_text())
+    del content["default"]["h11"]
+    this.lock.write_text(json.dumps(content))
+    with pytest.raises(TaskError) as refused:
+        environment.ensure(this, environment.interpreter(this), "packages")
+    assert str(refused.value) == (
+        f"Pipfile.lock does not hold on Python {this.python}: uvicorn needs h11, which it does not "
+        "have. Make it on the oldest Python it is for: `pipenv --python 3.11 lock`"
+    )
+    assert not list((this.build / "environments").glob("*/complete"))
 
 
 def test_a_wrong_hash_is_refused(bake: Bake) -> None:

@@ -63,8 +63,44 @@ def test_a_malformed_entry_is_a_problem(check: tuple[str, Path], wrong: dict[str
     assert problems[1] == f"{name}: {REPORTS[name][1]}"
 
 
-def test_no_report_is_never_a_clean_one(check: tuple[str, Path]) -> None:
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"results": 1, "dependencies": 1}'])
+def test_no_report_is_never_a_clean_one(check: tuple[str, Path], text: str) -> None:
     name, report = check
-    report.write_text("")
-    with pytest.raises(ValueError, match="Expecting value"):
+    report.write_text(text)
+    with pytest.raises(ValueError, match=r"Expecting value|is not in its form"):
         findings.problems(name, report, [], TODAY)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_an_empty_report_is_none(name: str) -> None:
+    with pytest.raises(ValueError, match="Expecting value"):
+        findings.whole(name, "")
+
+
+def test_lines_of_json_are_one_report() -> None:
+    assert json.loads(findings.whole("mypy", '{"a": 1}\n{"b": 2}\n')) == [{"a": 1}, {"b": 2}]
+    assert findings.whole("mypy", "") == "[]\n"
+    with pytest.raises(ValueError, match="Expecting value"):
+        findings.whole("mypy", "Traceback")
+
+
+SERVICE = [
+    "Traceback\n...\nrequests.exceptions.ConnectionError: HTTPConnectionPool(host=...)\n",
+    "Traceback\n...\nrequests.exceptions.ReadTimeout: ...\n\n",
+    "Traceback\n...\npip_audit._service.interface.ServiceError\n",
+    "ERROR:pip_audit._cli:Could not connect to OSV's vulnerability feed\n",
+]
+
+
+@pytest.mark.parametrize("said", SERVICE)
+def test_a_service_that_does_not_answer_is_told_from_a_crash(said: str) -> None:
+    assert findings.unreachable("pip-audit", said)
+    assert not findings.unreachable("bandit", said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "Traceback\nModuleNotFoundError: No module named 'requests.exceptions'\n", "Killed"],
+)
+def test_a_crash_is_one(said: str) -> None:
+    assert not findings.unreachable("pip-audit", said)

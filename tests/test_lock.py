@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tasks.interpreter import find, present
-from tasks.lock import categories, requirements
+from tasks.lock import LockError, admits, categories, require_fitting, requirements
 
 from tests.support import PROJECT, PYTHONS, ROOT, missing, run
 
@@ -68,3 +68,132 @@ def test_the_lock_fits_its_pipfile(lock: Path, tmp_path: Path) -> None:
     plain = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     plain["PIP_CONFIG_FILE"] = os.devnull
     run([sys.executable, "-m", "pipenv", "verify"], cwd=tmp_path, env=plain)
+    require_fitting(lock)
+
+
+PIPFILE = """[packages]
+Click = "<9"
+uvicorn = {extras = ["standard"], version = ">=0.30"}
+
+[my-tools]
+tool_x = "*"
+"""
+MIRROR = "https://user:pass" + "@mirror.example/simple"
+# What pipenv locks: it calls its own, while no index has to be asked.
+LOCKING = """
+import json, sys
+from pipenv.project import Project
+section = {"click": {"version": "==8.1.0", "index": "pypi"}, "h11": {"version": "==0.14.0"},
+           "uvicorn": {"version": "==0.30.1", "extras": ["standard"]}}
+tools = {"tool-x": {"version": "==1!2.0", "index": "pypi"}}
+meta = Project().lockfile.meta()
+print(json.dumps({"_meta": meta, "default": section, "develop": {}, "my-tools": tools}))
+"""
+INDEXES: dict[str, dict[str, str]] = {
+    "none": {},
+    "a mirror": {"PIP_INDEX_URL": MIRROR},
+    "one more": {"PIP_EXTRA_INDEX_URL": "https://more.example/simple"},
+    "many": {"PIP_INDEX_URL": MIRROR, "PIP_EXTRA_INDEX_URL": "file:///a file:///b"},
+}
+
+
+@pytest.fixture(scope="module", params=INDEXES)
+def locked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a lock that was made on a machine whose pip is set to some index."""
+    folder = tmp_path_factory.mktemp("locked")
+    (folder / "Pipfile").write_text(PIPFILE)
+    plain = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+    plain |= {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIPENV_IGNORE_VIRTUALENVS": "1",
+        **INDEXES[request.param],
+    }
+    made = run([sys.executable, "-c", LOCKING], cwd=folder, env=plain).stdout
+    (folder / "Pipfile.lock").write_text(made)
+    return folder / "Pipfile.lock"
+
+
+def changed(lock: Path, before: str, after: str) -> Path:
+    """Give a copy of the lock beside a Pipfile in which something is changed."""
+    folder = lock.parent / "changed"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    assert before in PIPFILE
+    (folder / "Pipfile").write_text(PIPFILE.replace(before, after))
+    return Path(shutil.copy(lock, folder))
+
+
+def test_a_lock_fits_wherever_it_was_made(locked: Path) -> None:
+    require_fitting(locked)
+
+
+HARMLESS = [("Click", "click"), ("tool_x", '"Tool.X"'), ("[my-", "# a remark\n[my-")]
+
+
+@pytest.mark.parametrize(("before", "after"), HARMLESS)
+def test_spelling_is_no_change(locked: Path, before: str, after: str) -> None:
+    require_fitting(changed(locked, before, after))
+
+
+STALE = [
+    ('Click = "<9"\n', ""),
+    ("[my-", 'flask = "*"\n[my-'),
+    ('"<9"', '"<8"'),
+    ('"<9"', '{version = "==8.2.*", index = "pypi"}'),
+    ('["standard"]', '["standard", "more"]'),
+    ("[my-tools]", "[other-tools]"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), STALE)
+def test_a_stale_lock_is_told(locked: Path, before: str, after: str) -> None:
+    with pytest.raises(
+        LockError, match=r"^Pipfile.lock does not fit its Pipfile: run `pipenv lock`"
+    ):
+        require_fitting(changed(locked, before, after))
+
+
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
+def test_a_lock_from_the_template_is_held_to_the_letter(lock: Path, tmp_path: Path) -> None:
+    shutil.copy(lock, tmp_path)
+    text = lock.with_name("Pipfile").read_text("utf-8")
+    (tmp_path / "Pipfile").write_text(text.replace('"*"', '"<999"', 1))
+    with pytest.raises(LockError, match="does not fit"):
+        require_fitting(tmp_path / lock.name)
+
+
+@pytest.mark.parametrize(
+    ("pipfile", "lock", "why"),
+    [
+        (PIPFILE, None, "there is no Pipfile.lock: run `pipenv lock`"),
+        (PIPFILE, "{", "cannot read Pipfile.lock: .*; run `pipenv lock`"),
+        (None, "{}", "there is no Pipfile, which says what is locked"),
+        ("[packages", "{}", "cannot read Pipfile: "),
+        ("packages = 1", "{}", "cannot read Pipfile: 'packages' is no table of packages"),
+        (PIPFILE, "{}", "Pipfile.lock does not fit its Pipfile: run `pipenv lock`"),
+    ],
+)
+def test_what_cannot_be_read_does_not_fit(
+    pipfile: str | None, lock: str | None, why: str, tmp_path: Path
+) -> None:
+    for name, text in (("Pipfile", pipfile), ("Pipfile.lock", lock)):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+    with pytest.raises(LockError, match=f"^{why}"):
+        require_fitting(tmp_path / "Pipfile.lock")
+
+
+@pytest.mark.parametrize("wanted", [
+    "*", "==1.5", "== 1.5.0", "==1.*", "!=1.4", "!=2.*", ">=1.5", "<=1.5", ">1.4.9", "<1.10",
+    "~=1.4", "~=1.5.0", ">=1,<2", ">=1.5rc1", "===1.5",
+])  # fmt: skip
+def test_a_version_that_is_admitted(wanted: str) -> None:
+    assert admits(wanted, "==1.5")
+
+
+@pytest.mark.parametrize("wanted", [
+    "==1.4", "==1.4.*", "!=1.5", "!=1.*", ">=1.5.1", "<=1.4", ">1.5", "<1.5", "~=1.6", "~=1.4.0",
+    "~=0.5", ">=1,<1.5",
+])  # fmt: skip
+def test_a_version_that_is_not(wanted: str) -> None:
+    assert not admits(wanted, "==1.5")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import threading
 import xml.etree.ElementTree as ET
@@ -88,7 +89,8 @@ def test_a_fresh_project_is_green(folder: Path, advisories: Advisories) -> None:
         assert f"* test-{version}: skipped (Python interpreter {version} not found)" in said
     reports = folder / "reports"
     for name in ("bandit", "detect-secrets", "pip-audit", "mypy", "ruff"):
-        (reports / f"{name}.json").read_bytes().decode()
+        json.loads((reports / f"{name}.json").read_text("utf-8"))
+    assert all(path.stat().st_size for path in reports.iterdir())
     for version in HERE:
         coverage = attributes(reports / f"coverage-{version}.xml", "coverage")
         assert float(coverage["branch-rate"]) >= 0.9
@@ -223,8 +225,57 @@ def test_a_silent_advisory_service_is_never_green(
     advisories.broken = broken
     url = advisories.url if broken else "http://127.0.0.1:9/v1/query"
     said = nox(folder, "-s", "security", OSV_URL=url)
-    silent = f"pip-audit gave no report (it asked {url})"
+    silent = f"pip-audit: {url} does not answer"
     assert f"Session security skipped: not audited: {silent}" in said
     assert "success" not in said
+    assert "Traceback" not in said
+    assert not (folder / "reports/pip-audit.json").exists()
     said = nox(folder, "-s", "security", code=1, OSV_URL=url, CI="1")
     assert f"Session security aborted: {silent}" in said
+
+
+@pytest.mark.parametrize("check", ["bandit", "pip-audit", "detect-secrets"])
+def test_a_check_that_crashed_is_red(folder: Path, advisories: Advisories, check: str) -> None:
+    nox(folder, "-s", "security", OSV_URL=advisories.url)
+    program = folder / ".nox/security/bin" / check
+    kept = program.read_bytes()
+    crash = "import sys\nsys.path.append('x')\nimport no_such_module\n"
+    program.write_text(f"#!{folder}/.nox/security/bin/python\n{crash}")
+    try:
+        said = nox(folder, "-s", "security", code=1, OSV_URL=advisories.url)
+    finally:
+        program.write_bytes(kept)
+    why = "ModuleNotFoundError: No module named 'no_such_module'"
+    assert f"{check} crashed: {why} (all of it: reports/{check}.log)" in said
+    assert "Traceback" not in said
+    assert why in (folder / f"reports/{check}.log").read_text()
+    reports = [path for path in (folder / "reports").iterdir() if path.is_file()]
+    assert check not in [path.stem for path in reports if path.suffix == ".json"]
+    assert all(path.stat().st_size for path in reports)
+
+
+def test_a_lock_made_on_another_python_is_told(mended: Path, advisories: Advisories) -> None:
+    """A newer Python brings what an older one needs a package for, and the lock lacks it."""
+    path = mended / "Pipfile.lock"
+    content = json.loads(path.read_text())
+    for session, lacking, by in (("lint", "mypy-extensions", "mypy"), ("security", "rich", "")):
+        del content[session][lacking]
+        path.write_text(json.dumps(content))
+        shutil.rmtree(mended / ".nox" / session, ignore_errors=True)
+        said = nox(mended, "-s", session, code=1, OSV_URL=advisories.url)
+        found = f"{by} needs {lacking}, which it does not have. "
+        assert "Pipfile.lock does not hold on Python 3." in said
+        assert found in said
+        assert "Make it on the oldest Python it is for: `pipenv --python 3.11 lock`" in said
+        assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("session", ["lint", f"test-{HERE[0]}", "security"])
+def test_a_stale_or_missing_lock_is_refused(mended: Path, session: str) -> None:
+    appended("Pipfile", '\n[more]\nclick = "*"\n')(mended)
+    said = nox(mended, "-s", session, code=1)
+    assert "Pipfile.lock does not fit its Pipfile: run `pipenv lock`" in said
+    (mended / "Pipfile.lock").unlink()
+    said = nox(mended, "-s", session, code=1)
+    assert "there is no Pipfile.lock: run `pipenv lock`" in said
+    assert "Traceback" not in said

@@ -16,6 +16,7 @@ from tasks import docs, findings, interpreter, lock, project  # noqa: E402
 THIS = project.load(ROOT)
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["security"]
 REPORTS = Path("reports")
+_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 IN_CI = bool(os.environ.get("CI"))
 
 nox.needs_version = ">=2025.5"
@@ -33,8 +34,10 @@ os.environ["PATH"] = interpreter.search_path(THIS.pythons)
 def lint(session: nox.Session) -> None:
     """Check style, types, and that the docs name only commands that exist."""
     _locked(session, "packages", "dev-packages", "lint", "test")
-    _report(session, "ruff", "ruff", "check", "--output-format=json")
-    _report(session, "mypy", "mypy", "--output=json")
+    for check, command in findings.STYLE.items():
+        said = _report(session, check, *command)
+        if not _path(check).exists():
+            session.error(_crash(check, said))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
@@ -68,12 +71,11 @@ def security(session: nox.Session) -> None:
     audited.write_text(_pinned(session, *lock.categories(THIS.lock)), encoding="utf-8")
     failed, unknown = [], []
     for check, command in findings.commands(ROOT, audited, advisories).items():
-        report = _report(session, check, *command)
-        try:
-            problems = findings.problems(check, report, SETTINGS.get("allow", ()), dt.date.today())
-        except ValueError:
-            unknown.append(f"{check} gave no report (it asked {advisories})")
+        said = _report(session, check, *command)
+        if not _path(check).exists() and findings.unreachable(check, said):
+            unknown.append(f"{check}: {advisories} does not answer")
             continue
+        problems = _problems(check, said)
         for problem in problems:
             session.warn(problem)
         session.log(f"{check}: {len(problems)} problems, exit code {int(bool(problems))}")
@@ -82,6 +84,20 @@ def security(session: nox.Session) -> None:
         session.error("; ".join(failed + unknown))
     if unknown:
         session.skip("not audited: " + "; ".join(unknown))
+
+
+def _problems(check: str, said: str) -> list[str]:
+    report = _path(check)
+    if not report.exists():
+        return [_crash(check, said)]
+    try:
+        return findings.problems(check, report, SETTINGS.get("allow", ()), dt.date.today())
+    except ValueError as error:
+        return [str(error)]
+
+
+def _crash(check: str, said: str) -> str:
+    return f"{check} crashed: {findings.last_words(said)} (all of it: {_path(check, 'log')})"
 
 
 def _locked(session: nox.Session, *categories: str) -> None:
@@ -93,24 +109,54 @@ def _locked(session: nox.Session, *categories: str) -> None:
     wanted = listing.with_suffix(".wanted")
     wanted.write_text(pinned, encoding="utf-8")
     session.install("--no-deps", "--require-hashes", "-r", str(wanted))
+    _require_whole(session)
     wanted.replace(listing)
 
 
 def _pinned(session: nox.Session, *categories: str) -> str:
     try:
+        lock.require_fitting(THIS.lock)
         return lock.requirements(THIS.lock, categories)
     except lock.LockError as error:
         session.error(str(error))
 
 
-def _report(session: nox.Session, name: str, *command: str) -> Path:
-    """Keep what a checker says for machines; the verdict is made elsewhere."""
+def _require_whole(session: nox.Session) -> None:
+    uv = session.virtualenv.venv_backend == "uv"
+    check = ("uv", "pip", "check") if uv else ("python", "-m", "pip", "check")
+    said = session.run(*check, silent=True, log=False, external=True, success_codes=[0, 1])
+    python = session.run("python", "-c", _VERSION, silent=True, log=False)
+    try:
+        lock.require_whole(THIS.lock, str(said), str(python).strip(), THIS.pythons)
+    except lock.LockError as error:
+        session.error(str(error))
+
+
+def _report(session: nox.Session, name: str, *command: str) -> str:
+    """Keep what a checker says for machines; the verdict is made elsewhere.
+
+    Gives what it said besides. Where that is all, NAME.log has it, and there is no report.
+    """
     REPORTS.mkdir(exist_ok=True)
-    path = REPORTS / f"{name}.json"
+    path, beside = _path(name), _path(name, "log")
     path.unlink(missing_ok=True)
-    with path.open("w", encoding="utf-8") as file:
-        session.run(*command, stdout=file, stderr=sys.stderr, success_codes=range(256))
-    return path
+    part = _path(name, "part")
+    with part.open("w", encoding="utf-8") as out, beside.open("w", encoding="utf-8") as err:
+        session.run(*command, stdout=out, stderr=err, success_codes=range(256))
+    output, said = (p.read_text(encoding="utf-8", errors="replace") for p in (part, beside))
+    part.unlink()
+    try:
+        path.write_text(findings.whole(name, output), encoding="utf-8")
+    except ValueError:
+        said = output + said
+        beside.write_text(said, encoding="utf-8")
+    else:
+        beside.unlink()
+    return said
+
+
+def _path(name: str, suffix: str = "json") -> Path:
+    return REPORTS / f"{name}.{suffix}"
 
 
 def _ask(session: nox.Session, *command: str) -> str:

@@ -14,6 +14,8 @@ from .machine import Result
 NAME = "my-service"
 HEALTH_SECONDS = 5
 """How long a release of ours may take to get healthy: tests wait for it."""
+TRIAL_SECONDS = 10
+"""How long a release of ours is on trial: whoever restarts it before goes back."""
 
 Edit = tuple[str, str, str]
 """A file of the project, a line of it, and what stands there afterwards."""
@@ -21,7 +23,7 @@ Edit = tuple[str, str, str]
 # On a machine only: a program that does not run where it is built is not even packed.
 _THERE = '"STATE_DIRECTORY" in __import__("os").environ'
 _CLI, _APP = "src/my_service/cli.py", "src/my_service/app.py"
-_SOCKET = "deploy/host/socket.in"
+_SOCKET = "deploy/units/socket.in"
 
 VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
     "old": ("0.1.0", ()),
@@ -46,6 +48,10 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
     "other port": (
         "0.4.0",
         ((_SOCKET, "ListenStream=127.0.0.1:8000\n", "ListenStream=127.0.0.1:8080\n"),),
+    ),
+    "other default": (
+        "0.5.0",
+        (("deploy/units/env.in", "#@prefix@LOG_LEVEL=info\n", "#@prefix@LOG_LEVEL=debug\n"),),
     ),
 }  # fmt: skip
 """What is built, by a word for what is special about it: its version, and the edits."""
@@ -144,6 +150,7 @@ def invoke(
     fixed = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
+        "INVOKE_DEPLOY_TRIAL_SECONDS": str(TRIAL_SECONDS),
         "INVOKE_DEPLOY_OFFLINE_SOURCE_INTERPRETER": "local",
     }
     command = [sys.executable, "-m", "invoke", *arguments]

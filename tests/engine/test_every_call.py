@@ -61,11 +61,8 @@ def failing(world: World, scene: Scene, how: str) -> None:
     # Without systemd the next run does all, and also where the guard was killed at a boot, or
     # what was gone back to could not be written down.
     alone = world.fault.kind in {ERROR, LATE, BLIND} and promises.is_under_way(world)
-    alone = (
-        alone
-        or not world.systemd.is_here
-        or (how == "reboot" and "guard failed: Killed()" in world.trace)
-    )
+    no_guard = how == "reboot" and "guard failed: Killed()" in world.trace
+    alone = alone or no_guard or not world.systemd.is_here
     if alone or how == "run" or world.full or world.readonly or not world.this.active:
         world.full = world.readonly = False
         # The operator does it again, or goes back from what gets ill.

@@ -7,7 +7,7 @@ import subprocess
 from invoke.context import Context
 
 from . import project
-from .environment import ensure, interpreter
+from .environment import ensure, interpreter, require_lock
 from .task import task
 
 
@@ -15,6 +15,7 @@ from .task import task
 def serve(_context: Context, port: int = 0) -> None:
     """Run the service from its source; Ctrl-C ends it."""
     this = project.load()
+    require_lock(this)
     environment = ensure(this, interpreter(this), "packages")
     command = [str(environment.python), "-m", this.package, "serve"]
     command += ["--port", str(port)] if port else []

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +48,19 @@ def interpreter(project: Project, python: str = "") -> Interpreter:
         raise TaskError(str(error)) from error
 
 
+def require_lock(project: Project) -> None:
+    """Raise `TaskError` where the lock is missing or does not fit the Pipfile."""
+    try:
+        lock.require_fitting(project.lock)
+    except lock.LockError as error:
+        raise TaskError(str(error)) from error
+
+
 def ensure(project: Project, python: Interpreter, *categories: str) -> Environment:
     """Give an environment with some categories of the lock, made now or kept from before.
 
-    Raises `TaskError` where the lock or the installation fails.
+    Raises `TaskError` where the lock or the installation fails, and for a lock that lacks what this
+    Python needs.
     """
     try:
         pinned = lock.requirements(project.lock, categories)
@@ -69,6 +79,7 @@ def ensure(project: Project, python: Interpreter, *categories: str) -> Environme
         listing.write_text(pinned, encoding="utf-8")
         _install(made, listing)
         listing.unlink()
+        _require_whole(project, made)
         stamp.touch()
     return made
 
@@ -81,12 +92,22 @@ def _install(made: Environment, listing: Path) -> None:
         run([uv, "pip", "sync", "--quiet", *options, "--python", made.python, listing])
         return
     run([base, "-m", "venv", "--without-pip", made.folder])
-    pip: list[str | Path] = [
-        base,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "--python",
-        made.python,
-    ]
+    pip = _pip(made)
     run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "--requirement", listing])
+
+
+def _require_whole(project: Project, made: Environment) -> None:
+    check = [*_pip(made), "check"]
+    if uv := shutil.which("uv"):
+        check = [uv, "pip", "check", "--python", made.python]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    version = ".".join(made.interpreter.version.split(".")[:2])
+    try:
+        lock.require_whole(project.lock, done.stdout + done.stderr, version, project.pythons)
+    except lock.LockError as error:
+        raise TaskError(str(error)) from error
+
+
+def _pip(made: Environment) -> list[str | Path]:
+    base = made.interpreter.path
+    return [base, "-m", "pip", "--disable-pip-version-check", "--python", made.python]

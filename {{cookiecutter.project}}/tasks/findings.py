@@ -6,10 +6,15 @@ looked at and accepted until a day on which it is to be looked at again.
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+# How pip-audit ends when the advisory service is away or broken; only with it does it use requests.
+_NO_ANSWER = re.compile(
+    r"requests\.exceptions\.|pip_audit\._service\.interface\.|ERROR:.*: ?Could not connect to OSV"
+)
 _KEYS = {"check", "finding", "until", "reason"}
 
 
@@ -40,6 +45,12 @@ _NOT_SCANNED = {
     *("__pycache__", ".git", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".venv"),
     *("build", "dist", "reports", "Pipfile.lock"),
 }
+STYLE = {
+    "ruff": ["ruff", "check", "--output-format=json"],
+    "mypy": ["mypy", "--output=json"],
+}
+"""For each check that lint runs, the command that prints its JSON report."""
+_LINES = {"mypy"}  # prints a line of JSON for each finding
 _FINDINGS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "bandit": bandit,
     "pip-audit": pip_audit,
@@ -64,15 +75,41 @@ def commands(root: Path, audited: Path, advisories: str) -> dict[str, list[str]]
     }  # fmt: skip
 
 
+def whole(check: str, output: str) -> str:
+    """Give what a check printed as one JSON document.
+
+    Raises `ValueError` where it is none.
+    """
+    if check in _LINES:
+        found = [json.loads(line) for line in output.splitlines() if line]
+        return json.dumps(found, indent=1) + "\n"
+    json.loads(output)
+    return output
+
+
+def last_words(said: str) -> str:
+    """Give the line in which a program that crashed says why; a traceback's is its last one."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1] if lines else "it does not say why"
+
+
+def unreachable(check: str, said: str) -> bool:
+    """Tell whether a check gave no report because a service does not answer as it should."""
+    return check == "pip-audit" and bool(_NO_ANSWER.match(last_words(said)))
+
+
 def problems(
     check: str, report: Path, allow: Iterable[Mapping[str, Any]], today: dt.date
 ) -> list[str]:
     """Give one line for each finding of a check that the allow-list does not cover today.
 
     An entry that is malformed or past its day is a problem of its own: a list that nobody renews
-    must not stay green. Raises `ValueError` where the check gave no report.
+    must not stay green. Raises `ValueError` where the report is not one of that check.
     """
-    findings = _FINDINGS[check](json.loads(report.read_text(encoding="utf-8")))
+    try:
+        findings = _FINDINGS[check](json.loads(report.read_text(encoding="utf-8")))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"the report of {check} is not in its form: {error!r}") from error
     entries = [entry for entry in allow if entry.get("check") == check]
     wrong = [problem for entry in entries if (problem := _wrong(entry, today))]
     accepted = {entry.get("finding") for entry in entries if not _wrong(entry, today)}

@@ -6,15 +6,45 @@ The form: https://github.com/pypa/pipfile (a section per category, `default` for
 
 import hashlib
 import json
-from collections.abc import Iterable
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 _SECTIONS = {"packages": "default", "dev-packages": "develop"}
+_NO_CATEGORIES = {"source", "requires", "scripts", "pipenv", "pipfile"}
+_PYPI = [{"name": "pypi", "url": "https://pypi.org/simple", "verify_ssl": True}]
+_UNMET = re.compile(
+    r"(?m)^The package `([^`]+)` requires `([\w.-]+)[^`]*`, but it's not installed"
+    r"|^(\S+) \S+ requires ([\w.-]+).*, which is not installed"
+)
+_PLAIN = {"version", "extras", "index"}
 
 
 class LockError(Exception):
     """The lock cannot give what was asked for; the text says why."""
+
+
+def require_fitting(lock: Path) -> None:
+    """Check that the lock was made from the Pipfile beside it, as the Pipfile is now.
+
+    `pipenv verify` asks the same, but takes the package index of the machine it runs on for a part
+    of a Pipfile that names none, and so refuses a lock that was made elsewhere. Where no index that
+    can be known gives the lock's hash, what is locked is held against what the Pipfile asks for.
+
+    Raises `LockError` for a lock or a Pipfile that is missing, malformed or does not fit.
+    """
+    content, pipfile = _content(lock), _pipfile(lock.with_name("Pipfile"))
+    meta = content.get("_meta", {})
+    made_with = meta.get("sources")
+    indexes = [pipfile["source"]] if "source" in pipfile else [_PYPI, made_with]
+    if meta.get("hash", {}).get("sha256") in (_hash(pipfile, index) for index in indexes):
+        return
+    # pip's `extra-index-url` enters the hash and is told nowhere. A lock without any index is one
+    # that the template made, from PyPI.
+    if "source" in pipfile or not made_with or not _holds(content, pipfile):
+        raise LockError(f"{lock.name} does not fit its Pipfile: run `pipenv lock`")
 
 
 def requirements(lock: Path, categories: Iterable[str]) -> str:
@@ -35,6 +65,22 @@ def requirements(lock: Path, categories: Iterable[str]) -> str:
             extras = {*known.get("extras", ()), *entry.get("extras", ())}
             merged[name] = {**known, "extras": sorted(extras)}
     return "".join(f"{_line(name, merged[name])}\n" for name in sorted(merged))
+
+
+def require_whole(lock: Path, said: str, python: str, pythons: Iterable[str]) -> None:
+    """Check that the lock holds on a Python (`3.11`), by what `pip check` or uv's says there.
+
+    A lock lacks what only an older Python than that which made it needs a package for.
+
+    Raises `LockError` that names the oldest of the project's `pythons` to make it on.
+    """
+    if found := _UNMET.search(said):
+        by, lacking = filter(None, found.groups())
+        oldest = min(pythons, key=lambda version: [int(part) for part in version.split(".")])
+        raise LockError(
+            f"{lock.name} does not hold on Python {python}: {by} needs {lacking}, which it does "
+            f"not have. Make it on the oldest Python it is for: `pipenv --python {oldest} lock`"
+        )
 
 
 def packages(lock: Path, category: str) -> dict[str, dict[str, Any]]:
@@ -61,9 +107,95 @@ def digest(lock: Path) -> str:
 def _content(lock: Path) -> dict[str, dict[str, Any]]:
     try:
         content: dict[str, dict[str, Any]] = json.loads(lock.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise LockError(f"there is no {lock.name}: run `pipenv lock`") from error
     except (OSError, ValueError) as error:
         raise LockError(f"cannot read {lock.name}: {error}; run `pipenv lock`") from error
     return content
+
+
+def _pipfile(path: Path) -> dict[str, Any]:
+    try:
+        pipfile = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise LockError(f"there is no {path.name}, which says what is locked") from error
+    except (OSError, ValueError) as error:
+        raise LockError(f"cannot read {path.name}: {error}") from error
+    for category in pipfile.keys() - _NO_CATEGORIES:
+        if not isinstance(pipfile[category], dict):
+            raise LockError(f"cannot read {path.name}: '{category}' is no table of packages")
+    return pipfile
+
+
+def _wanted(pipfile: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Give what a Pipfile asks for, by the lock's section and the package's one spelling."""
+    return {
+        _SECTIONS.get(category, category): {
+            re.sub(r"[-_.]+", "-", name).lower(): wanted
+            for name, wanted in pipfile[category].items()
+        }
+        for category in pipfile.keys() - _NO_CATEGORIES
+    }
+
+
+def _hash(pipfile: Mapping[str, Any], index: object) -> str:
+    """Give the hash by which pipenv knows the Pipfile that a lock was made from."""
+    meta = {"sources": index, "requires": pipfile.get("requires", {})}
+    sections = {"_meta": meta, "default": {}, "develop": {}, **_wanted(pipfile)}
+    text = json.dumps(sections, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _holds(content: Mapping[str, Any], pipfile: Mapping[str, Any]) -> bool:
+    """Tell whether a lock holds all that a Pipfile asks for, and nothing that it asked for once.
+
+    What is asked for in a way that only pip understands is taken to be there.
+    """
+    for section, asked in _wanted(pipfile).items():
+        locked = content.get(section, {})
+        # pipenv marks what the Pipfile names, unless it has more to say of it than a version.
+        if any("index" in entry and name not in asked for name, entry in locked.items()):
+            return False
+        for name, wanted in asked.items():
+            given = {"version": wanted} if isinstance(wanted, str) else wanted
+            entry = locked.get(name, {} if given.keys() <= _PLAIN else None)
+            if entry is not None and not _meets(entry, given):
+                return False
+    return True
+
+
+def _meets(entry: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    has_extras = set(given.get("extras", ())) <= set(entry.get("extras", ()))
+    has_version = admits(given.get("version", "*"), entry.get("version", ""))
+    return bool(entry) and has_extras and has_version
+
+
+def admits(wanted: str, locked: str) -> bool:
+    """Tell whether a version specifier such as `>=1.2,<2` admits a locked version such as `==1.5`.
+
+    Only versions of numbers and dots are judged; all others are taken to be admitted.
+    """
+    return all(_clause(clause.strip(), locked.lstrip("=")) for clause in wanted.split(","))
+
+
+def _clause(clause: str, version: str) -> bool:
+    found = re.fullmatch(r"(~=|[=!<>]=|[<>])\s*([\d.]*\d)(\.\*)?", clause)
+    if not found or not re.fullmatch(r"[\d.]*\d", version):
+        return True
+    relation, text, prefix = found.groups()
+    have, bound = ([int(part) for part in v.split(".")] for v in (version, text))
+    length = max(len(have), len(bound))
+    filled, limit = (part + [0] * (length - len(part)) for part in (have, bound))
+    equal = filled[: len(bound)] == bound if prefix else filled == limit
+    return {
+        "==": equal,
+        "!=": not equal,
+        "<=": filled <= limit,
+        ">=": filled >= limit,
+        "<": filled < limit,
+        ">": filled > limit,
+        "~=": filled >= limit and filled[: len(bound) - 1] == bound[:-1],
+    }[relation]
 
 
 def _line(name: str, entry: dict[str, Any]) -> str:

@@ -149,6 +149,11 @@ def _uninstall(call: _Call) -> int:
     return 0
 
 
+def _superseded(call: _Call) -> int:
+    status.require_superseded(call.this, call.given.release)
+    return 0
+
+
 def _guard(call: _Call) -> int:
     trial.guard(call.this)
     return 0
@@ -198,6 +203,8 @@ def _parser(name: str) -> argparse.ArgumentParser:
     _add_signature(check)
     gone = add("uninstall", _uninstall, "remove the service and all releases")
     gone.add_argument("--purge", action="store_true", help="also configuration, data and the user")
+    old = add("superseded", _superseded, "(for rpm) fail while a newer package is not active")
+    old.add_argument("release", metavar="RELEASE")
     add("guard", _guard, "(for the unit) undo what was interrupted, before the service starts")
     add("watch", _watch, "(for the unit) watch the release on trial")
     return parser

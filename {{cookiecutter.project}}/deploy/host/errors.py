@@ -28,6 +28,11 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
 
 def last_line(text: str) -> str:
-    """Return the last line of `text` that is not blank, without a leading ``error: ``."""
+    """Return the last line of `text` that is not blank."""
     lines = [line for line in text.splitlines() if line.strip()]
-    return one_line(lines[-1].removeprefix("error: ")) if lines else ""
+    return one_line(lines[-1]) if lines else ""
+
+
+def reason(text: str) -> str:
+    """Return why a program says it has failed: its last line, which may begin with ``error: ``."""
+    return last_line(text).removeprefix("error: ")

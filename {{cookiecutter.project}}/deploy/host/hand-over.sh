@@ -1,20 +1,19 @@
 # shellcheck shell=sh
 # Read by the installers. The engine that is installed and trusted checks what is new, so they hand
 # over to it. Names begin with _start_, since a variable that the environment has is passed on.
-
-_start_prefix() { # ARGUMENT...: prints what they say of --prefix, or where it is without
-    _start_below=
-    [ "$(id -u)" = 0 ] || _start_below=${HOME-}/.local
-    while [ $# -gt 0 ]; do
-        case $1 in
-        --prefix) _start_below=${2-} ;;
-        --prefix=*) _start_below=${1#*=} ;;
-        esac
-        shift
+_start_installed() { # NAME ARGUMENT...: becomes the installed engine, where one is and runs
+    _start_engine=/opt/$1/current/bin/$1-admin _start_word='' _start_prefix=
+    [ "$(id -u)" = 0 ] || _start_prefix=${HOME-}/.local
+    shift
+    for _start_next in "$@"; do
+        [ "$_start_word" != --prefix ] || _start_prefix=$_start_next
+        _start_word=$_start_next
+        case $_start_word in --prefix=*) _start_prefix=${_start_word#*=} ;; esac
     done
-    printf '%s' "$_start_below"
+    _start_engine=$(readlink -f "$_start_prefix$_start_engine") && [ -f "$_start_engine" ] || return 0
+    ! _start_is_safe "$_start_engine" || ! "$_start_engine" --help >/dev/null 2>&1 ||
+        exec "$_start_engine" "$@"
 }
-
 _start_is_safe() { # REAL_PATH: can nobody but root and us change it, or put another in its place?
     _start_at=$1
     while :; do
@@ -25,13 +24,4 @@ _start_is_safe() { # REAL_PATH: can nobody but root and us change it, or put ano
         [ -n "$_start_at" ] || return 0
         _start_at=${_start_at%/*}
     done
-}
-
-_start_installed() { # NAME ARGUMENT...: becomes the installed engine, where one is and runs
-    _start_engine=$(readlink -f "$(_start_prefix "$@")/opt/$1/current/bin/$1-admin") || return 0
-    shift
-    [ -f "$_start_engine" ] || return 0
-    if _start_is_safe "$_start_engine" && "$_start_engine" --help >/dev/null 2>&1; then
-        exec "$_start_engine" "$@"
-    fi
 }

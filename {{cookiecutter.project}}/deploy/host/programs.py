@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .commands import TOO_LONG, run
-from .errors import HostError, last_line
+from .errors import HostError, last_line, reason
 from .place import Place
 from .release import read
 
@@ -28,7 +28,7 @@ class Programs:
         expected = f"{facts.name} {facts.release}"
         done = run((self._program(tree, facts.name), "version"), _SECONDS)
         if done.returncode or done.stdout.strip() != expected:
-            got = last_line(done.stdout) or last_line(done.stderr)
+            got = last_line(done.stdout) or reason(done.stderr)
             if done.returncode == TOO_LONG:
                 got = f"nothing in {_SECONDS:.0f} s"
             raise ProgramError(f"'{facts.name} version' says '{got}', expected '{expected}'")
@@ -41,7 +41,7 @@ class Programs:
                    "--release", facts.release, "--wait", f"{seconds:.0f}")  # fmt: skip
         done = run(command, seconds + _MARGIN)
         if done.returncode:
-            raise ProgramError(last_line(done.stderr) or last_line(done.stdout) or "no answer")
+            raise ProgramError(reason(done.stderr) or last_line(done.stdout) or "no answer")
 
     @staticmethod
     def _program(tree: Path, name: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import preflight, release, signature, tree
 from .commands import run
-from .errors import HostError, last_line
+from .errors import HostError, reason
 from .installation import Installation
 from .release import SUMS
 from .retention import leftovers
@@ -102,7 +102,7 @@ def _bundle(this: Installation, origin: Origin, staging: Path) -> Path:
     command = ("sh", pythons[0], "-I", "-B", copied / _MAKER, copied, made)
     done = run(command, _MAKE_SECONDS)
     if done.returncode:
-        said = last_line(done.stderr) or f"exit code {done.returncode}"
+        said = reason(done.stderr) or f"exit code {done.returncode}"
         raise HostError(f"could not make the release: {said}")
     tree.require_whole(made, origin.source)
     return made

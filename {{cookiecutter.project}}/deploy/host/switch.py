@@ -28,6 +28,9 @@ from .systemd import SystemdError
 BACK = "back"
 """A link to the old release, in the engine's folder: it becomes `current` by one rename, for which
 even a full disk has room."""
+UNDOABLE = "undoable"
+"""There, in the engine's folder, while a switch or a trial may have to be undone; otherwise the
+service starts without the guard."""
 _ACCEPTING = "accepting"
 _ACCEPT_SECONDS = 10.0
 _STOP_SECONDS = 180.0
@@ -171,6 +174,7 @@ def _prepare(this: Installation, new: str, files: Mapping[str, bytes]) -> Change
         change = Change(old, new, this.states.load().before, this.settings.prepare(files))
         if old:
             this.disk.point(this.place.engine / BACK, f"releases/{old}")
+        this.disk.write(this.place.engine / UNDOABLE, b"", 0o600)
         this.states.reserve()
     except OSError as error:
         _quietly_forget(this)
@@ -259,11 +263,9 @@ def _restart(this: Installation, release: str, *, anew: bool = False) -> None:
             why = this.systemd.socket_reason(socket)
             raise SwitchError(f"{socket} does not listen: {why}") from error
         raise SwitchError(this.systemd.reason(service) or str(error)) from error
-    this.programs.require_ready(release, _own_socket(this), seconds)
-    # From here on every answer is this release's.
+    # It has told systemd that it is ready; from here on every answer is this release's.
     _stop_next(this)
-    if address := this.address:
-        this.programs.require_ready(release, address, seconds)
+    this.programs.require_ready(release, this.address or _own_socket(this), seconds)
 
 
 def _commit(this: Installation, change: Change, goal: Goal) -> State:
@@ -278,8 +280,10 @@ def _commit(this: Installation, change: Change, goal: Goal) -> State:
         trial = Trial(change, this.clock.boot(), this.clock.seconds() + seconds)
     # What systemctl and the program have written meanwhile is part of the success.
     this.disk.sync()
-    known = tuple(name for name in before if name)
-    committed = replace(state.went_to(change.new, known, now()), trial=trial, said="")
+    # Each once: rollbacks walk back and never in a circle, and the state stays small.
+    known = tuple(dict.fromkeys(name for name in before if this.has(name) and name != change.new))
+    state = state.went_to(change.new, known, now())
+    committed = replace(state, trial=trial, said="", restarts=this.restarts)
     this.states.save(committed)
     return committed
 
@@ -440,9 +444,7 @@ def _judge_trial(this: Installation, trial: Trial, *, starting: bool) -> None:
     elif not starting or not this.has(change.old):
         return
     elif now_here:
-        why = "it was restarted within its trial"
-        last = this.systemd.last_line(this.units.service)
-        why = f"{why}; it last said: {last}" if last else why
+        why = this.systemd.failure(this.units.service) or "it was restarted within its trial"
         this.history.add(RETURNED, change.new, why)
         said = f"{change.title} failed on trial: {why}; went back to {change.old}"
         this.say(said)
@@ -485,7 +487,8 @@ def _forget_change(this: Installation, change: Change, said: str) -> None:
     state = this.states.load()
     if this.active == change.old:
         before = tuple(name for name in change.before if name)
-        state = state.went_to(change.old, before, state.since)
+        since = state.since if state.switch else now()
+        state = replace(state.went_to(change.old, before, since), restarts=this.restarts)
     this.states.save(replace(state, switch=None, trial=None, said=said or state.said))
     _quietly_forget(this)
 
@@ -519,6 +522,7 @@ def _quietly_forget(this: Installation) -> None:
     with suppress(OSError):
         this.settings.forget()
         this.disk.remove(this.place.engine / BACK)
+        this.disk.remove(this.place.engine / UNDOABLE)
 
 
 def _why(this: Installation, error: Exception) -> str:

@@ -13,6 +13,7 @@ LOCK = "lock"
 _PAUSE = 1.0
 _FAILURES = 3
 """So many health checks in a row must fail before a release is given up."""
+_BETWEEN = {"activating", "deactivating", "inactive"}
 _FOREVER = 10.0**9
 
 
@@ -72,7 +73,7 @@ def look(this: Installation, seen: Seen) -> Seen | None:
 
 
 def _is_well(this: Installation, release: str) -> bool:
-    # While it is being started again, the guard decides.
-    if this.systemd.property(this.units.service, "ActiveState") in {"activating", "deactivating"}:
+    # While it is being started again the guard decides; what does not run, somebody has stopped.
+    if this.systemd.property(this.units.service, "ActiveState") in _BETWEEN:
         return True
     return is_in_service(this, release)

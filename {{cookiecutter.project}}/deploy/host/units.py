@@ -112,7 +112,8 @@ class Units:
         program = f'"{_percent(self._place.current)}/bin/{name}-admin"'
         return (
             f"# Written by {name}-admin, replaced at every upgrade.\n"
-            f"[Unit]\nDescription={name}: {what}\nStartLimitIntervalSec=0\n\n"
+            f"[Unit]\nDescription={name}: {what}\nStartLimitIntervalSec=0\n"
+            f"ConditionPathExists={_percent(self._place.engine)}/undoable\n\n"
             f"[Service]\nType={kind}\nExecStart={program} {command}\n"
         )
 

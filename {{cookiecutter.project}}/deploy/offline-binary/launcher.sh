@@ -8,9 +8,7 @@
 # builds stay, for they may be running: remove them when they are not.
 #
 # The variables are called _one_* because one that the environment has too would be passed on.
-
-# The folders that may be the cache, best first. Sets _one_cache, empty where it makes no sense.
-_one_candidate() {
+_one_candidate() { # NUMBER, best first: sets _one_cache, empty where it makes no sense
     case $1 in
         1) _one_cache=${@prefix@CACHE_DIR:+$@prefix@CACHE_DIR/@name@.program} ;;
         2) _one_cache=${XDG_CACHE_HOME:+$XDG_CACHE_HOME/@name@.program} ;;
@@ -20,33 +18,19 @@ _one_candidate() {
         6) _one_cache=/var/tmp/@name@.program-$_one_user ;;
         7) _one_cache=/tmp/@name@.program-$_one_user ;;
         8) _one_cache=/dev/shm/@name@.program-$_one_user ;;
-        *) return 1 ;;
     esac
 }
-
-# Nobody else can put anything into this folder, nor another one in its place. (-O and -k are not
-# in POSIX, but in every shell that is a system's sh; a fork for stat would cost more than they do.)
-_one_private() {
-    # shellcheck disable=SC3067
-    [ -d "$1" ] && [ -O "$1" ] && _one_steady "${1%/*}" || return 1
-    case $(ls -ld -- "$1") in
-        drwx--[-S]---*) return 0 ;; # a folder and no link; what an access list gives shows here too
-        *) return 1 ;;
-    esac
-}
-
-# Nobody else can rename what we have in this folder: it is ours, or it is like /tmp.
+# -O and -k are not in POSIX, but in every shell that is a system's sh; stat would cost a fork more.
 # shellcheck disable=SC3065,SC3067
-_one_steady() {
-    [ -O "$1" ] || [ -k "$1" ]
+_one_steady() { [ -O "$1" ] || [ -k "$1" ]; } # nobody else can rename what we have in this folder
+# shellcheck disable=SC3067
+_one_private() { # FOLDER: nobody else can put anything into it, nor another one in its place
+    [ -d "$1" ] && [ -O "$1" ] && _one_steady "${1%/*}" || return 1
+    # a folder and no link; what an access list gives shows here too
+    case $(ls -ld -- "$1") in drwx--[-S]---*) ;; *) return 1 ;; esac
 }
-
-_one_payload() {
-    tail -c +@skip@ "$_one_self"
-}
-
-# A damaged file must not be unpacked. Where nothing can compute the digest, gzip has a check too.
-_one_whole() {
+_one_payload() { tail -c +@skip@ "$_one_self"; }
+_one_whole() { # a damaged file must not be unpacked; where nothing computes the digest, gzip checks
     if command -v sha256sum; then
         _one_found=$(_one_payload | sha256sum)
     else
@@ -54,9 +38,7 @@ _one_whole() {
     fi >/dev/null 2>&1
     [ "${_one_found%% *}" = @digest@ ]
 }
-
-# Makes $1 a cache that holds the program; otherwise says in a few words what is in the way.
-_one_unpack() (
+_one_unpack() ( # CACHE: makes it one that holds the program, or says in a few words what is in the way
     cache=$1 base=${1%/*} made=$1/@digest@
     fail() { echo "$1" && exit 1; }
     umask 077
@@ -68,26 +50,22 @@ _one_unpack() (
     mkdir "$cache" || [ -d "$cache" ] || fail "can't be made"
     _one_private "$cache" || fail "not a folder that only we can write to"
     [ -x "$made/@name@" ] && exit
-
     # $$ is the number of this start: it says who is unpacking, to the cleaning below.
     new=$(mktemp -d "$cache/new.$$.XXXXXX") || fail "can't be written to"
     trap 'rm -rf "$new"' EXIT
     trap 'exit 1' HUP INT TERM
     { echo '#!/bin/sh' >"$new/try" && chmod 700 "$new/try"; } || fail "full"
     "$new/try" || fail "mounted noexec"
-    mkdir "$new/@digest@" || fail "full"
-    _one_payload | gzip -dc | tar -xof - -C "$new/@digest@" || fail "full"
+    { mkdir "$new/@digest@" && _one_payload | gzip -dc | tar -xof - -C "$new/@digest@"; } || fail "full"
     [ -x "$new/@digest@/@name@" ] || fail "no program came out of it"
     # Services that tidy up temporary folders leave alone what has the sticky bit.
     chmod -R +t "$new/@digest@"
     # After a power cut, what has its name must have its content too.
     sync -f "$new" || :
-
     # A rename onto a folder that isn't empty fails: then someone else was quicker. Unless what is
     # there has lost the program: that one is moved out of the way first.
     [ ! -d "$made" ] || [ -x "$made/@name@" ] || mv -f "$made" "$new/broken"
     mv -f "$new/@digest@" "$cache/" || [ -x "$made/@name@" ] || fail "changed meanwhile"
-
     # What starts that were killed have left. It is moved away before it is removed: if someone is
     # unpacking there in spite of all, the rename to its place fails, and nothing half gets there.
     for left in "$cache"/new.*; do
@@ -96,43 +74,32 @@ _one_unpack() (
     done
     exit 0
 ) </dev/null 2>/dev/null
-
 _one_start() {
     unset @prefix@CACHE_DIR # this is the launcher's, not a setting of the program
     exec "$_one_cache/@digest@/@name@" "$@"
 }
-
 _one_die() {
     echo "@name@: $1" >&2
     exit 1
 }
-
 # Most starts end here. A folder that was asked for is not passed over because another one has it.
-_one_number=1
-while _one_candidate "$_one_number"; do
-    if [ -n "$_one_cache" ]; then
-        if [ -x "$_one_cache/@digest@/@name@" ] && _one_private "$_one_cache"; then
-            _one_start "$@"
-        fi
-        [ "$_one_number" = 1 ] && break
-    fi
-    _one_number=$((_one_number + 1))
+for _one_number in 1 2 3 4 5 6 7 8; do
+    _one_candidate "$_one_number"
+    [ -n "$_one_cache" ] || continue
+    [ ! -x "$_one_cache/@digest@/@name@" ] || ! _one_private "$_one_cache" || _one_start "$@"
+    [ "$_one_number" != 1 ] || break
 done
-
 for _one_tool in chmod gzip id ls mkdir mktemp mv rm tail tar; do
     command -v "$_one_tool" >/dev/null || _one_die "the first start needs $_one_tool, which is not here"
 done
 _one_self=$0
 case $_one_self in */*) ;; *) [ -f "$_one_self" ] || _one_self=$(command -v -- "$_one_self") ;; esac
 _one_whole || _one_die "this file is damaged: its content is not what was built. Get it again."
-
 _one_tried=
-_one_number=1
-while _one_candidate "$_one_number"; do
-    if [ -n "$_one_cache" ]; then
-        _one_why=$(_one_unpack "$_one_cache") && _one_start "$@"
-        _one_tried="$_one_tried${_one_tried:+, }$_one_cache ($_one_why)"
-    fi
-    _one_number=$((_one_number + 1))
+for _one_number in 1 2 3 4 5 6 7 8; do
+    _one_candidate "$_one_number"
+    [ -n "$_one_cache" ] || continue
+    _one_why=$(_one_unpack "$_one_cache") && _one_start "$@"
+    _one_tried="$_one_tried${_one_tried:+, }$_one_cache ($_one_why)"
 done
 _one_die "nowhere to unpack: set @prefix@CACHE_DIR to a folder of yours that may hold programs. Tried: $_one_tried"

@@ -1,5 +1,4 @@
 #!/bin/sh
 # Installs the release of this bundle, or upgrades to it (sh install.sh --help).
-# shellcheck source=start.sh
 . "$(dirname "$(readlink -f "$0")")/start.sh"
 start_engine activate "$_start_bundle" "$@"

@@ -73,7 +73,7 @@ def _copy_parts(bundle: Path, tree: Path, copy: Callable[[str, str], object]) ->
         shutil.copytree(source, target, copy_function=copy)
     # Media may have lost the modes, or hold what nobody may write to.
     for folder, _, files in os.walk(tree):
-        os.chmod(folder, 0o755)  # noqa: PTH101
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103
         for name in files:
             runs = os.path.basename(folder) in _RUN_FROM or name.startswith("ld-")  # noqa: PTH119
             os.chmod(os.path.join(folder, name), 0o755 if runs else 0o644)  # noqa: PTH101, PTH118
@@ -159,7 +159,8 @@ def installer(library: Path, python: Path, site: Path) -> Callable[[str, Path], 
 
 def install_project(bundle: Path, site: Path) -> None:
     """Put the project's own code beside the dependencies, with its bytecode and release id."""
-    unwanted = shutil.ignore_patterns("__pycache__", ".*", "*.pyc", "*.egg-info")
+    # Bytecode comes with the archive. All else was chosen when the bundle was built.
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(
         bundle / "ProjectSrc/src", site, ignore=unwanted, copy_function=shutil.copyfile,
         dirs_exist_ok=True,

@@ -1,5 +1,4 @@
 #!/bin/sh
 # Switches what is installed back to the release before (sh rollback.sh --help).
-# shellcheck source=start.sh
 . "$(dirname "$(readlink -f "$0")")/start.sh"
 start_engine rollback "$@"

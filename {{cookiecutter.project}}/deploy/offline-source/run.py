@@ -91,13 +91,11 @@ def _asked(name: str, arguments: list[str]) -> tuple[str, list[str]]:
 
 
 def _find(tree: Path, program: str) -> Path:
-    folders = (tree / "bin", tree / "python/bin")
-    for folder in folders:
-        if (folder / program).is_file():
-            return folder / program
-    there = {path.name for folder in folders for path in folder.iterdir()}
-    names = sorted(name for name in there if not name.startswith("python"))
-    _die(f"there is no program '{program}'; there are: {' '.join(names)} python", 2)
+    there = {path.name: path for name in ("python/bin", "bin") for path in (tree / name).iterdir()}
+    if program not in there:
+        names = sorted(name for name in there if not name.startswith("python"))
+        _die(f"there is no program '{program}'; there are: {' '.join(names)} python", 2)
+    return there[program]
 
 
 def _die(why: str, code: int = 1) -> NoReturn:
@@ -205,7 +203,8 @@ def _fill(cache: Path, new: Path, tree: Path) -> None:
         raise NotKeptError(f"no program may be executed in {cache}")
     if why := _copy_to(new / "tree"):
         raise NotKeptError(why)
-    os.sync()
+    if subprocess.run(["sync", "-f", new], check=False, stderr=subprocess.DEVNULL).returncode:
+        os.sync()
     try:
         (new / "tree").rename(tree)
     except OSError as error:  # another start may have been quicker

@@ -1,6 +1,5 @@
 #!/bin/sh
 # Runs the program without installing it, from wherever the bundle lies (sh run.sh --help).
-# shellcheck source=start.sh
 . "$(dirname "$(readlink -f "$0")")/start.sh"
 # The Python of the copy that an earlier start has kept (run.py) needs no other copy.
 _start_digest=$(sha256sum <"$_start_bundle/Script/SHA256SUMS")

@@ -5,51 +5,43 @@ set -eu
 _start_bundle=$(dirname "$(dirname "$(readlink -f "$0")")")
 # shellcheck source=../host/hand-over.sh
 . "$_start_bundle/Script/release/host/hand-over.sh"
-
-_start_die() {
-    printf 'error: %s\n' "$*" >&2
-    exit 1
-}
-
 start_engine() { # COMMAND ARGUMENT...
     _start_installed @name@ "$@"
     start_own engine.py "$@"
 }
-
 start_own() { # SCRIPT ARGUMENT...: becomes a script of this bundle, on its Python
-    _start_require_whole
-    for _start_python in "$_start_bundle"/Python*/bin/python3; do break; done
-    _start_copy=
-    # The medium may forbid to execute, or have lost the modes: then a copy runs, which the script
-    # removes.
-    _start_runs || for _start_place in "${TMPDIR:-/tmp}" /var/tmp /dev/shm /run "${HOME-}"; do
-        _start_copy=$(mktemp -d "$_start_place/@name@.$$.XXXXXX" 2>/dev/null) || continue
-        _start_python=$_start_copy/python/bin/python3
-        if cp -R "$_start_bundle"/Python*/ "$_start_copy/python" 2>/dev/null &&
-            chmod -R u+rwX "$_start_copy" && chmod u+x "$_start_copy"/python/bin/* &&
-            { chmod -f u+x "$_start_copy"/python/lib/glibc/ld-* || :; } && _start_runs; then
-            break
-        fi
-        rm -rf "$_start_copy"
-        _start_copy=none
-    done
-    [ "$_start_copy" != none ] ||
-        _start_die "the Python in $_start_bundle does not run here, which is $(uname -m)," \
-            "$(getconf GNU_LIBC_VERSION 2>/dev/null || echo no glibc); if no folder may hold" \
-            "programs, set TMPDIR to one that may"
-    _start_script=$_start_bundle/Script/$1
+    _start_is_whole || _start_die "$_start_bundle is not whole, nothing was done: its files that are" \
+        "wrong are named above"
+    _start_script=$_start_bundle/Script/$1 _start_copy=''
     shift
-    exec sh "$_start_python" -I -S -B "$_start_script" "$_start_copy" "$@"
+    for _start_python in "$_start_bundle"/Python*; do break; done
+    _start_runs || _start_copied ||
+        _start_die "the Python in $_start_bundle does not run here, which is $(uname -m), $(
+            getconf GNU_LIBC_VERSION 2>/dev/null || echo no glibc
+        ); if no folder here may hold programs, set TMPDIR to one that may"
+    exec sh "$_start_python/bin/python3" -I -S -B "$_start_script" "$_start_copy" "$@"
 }
-
-_start_runs() { sh "$_start_python" -I -S -B -c '' 2>/dev/null; }
-
-_start_require_whole() { # what is about to be run; the rest is for the script to check
+_start_is_whole() { # compares what is about to be run; the rest is for the script to check
     _start_sums=$_start_bundle/Script/SHA256SUMS
     _start_said=$(cd "$_start_bundle" && grep -E '^[0-9a-f]{64}  (Python|Script)' "$_start_sums" |
-        LC_ALL=C sha256sum -c 2>/dev/null) 2>/dev/null && [ -n "$_start_said" ] && return
+        LC_ALL=C sha256sum -c) 2>/dev/null && [ -n "$_start_said" ] && return
     [ -s "$_start_sums" ] || _start_said="Script/SHA256SUMS: FAILED open"
     printf '%s\n' "$_start_said" |
         sed -n 's/\(.*\): FAILED open.*/missing: \1/p; s/\(.*\): FAILED$/changed: \1/p' >&2
-    _start_die "$_start_bundle is not whole, nothing was done: its files that are wrong are named above"
+    return 1
+}
+_start_runs() { sh "$_start_python/bin/python3" -I -S -B -c '' 2>/dev/null; }
+_start_copied() { # where the medium forbids to execute, or lost the modes; the script removes it
+    for _start_place in "${TMPDIR:-/tmp}" /var/tmp /dev/shm /run "${HOME-}"; do
+        _start_copy=$(mktemp -d "$_start_place/@name@.$$.XXXXXX" 2>/dev/null) || continue
+        _start_python=$_start_copy/python
+        cp -R "$_start_bundle"/Python* "$_start_python" 2>/dev/null &&
+            chmod -R u+rwx "$_start_python" && _start_runs && return
+        rm -rf "$_start_copy"
+    done
+    return 1
+}
+_start_die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
 }

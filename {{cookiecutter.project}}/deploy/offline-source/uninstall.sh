@@ -1,5 +1,4 @@
 #!/bin/sh
 # Takes what is installed off this machine; configuration and data stay (--purge: not).
-# shellcheck source=start.sh
 . "$(dirname "$(readlink -f "$0")")/start.sh"
 start_engine uninstall "$@"

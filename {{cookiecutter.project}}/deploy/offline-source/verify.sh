@@ -1,5 +1,4 @@
 #!/bin/sh
 # Says whether this bundle is whole and whose it is, or names every file that is wrong.
-# shellcheck source=start.sh
 . "$(dirname "$(readlink -f "$0")")/start.sh"
 start_engine verify "$_start_bundle" "$@"

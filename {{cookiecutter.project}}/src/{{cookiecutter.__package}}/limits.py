@@ -2,10 +2,12 @@
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ROOM = 200
 """File descriptors kept for the program itself: its files, its own connections, its refusals."""
+CROWDED = 0.75
+"""From what share of the possible connections on those who only wait get less time."""
 HEALTH_CONNECTIONS = 16
 """How many may ask at the health socket at once; they come on top of those of the public one."""
 
@@ -28,6 +30,15 @@ class Patience:
     """Between two bytes of a request's head."""
     since: float = 0.0
     """When `idle` and `pause` begin at the earliest, on the event loop's clock."""
+
+    def in_a_crowd(self) -> "Patience":
+        """Return the little that is left where others get no connection for want of room."""
+        return replace(
+            self,
+            head=min(self.head, 2.0),
+            idle=min(self.idle, 5.0),
+            linger=min(self.linger, 0.5),
+        )
 
 
 def connections(wanted: int, descriptors: int | None) -> int:

@@ -16,7 +16,8 @@ from .connection import Connection, refusal
 AT_ONCE = 64
 """How many are accepted before the others get their turn of the event loop."""
 REFUSALS = 64
-"""How many that were refused may still be open, until they have read why."""
+"""How many that were refused may still be open, until they have read why: these, and one for
+eight connections at most, for they need descriptors too."""
 REFUSAL_SECONDS = 1.0
 RETRY_SECONDS = 0.1
 """After the system has run out of something."""
@@ -60,7 +61,8 @@ class Listener:
         most: int,
     ) -> None:
         self.sock = sock
-        self._make, self._connections, self._most = make, connections, most
+        self.most = most
+        self._make, self._connections = make, connections
         self._arriving: set[asyncio.Task[Any]] = set()
         self._refused: set[Refusal] = set()
         self._retry: asyncio.TimerHandle | None = None
@@ -96,25 +98,20 @@ class Listener:
             self._admit(accepted)
 
     def _admit(self, accepted: socket.socket) -> None:
-        if len(self._connections) + len(self._arriving) < self._most:
-            self._connect(self._make, accepted)
-        elif len(self._refused) < REFUSALS:
-            logger.warning("refused a connection: %d are open", self._most)
-            self._connect(lambda: Refusal(self._refused), accepted)
+        if len(self._connections) + len(self._arriving) < self.most:
+            self._connect(self._make(), accepted)
+            return
+        logger.warning("refused a connection: %d are open", self.most)
+        if len(self._refused) < min(REFUSALS, self.most // 8):
+            self._connect(Refusal(self._refused), accepted)
         else:
-            logger.warning("refused a connection: %d are open", self._most)
             _refuse(accepted)
 
-    def _connect(self, make: Callable[[], asyncio.Protocol], accepted: socket.socket) -> None:
+    def _connect(self, protocol: asyncio.Protocol, accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        task = loop.create_task(loop.connect_accepted_socket(make, accepted))
+        task = loop.create_task(loop.connect_accepted_socket(lambda: protocol, accepted))
         self._arriving.add(task)
-        task.add_done_callback(self._arrived)
-
-    def _arrived(self, task: asyncio.Task[Any]) -> None:
-        self._arriving.discard(task)
-        if error := task.exception():
-            logger.debug("lost a connection at once", exc_info=error)
+        task.add_done_callback(self._arriving.discard)
 
     def _failed(self, error: OSError) -> None:
         """Pause after `error`: the socket stays readable, and would be tried without end."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import end_of_life, lock, revision
 from ..console import TaskError
-from ..environment import interpreter
+from ..environment import interpreter, require_lock
 from ..interpreter import Interpreter
 from ..project import Project
 from . import artifact, signing
@@ -90,10 +90,11 @@ def plan(
 ) -> Plan:
     """Decide what to build from the project as it is now, and warn of a Python past its end.
 
-    It is built for this machine's system, or for `system`. Raises `TaskError` for a Python that is
-    not supported, not here, or past its end where the settings refuse that, and for a key that
-    cannot be used.
+    It is built for this machine's system, or for `system`. Raises `TaskError` for a lock that does
+    not fit, for a Python that is not supported, not here, or past its end where the settings refuse
+    that, and for a key that cannot be used.
     """
+    require_lock(project)
     signing.require(settings)
     found = interpreter(project, python)
     refuse = settings.end_of_life == "refuse"

@@ -62,7 +62,7 @@ def add_host(tree: Path, what: Plan, environment: Environment, machine: Mapping[
 
 
 def add_engine(tree: Path, project: Project, python: str) -> None:
-    """Add the engine as a Python package, and the launcher that runs it on the release's own Python.
+    """Add the engine as a Python package, and what runs it on the release's own Python.
 
     `python` is what the launcher starts; `$tree` stands for the release tree there. Where the
     interpreter is in the tree, the caller compiles the package.

@@ -20,7 +20,7 @@ class Settings:
     trial_seconds: int = 60
     """How long after a switch a release that fails still goes back by itself, in seconds."""
     overlap: bool = True
-    """Whether the new release starts beside the old one; not for programs that must not run twice."""
+    """Whether a new release starts beside the old one; false where it must not run twice."""
     hidden_imports: tuple[str, ...] = ()
     collect_data: tuple[str, ...] = ()
     signing_key: str = ""

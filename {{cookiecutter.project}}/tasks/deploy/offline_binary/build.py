@@ -23,7 +23,8 @@ _NEXT = {
 
 
 def describe(what: Plan) -> None:
-    """Say what a build would do."""
+    """Say what a build would do; raises `TaskError` for what it would refuse before it begins."""
+    program.require_tools()
     hosts = "program, archive, .deb, .rpm" if what.for_hosts else "program, archive"
     rows = {
         "release": what.revision.release,
@@ -42,6 +43,7 @@ def build(what: Plan) -> None:
     Raises `TaskError` where any step fails; what was published before is whole then.
     """
     start = time.monotonic()
+    program.require_tools()
     with artifact.exclusive(what.project.build):
         fresh = not _published(what)
         if fresh:
@@ -63,9 +65,11 @@ def _fill(what: Plan, output: Path) -> program.Base:
     tree = work / "tree"
     with step("the project's own code"):
         engine = what.for_hosts and not what.onefile
-        program.assemble(
-            what.project, environment, base, what.revision, tree / "bin", with_engine=engine
-        )
+        program.assemble(what.project, environment, base, what.revision, tree / "bin")
+        if engine:
+            program.add_engine(what.project, environment, tree / "bin")
+        else:
+            program.remove_engine(what.project, tree / "bin")
         floor = glibc.floor(tree / "bin")
     artifact.write_manifest(output, _facts(what, base, floor))
     sbom.write(output / artifact.SBOM, base.sbom(), what.project, what.revision.release)

@@ -13,12 +13,15 @@ from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(:[\w.]+)?")
+
 
 def external(package: Path) -> list[str]:
     """Give every module outside `package` that its source imports, sorted.
 
-    For `from a.b import c` that is `a.b`, and `a.b.c` where this is a module too. Modules are
-    looked up without being run.
+    For `from a.b import c` that is `a.b`, and `a.b.c` where this is a module too; for a string such
+    as `a.b.C` or `a.b:C`, by which modules are imported too, `a.b`. Modules are looked up without
+    being run.
     """
     names: set[str] = set()
     for path in package.rglob("*.py"):
@@ -58,6 +61,9 @@ def _imported(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
         yield node.module
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Constant) and _DOTTED.fullmatch(str(node.value)):
+        parts = str(node.value).partition(":")[0].split(".")
+        yield from (".".join(parts[:depth]) for depth in range(len(parts), 1, -1))
 
 
 def _is_module(name: str) -> bool:

@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ from ...console import TaskError, step
 from ...environment import Environment
 from ...process import require, run
 from ...project import Project
-from ...revision import Revision
-from .. import artifact, machine, release_tree, sbom
+from ...revision import LEFTOVERS, Revision
+from .. import artifact, loading, machine, release_tree, sbom
 from ..render import render
 from ..settings import Settings
 
 FOLDER = Path("deploy/offline-binary")
 SPEC = "program.spec"
+NAMED = Path(__file__).with_name("named.py")
 _SCRIPTS = ("entry.py.in", "admin.py.in")
 """Where the program and its engine begin."""
 _KEPT_BASES = 3
@@ -63,6 +64,11 @@ class Base:
         return machine.unchanged(collected)
 
 
+def require_tools() -> None:
+    """Check that what a build needs of the machine is here; raises `TaskError` otherwise."""
+    require(_TOOLS.get(platform.system(), ()), "PyInstaller")
+
+
 def base(project: Project, environment: Environment, settings: Settings) -> Base:
     """Give the base for the project's imports, collected now or kept from before.
 
@@ -76,11 +82,13 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
         "package": project.package,
         "environment": environment.folder.name,
         **json.loads(run([environment.python, "-P", script, project.source, engine, *runtime])),
+        "distributions": loading.modules(environment.python, *runtime),
         "hidden_imports": settings.hidden_imports,
         "collect_data": settings.collect_data,
     }
     folder = project.root / FOLDER
-    inputs = {name: (folder / name).read_text(encoding="utf-8") for name in (SPEC, *_SCRIPTS)}
+    makers = [*(folder / name for name in (SPEC, *_SCRIPTS)), NAMED, loading.PROBE]
+    inputs = [path.read_text(encoding="utf-8") for path in makers]
     key = hashlib.sha256(json.dumps([plan, inputs], sort_keys=True).encode()).hexdigest()[:12]
     rooms = project.build / "offline-binary"
     for left in rooms.glob("base-*.*"):  # by a build that was killed
@@ -88,7 +96,7 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
     kept = Base(rooms / f"base-{key}")
     if not kept.is_current():
         with step("PyInstaller collects the interpreter and the dependencies"):
-            _collect(project, environment, plan, inputs, kept.folder)
+            _collect(project, environment, plan, kept.folder)
     os.utime(kept.folder)
     for old in sorted(rooms.glob("base-*"), key=_age)[_KEPT_BASES:]:
         shutil.rmtree(old, ignore_errors=True)
@@ -96,32 +104,29 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
 
 
 def assemble(
-    project: Project,
-    environment: Environment,
-    kept: Base,
-    revision: Revision,
-    target: Path,
-    *,
-    with_engine: bool,
+    project: Project, environment: Environment, kept: Base, revision: Revision, target: Path
 ) -> None:
-    """Write the whole program to `target`: the base and the compiled package, with its release.
-
-    With the engine, that is a second program, which shares all files with the first one.
-    """
+    """Write the whole program to `target`: the base and the compiled package, with its release."""
     shutil.copytree(kept.tree, target)
-    internal = target / "_internal"
-    package = _copy(project.source, internal / project.package)
+    package = _copy(project.source, target / "_internal" / project.package)
     (package / "release.json").write_text(revision.stamp(), encoding="utf-8")
     _compile(environment, package)
-    if with_engine:
-        _compile(environment, _copy(project.root / release_tree.ENGINE, internal / "host"))
-    else:
-        for engine in target.glob(f"{release_tree.admin(project)}*"):
-            engine.unlink()
 
 
-def _copy(source: Path, target: Path) -> Path:
-    ignored = shutil.ignore_patterns("__pycache__", ".*", "*.sh")
+def add_engine(project: Project, environment: Environment, target: Path) -> None:
+    """Complete the engine, the second program in `target`, which shares all files."""
+    engine = project.root / release_tree.ENGINE
+    _compile(environment, _copy(engine, target / "_internal" / "host", "*.sh"))
+
+
+def remove_engine(project: Project, target: Path) -> None:
+    """Remove the second program, where nothing is to be installed with it."""
+    for engine in target.glob(f"{release_tree.admin(project)}*"):
+        engine.unlink()
+
+
+def _copy(source: Path, target: Path, *unwanted: str) -> Path:
+    ignored = shutil.ignore_patterns(*LEFTOVERS, *unwanted)
     return shutil.copytree(source, target, ignore=ignored)
 
 
@@ -141,19 +146,23 @@ def _collect(
     project: Project,
     environment: Environment,
     plan: Mapping[str, Any],
-    inputs: Mapping[str, str],
     folder: Path,
 ) -> None:
-    require(_TOOLS.get(platform.system(), ()), "PyInstaller")
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     work.mkdir(parents=True)
-    (work / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-    (work / SPEC).write_text(inputs[SPEC], encoding="utf-8")
+    runtime = lock.packages(project.lock, "packages")
+    named = json.loads(run([environment.python, "-I", "-B", NAMED, *runtime]))
+    (work / "plan.json").write_text(json.dumps({**plan, "named": named}), encoding="utf-8")
+    shutil.copyfile(project.root / FOLDER / SPEC, work / SPEC)
+    shutil.copyfile(loading.PROBE, work / "probe.py")
     for name in _SCRIPTS:
-        script = render(inputs[name], release_tree.tokens(project))
+        script = render(
+            (project.root / FOLDER / name).read_text(encoding="utf-8"), release_tree.tokens(project)
+        )
         (work / name.removesuffix(".in")).write_text(script, encoding="utf-8")
     _pyinstaller(environment, work)
     _describe(work, environment)
+    _import_all(work, plan["distributions"])
     version = environment.interpreter.version
     document = sbom.collect(project, environment, environment.python, version)
     (work / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
@@ -181,10 +190,31 @@ def _pyinstaller(environment: Environment, work: Path) -> None:
         ) from error
 
 
+def _import_all(work: Path, modules: Sequence[str]) -> None:
+    """Import every distribution of the lock in what was collected.
+
+    The program itself has no way to be asked that, so that nobody meets it by accident: a twin of
+    it that does nothing else (program.spec) lies beside it as long as that takes.
+    """
+    name = "probe.exe" if platform.system() == "Windows" else "probe"
+    (probe,) = (work / "work").glob(f"*/{name}")
+    twin = shutil.copy(probe, work / "tree")
+    try:
+        loading.check([twin], modules, settings="deploy.offline_binary")
+    finally:
+        Path(twin).unlink()
+
+
 def _describe(work: Path, environment: Environment) -> None:
-    """Keep what came from the machine itself, whose upgrades make the base an old one."""
-    collected = map(Path, json.loads((work / "sources.json").read_text(encoding="utf-8")))
-    outside = sorted(p for p in collected if not p.is_relative_to(environment.folder))
+    """Keep what came from the machine itself, whose upgrades make the base an old one.
+
+    That is stripped, and nothing else: `strip` breaks libraries in wheels, such as numpy's.
+    """
+    pairs = json.loads((work / "sources.json").read_text(encoding="utf-8"))
+    own = [(n, Path(s)) for n, s in pairs if not Path(s).is_relative_to(environment.folder)]
+    if platform.system() == "Linux":
+        run(["strip", *(work / "tree/_internal" / name for name, _ in own)])
+    outside = sorted({path for _, path in own})
     digests = {p.name: artifact.sha256(p) for p in outside}
     (work / "libraries.json").write_text(json.dumps(digests), encoding="utf-8")
     (work / "collected.json").write_text(json.dumps(machine.seen(outside)), encoding="utf-8")

@@ -19,6 +19,7 @@ from .base import Base
 from .home import Home
 from .launcher import FOLDER
 from .make import BYTECODE, MAKE_RELEASE, make
+from .relocate import require_tools
 from .source import Source, choose, native_interpreter
 
 QUADRANT = "offline-source"
@@ -30,8 +31,8 @@ SCRIPTS = (
 
 
 def describe(what: Plan) -> None:
-    """Say what a build would do."""
-    source = choose(what, native=_native(what), fetch=False)
+    """Say what a build would do; raises `TaskError` for what it would refuse before it begins."""
+    source = _source(what, fetch=False)
     rows = {
         "release": what.revision.release,
         "python": f"{source.version} ({source.kind})",
@@ -50,13 +51,20 @@ def build(what: Plan) -> None:
     """
     start = time.monotonic()
     with artifact.exclusive(what.project.build):
-        source = choose(what, native=_native(what), fetch=True)
+        source = _source(what, fetch=True)
         fresh = not _published(what, source)
         if fresh:
             with artifact.staging(what.target) as output:
                 kept = _fill(what, source, output)
             record(what, kept.folder.name)
     _report(what, time.monotonic() - start, fresh=fresh)
+
+
+def _source(what: Plan, *, fetch: bool) -> Source:
+    source = choose(what, native=_native(what), fetch=fetch)
+    if not source.standalone:
+        require_tools()
+    return source
 
 
 def _native(what: Plan) -> bool:
@@ -129,8 +137,7 @@ def _add_scripts(what: Plan, kept: Base, script: Path, tools: Environment) -> No
         (script / name).chmod(0o755 if text.startswith("#!") else 0o644)
     shutil.copyfile(kept.installer, script / "installer.zip")
     code = script.parent.with_name("code")
-    unwanted = shutil.ignore_patterns("__pycache__", ".*", "*.pyc", "*.egg-info")
-    shutil.copytree(what.project.root / "src", code, ignore=unwanted)
+    shutil.copytree(script.with_name("ProjectSrc") / "src", code)
     stamp = f"{what.project.package}/release.json"
     (code / stamp).write_text(what.revision.stamp(), encoding="utf-8")
     packed = script / "program.zip.xz"

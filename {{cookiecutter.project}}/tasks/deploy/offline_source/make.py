@@ -12,7 +12,7 @@ from ... import lock
 from ...console import TaskError, step
 from ...environment import Environment, ensure
 from ...process import run
-from .. import archive, glibc, machine, release_tree, sbom
+from .. import archive, glibc, loading, machine, release_tree, sbom
 from ..plan import Plan
 from . import equip, relocate, wheels
 from .base import BYTECODE_ARCHIVE, DEPENDENCIES, Base, template
@@ -37,7 +37,7 @@ def make(what: Plan, source: Source, tools: Environment, *, native: bool) -> Bas
         pinned = lock.requirements(what.project.lock, ["packages"])
     except lock.LockError as error:
         raise TaskError(str(error)) from error
-    made_by = sorted(Path(__file__).parent.glob("*.py"))
+    made_by = [*sorted(Path(__file__).parent.glob("*.py")), loading.MODULES, loading.PROBE]
     made_by += [what.project.root / name for name in (TEMPLATE, MAKE_RELEASE)]
     facts = [pinned, source.kind, source.build, what.system, what.project.program]
     facts += [tools.folder.name, *(path.read_text(encoding="utf-8") for path in made_by)]
@@ -161,6 +161,10 @@ class _Making:
             compiled.unlink()
         shutil.copytree(home.folder, tree / "python", dirs_exist_ok=True)
         self._add("bytecode", tree, self.tools.python)
+        if self.native:
+            with step("every distribution can be imported"):
+                python = Home(tree / "python", home.version).python
+                loading.check([python, "-I", "-B", loading.PROBE], loading.modules(python))
         release_tree.normalise(tree, _EPOCH)
 
     def _compile(self, folder: Path, *options: str | Path) -> None:

@@ -41,12 +41,16 @@ site.addsitedir(os.path.join(os.path.dirname(os.__file__), "site-packages"))
 _GLIBC = re.compile(r"(ld-linux[\w-]*|lib(c|m|dl|pthread|rt|util|resolv|nss_\w+|anl))\.so[.\d]*")
 
 
+def require_tools() -> None:
+    """Check that what `from_installed` needs is here; raises `TaskError` otherwise."""
+    require(("ldd", "strip"), "making an interpreter relocatable")
+
+
 def from_installed(interpreter: Path, home: Home, tools: Environment) -> list[Path]:
     """Copy an installed interpreter and the libraries that it loads, and loosen it from its place.
 
-    Gives the libraries that were copied. Raises `TaskError` where a tool or a library is missing.
+    Gives the libraries that were copied. Raises `TaskError` where a tool fails.
     """
-    require(("ldd", "strip"), "making an interpreter relocatable")
     facts = json.loads(run([interpreter, "-I", "-c", _FACTS]))
     shutil.copytree(facts["stdlib"], home.stdlib, ignore=PRUNED)
     extensions = home.stdlib / "lib-dynload"

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,8 @@ class Source:
 def choose(what: Plan, *, native: bool, fetch: bool) -> Source:
     """Give the interpreter to carry, fetched now (if `fetch`) or kept from before.
 
-    Raises `TaskError` where invoke.yaml or the platform asks for one that cannot be had.
+    Without `fetch` nothing of it stays, and one that could be carried without fetching is not
+    fetched. Raises `TaskError` where invoke.yaml or the platform asks for one that cannot be had.
     """
     wanted = what.settings.interpreter
     if wanted == "local" and native:
@@ -56,28 +58,46 @@ def choose(what: Plan, *, native: bool, fetch: bool) -> Source:
     folder = what.rooms / "standalone"
     kept = _kept(what, folder)
     stamp = folder / f"{what.system}.unreachable"
-    if kept or not fetch:
-        return kept or _local(what)
+    if kept:
+        return kept
     insisted = wanted == "standalone" or not native
+    if not fetch:
+        return _tried(what) if insisted else _local(what)
     if not insisted and stamp.exists() and time.time() - stamp.stat().st_mtime < _RETRY_SECONDS:
         return _local(what)
     try:
-        with step(f"uv gets python-build-standalone {_version(what)} for {what.system}"):
-            _fetch(what, folder)
+        _fetch(what, folder)
     except TaskError as error:
         if insisted:
-            raise TaskError(
-                f"no standalone Python {_version(what)} for {what.system} can be had: "
-                f"{_in_one_line(error)}"
-            ) from error
+            raise _unobtainable(what, error) from error
         print(f"  no standalone Python can be had: taking {what.interpreter.path}", flush=True)
         folder.mkdir(parents=True, exist_ok=True)
         stamp.touch()
         return _local(what)
+    return _fetched(what, folder)
+
+
+def _tried(what: Plan) -> Source:
+    """Give the interpreter that a build would fetch; only fetching tells that it can be had."""
+    with tempfile.TemporaryDirectory() as work:
+        try:
+            _fetch(what, Path(work))
+        except TaskError as error:
+            raise _unobtainable(what, error) from error
+        return _fetched(what, Path(work))
+
+
+def _fetched(what: Plan, folder: Path) -> Source:
     found = _kept(what, folder)
     if not found:
         raise TaskError(f"uv left no Python {_version(what)} for {what.system}")
     return found
+
+
+def _unobtainable(what: Plan, error: TaskError) -> TaskError:
+    return TaskError(
+        f"no standalone Python {_version(what)} for {what.system} can be had: {_in_one_line(error)}"
+    )
 
 
 def _local(what: Plan) -> Source:
@@ -105,11 +125,13 @@ def _fetch(what: Plan, folder: Path) -> None:
     if not interpreter.may_fetch():
         raise TaskError("UV_PYTHON_DOWNLOADS is 'never'")
     mirror = what.settings.standalone_mirror
-    run(
-        [uv, "python", "install", "--quiet", "--no-bin", "--install-dir", folder,
-         *(["--mirror", mirror] if mirror else []), f"cpython-{_version(what)}-{_uv_system(what)}"],
-        env={"UV_HTTP_RETRIES": "1"},
-    )  # fmt: skip
+    with step(f"uv gets python-build-standalone {_version(what)} for {what.system}"):
+        run(
+            [uv, "python", "install", "--quiet", "--no-bin", "--install-dir", folder,
+             *(["--mirror", mirror] if mirror else []),
+             f"cpython-{_version(what)}-{_uv_system(what)}"],
+            env={"UV_HTTP_RETRIES": "1"},
+        )  # fmt: skip
 
 
 def _kept(what: Plan, folder: Path) -> Source | None:

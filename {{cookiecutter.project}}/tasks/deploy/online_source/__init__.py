@@ -1,15 +1,13 @@
 """`deploy.online-source`: hosts with a network make a release of one commit by themselves."""
 
 import datetime as dt
-import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from invoke.context import Context
 
-from ... import end_of_life, project, revision
+from ... import end_of_life, lock, project, revision
 from ...console import TaskError, closing, step
 from ...environment import Environment, ensure, interpreter
 from ...hosts import targets
@@ -61,7 +59,7 @@ def online_source(  # noqa: PLR0913 (an option each)
         options = ["--allow-downgrade"] if allow_downgrade else []
         variables = {
             "source_kit": str(kit),
-            "source_installer": ["sh", f"ROOM/{program}/install.sh", *options],
+            "source_installer": [f"ROOM/{program}/install.py", *options],
             "python_wanted": what.project.python,
             "python_here": str(what.interpreter.path),
         }
@@ -92,26 +90,14 @@ def _plan(source: Source, tools: Environment, settings: Settings, work: Path) ->
     fetched = project.load(source.check_out(folder))
     if not (fetched.root / FOLDER).is_dir():
         raise TaskError(f"{source.ref} has no {FOLDER}: it cannot be deployed in this way")
-    _require_fitting_lock(fetched, tools, source)
+    try:
+        lock.require_fitting(fetched.lock)
+    except lock.LockError as error:
+        raise TaskError(f"{source.ref}: {error}") from error
     refuse = settings.end_of_life == "refuse"
     end_of_life.check(fetched.python, dt.date.today(), refuse=refuse)
     this = revision.current(fetched)
     return Plan(QUADRANT, fetched, this, tools.interpreter, settings, "linux")
-
-
-def _require_fitting_lock(fetched: project.Project, tools: Environment, source: Source) -> None:
-    # The index that pip is set to enters the lock's own hash of the Pipfile. A lock may have been
-    # made without any setting, or with those of this machine.
-    here = {**os.environ, "PIPENV_IGNORE_VIRTUALENVS": "1"}
-    plain = {key: value for key, value in here.items() if not key.startswith("PIP_")}
-    verify = [str(tools.command("pipenv")), "verify"]
-    for environment in ({**plain, "PIP_CONFIG_FILE": os.devnull}, here):
-        done = subprocess.run(
-            verify, cwd=fetched.root, env=environment, capture_output=True, check=False
-        )
-        if done.returncode == 0:
-            return
-    raise TaskError(f"Pipfile.lock of {source.ref} does not fit its Pipfile: run `pipenv lock`")
 
 
 def _describe(source: Source, what: Plan, target: targets.Target) -> None:

@@ -1,5 +1,6 @@
 """Packs what a host needs to make a release of one commit by itself."""
 
+import json
 import shutil
 import tarfile
 import tomllib
@@ -14,7 +15,7 @@ from ..render import render
 from .source import Source
 
 FOLDER = Path("deploy/online-source")
-_SCRIPTS = ("install.sh", "environment.sh")
+_SCRIPTS = ("install.py", "common.py", "source.py", "environment.py", "layout.py")
 _CODE = (
     'import site, sys; site.addsitedir(sys.argv.pop(1)); sys.argv[0] = "{program}"; '
     "from {module} import {name}; sys.exit({call}())"
@@ -38,13 +39,14 @@ def pack(source: Source, what: Plan, environment: Environment, work: Path) -> Pa
         raise TaskError(str(error)) from error
     _write(kit / "requirements.txt", pinned)
     _write(kit / "release.json", what.revision.stamp())
-    _write(kit / "source.conf", _conf(source, what))
+    _write(kit / "source.json", json.dumps(_facts(source, what), indent=2))
     launcher = (root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
     for program, code in _commands(root).items():
         _write(release / "bin" / program, render(launcher, {"program": program, "code": code}))
     artifact.write_manifest(release, {**what.facts(), "python": what.project.python})
     # A commit is its own release: two of one version stand beside each other.
     machine = {"version": name_of(what), "machine": "%MACHINE%", "glibc": "none"}
+    release_tree.add_engine(release, what.project, "%PYTHON%")
     release_tree.add_host(release, what, environment, machine)
     archive = work / f"{what.project.program}.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
@@ -57,8 +59,8 @@ def name_of(what: Plan) -> str:
     return f"{what.project.version}-{(what.revision.commit or '')[:12]}"
 
 
-def _conf(source: Source, what: Plan) -> str:
-    facts = {
+def _facts(source: Source, what: Plan) -> dict[str, str]:
+    return {
         "repository": source.repository,
         "commit": source.commit,
         "tag": source.tag,
@@ -66,7 +68,6 @@ def _conf(source: Source, what: Plan) -> str:
         "package": what.project.package,
         "python": what.project.python,
     }
-    return "".join(f"{key}={value}\n" for key, value in facts.items())
 
 
 def _commands(root: Path) -> dict[str, str]:

@@ -1,0 +1,82 @@
+"""Lays out the release tree: the environment, the project's own code, the engine, the checksums."""
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from common import KIT, RefusedError, attempt, told
+
+RELEASE = KIT / "release"
+SUMS = "SHA256SUMS"
+
+
+def lay_out(work: Path, tree: Path, python: str, held: Sequence[int]) -> None:
+    """Make `tree` of the kit and of what lies in `work`."""
+    try:
+        shutil.copytree(RELEASE, tree)
+        (work / "packages").rename(tree / "packages")
+        shutil.copytree(work / "source/src", tree / "packages", dirs_exist_ok=True, symlinks=True)
+        package = tree / "packages" / told("source.json")["package"]
+        shutil.copyfile(KIT / "release.json", package / "release.json")
+        compiling = [python, "-I", "-S", "-m", "compileall", "-q", "--invalidation-mode"]
+        attempt("make the release", [*compiling, "unchecked-hash", package, tree / "host"], held)
+        for name, content in _filled_in(python).items():
+            (tree / name).write_bytes(content)
+        _normalise(tree)
+        (tree / SUMS).write_text(_sums(tree), encoding="utf-8", errors="surrogateescape")
+    except (OSError, shutil.Error) as error:
+        raise RefusedError(f"could not make the release: {error}") from error
+
+
+def is_made(tree: Path, python: str) -> bool:
+    """Tell whether a whole release is there that was made by the same kit, on the same Python."""
+    try:
+        same = all((tree / n).read_bytes() == text for n, text in _filled_in(python).items())
+        text = (tree / SUMS).read_text(encoding="utf-8", errors="surrogateescape")
+        return same and text == _sums(tree)
+    except OSError:
+        return False
+
+
+def _filled_in(python: str) -> dict[str, bytes]:
+    """Return the files of the kit's release, with what only this machine knows, by their names."""
+    known = {b"%PYTHON%": os.fsencode(python), b"%MACHINE%": os.uname().machine.encode()}
+    files = {}
+    for path in RELEASE.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            name, content = path.relative_to(RELEASE).as_posix(), path.read_bytes()
+            if name.startswith("bin/") or name == "host/release.json":
+                for token, value in known.items():
+                    content = content.replace(token, value)
+            files[name] = content
+    return files
+
+
+def _normalise(tree: Path) -> None:
+    """Keep plain files and folders alone, that nobody but their owner may change."""
+    for path in [tree, *tree.rglob("*")]:
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            path.chmod(0o755)
+        elif not stat.S_ISREG(mode):
+            path.unlink()
+        else:
+            runs = mode & stat.S_IXUSR or path.parent == tree / "bin"
+            path.chmod(0o755 if runs else 0o644)
+
+
+def _sums(tree: Path) -> str:
+    """Return the checksums of a tree, in the form that sha256sum(1) reads."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(_digests(tree)))
+
+
+def _digests(tree: Path) -> Iterator[tuple[str, str]]:
+    for path in tree.rglob("*"):
+        name = path.relative_to(tree).as_posix()
+        if name in {SUMS, f"{SUMS}.sig"} or path.is_dir():
+            continue
+        with path.open("rb") as file:
+            yield name, hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,20 @@
+"""Imports modules by name, and says of each whether that works; loading.py reads it.
+
+Runs in what was built: it may need no module that is not in every Python program.
+"""
+
+import importlib
+import sys
+
+for module in sys.argv[1:]:
+    print(f"import {module}", flush=True)  # before it: an import can end the process
+    try:
+        importlib.import_module(module)
+    except BaseException as error:  # SystemExit too
+        cause: BaseException = error
+        while cause.__cause__:
+            cause = cause.__cause__
+        missing = cause.name if isinstance(cause, ModuleNotFoundError) else ""
+        said = " ".join(str(cause).split())
+        print(f"failed {type(cause).__name__}|{missing or ''}|{said}", flush=True)
+print("imported all", flush=True)
