@@ -289,6 +289,11 @@ class ModelSystemd(Systemd):
             if unit.kind.start != programs.GOOD:
                 self.answered_by_broken += 1
 
+    def crash(self) -> None:
+        """Let the service's process die."""
+        if self.service.is_ready:
+            self._fail(self.service, "signal")
+
     def watch_ended(self, *, failed: bool) -> None:
         self.trial.state = "failed" if failed else "inactive"
         self.watch_seen = Seen()
