@@ -51,7 +51,8 @@ def main() -> int:
     _require_python(given.python, here)
     place.require_owner(here)
     place.require_steady(here)
-    place.require_way_in(here)
+    if _SYSTEMD.is_dir():
+        place.require_way_in(here)
     preflight.require_fit(facts, here, _ROOM_KB)
     here.engine.mkdir(parents=True, exist_ok=True, mode=0o700)
     with lock.held(here.engine / "making.lock", lock.patience()) as held, _work(here) as work:
