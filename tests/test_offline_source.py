@@ -1,6 +1,5 @@
 """`invoke deploy.offline-source`: what it publishes, and what it never does."""
 
-import json
 import os
 import re
 import shutil
@@ -15,7 +14,17 @@ from tasks import lock
 from tasks.deploy import artifact
 
 from tests.conftest import Bake
-from tests.support import commit_change, contents, offered_here, run
+from tests.support import (
+    LEFT_BEHIND,
+    WELL_KNOWN,
+    add_dot_files,
+    commit_change,
+    contents,
+    edit_lock,
+    offered_here,
+    run,
+    wheel,
+)
 
 INVOKE = [sys.executable, "-m", "invoke"]
 BUILD = [*INVOKE, "deploy.offline-source"]
@@ -270,11 +279,12 @@ REFUSED: dict[tuple[str, ...], str] = {
 def test_a_platform_that_cannot_be_had_is_one_line(
     folder: Path, published: Path, options: tuple[str, ...]
 ) -> None:
-    before = contents(published)
-    said = build(folder, *options, code=1)
-    assert said.splitlines()[-1].startswith(f"error: {REFUSED[options]}")
-    assert "Traceback" not in said
-    assert contents(published) == before
+    before = contents(folder / "dist"), contents(folder / "build")
+    for more in ((), ("--dry-run",)):
+        said = build(folder, *options, *more, code=1)
+        assert said.splitlines()[-1].startswith(f"error: {REFUSED[options]}")
+        assert "Traceback" not in said
+        assert (contents(folder / "dist"), contents(folder / "build")) == before
 
 
 SETTINGS = {
@@ -303,13 +313,6 @@ def copied(folder: Path, published: Path, tmp_path: Path) -> Path:
     return shutil.copytree(folder, tmp_path / "copied", symlinks=True)
 
 
-def edit_lock(folder: Path, entries: Mapping[str, Mapping[str, object]]) -> None:
-    path = folder / "Pipfile.lock"
-    content = json.loads(path.read_text())
-    content["default"].update(entries)
-    path.write_text(json.dumps(content))
-
-
 NOWHERE: Mapping[str, object] = {"version": "==1.0", "hashes": [f"sha256:{'0' * 64}"]}
 
 
@@ -323,6 +326,51 @@ def test_a_dependency_that_cannot_be_had_is_named(copied: Path) -> None:
     assert build(copied, code=1).splitlines()[-1] == expected
     assert contents(copied / "dist") == before
     assert not list((copied / "build/offline-source").glob("base-*.*"))
+
+
+def test_what_cannot_be_imported_is_not_published(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OFFLINE, "UV_FIND_LINKS", str(tmp_path))
+    monkeypatch.setitem(OFFLINE, "PIP_FIND_LINKS", str(tmp_path))
+    broken = wheel(tmp_path, "broken", __init__="import no_such_module\n")
+    deadly = wheel(tmp_path, "deadly", __init__="import os\nos._exit(7)\n")
+    before = contents(copied / "dist")
+    edit_lock(copied, {"broken": broken, "deadly": deadly})
+    assert build(copied, code=1).splitlines()[-2:] == [
+        "error: broken cannot be imported in what was built: No module named 'no_such_module'",
+        "  deadly cannot be imported in what was built: it ended with exit code 7",
+    ]
+    assert contents(copied / "dist") == before
+    assert not list((copied / "build/offline-source").glob("base-*.*"))
+
+
+def test_data_with_dots_before_its_names_arrives(copied: Path, tmp_path: Path) -> None:
+    add_dot_files(copied)
+    assert "built" in build(copied)
+    with tarfile.open(next((copied / "dist/offline-source").glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    bundle = tmp_path / "unpacked/my-service"
+    made = shutil.copytree(bundle / "Script/release", tmp_path / "made")
+    shutil.copytree(home(bundle), made / "python")
+    install(bundle, made)
+    expected = digests(made)
+    del expected["SHA256SUMS"]
+    assert sums(made / "SHA256SUMS") == expected
+    site = f"python/lib/python{offered_here()}/site-packages"
+    assert f"{site}/{WELL_KNOWN.removeprefix('src/')}" in expected
+    assert not [name for name in LEFT_BEHIND if f"{site}/{name.removeprefix('src/')}" in expected]
+
+
+def test_a_stale_or_missing_lock_is_refused(copied: Path) -> None:
+    append(copied / "Pipfile", '\n[more]\nclick = "*"\n')
+    for options in ((), ("--dry-run",), ("--platform", "linux-aarch64")):
+        stale = "error: Pipfile.lock does not fit its Pipfile: run `pipenv lock`\n"
+        assert build(copied, *options, code=1) == stale
+    (copied / "Pipfile.lock").unlink()
+    for options in ((), ("--dry-run",)):
+        gone = "error: there is no Pipfile.lock: run `pipenv lock`\n"
+        assert build(copied, *options, code=1) == gone
 
 
 def test_markers_are_judged_for_the_target(copied: Path) -> None:

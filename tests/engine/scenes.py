@@ -21,7 +21,7 @@ SOCKET = "[Socket]\nListenStream=127.0.0.1:8000\n"
 SERVICE = "[Service]\nEnvironment=MARK={}\nExecStart=/opt/demo/current/bin/demo serve\n" + "".join(
     f"EnvironmentFile=-/etc/demo/{name}\n" for name in OLD
 )
-TRIAL = 60
+TRIAL, HEALTH = 10, 5
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def add_release(
     facts = {
         "name": NAME, "version": name, "release": f"{name}-id", "rank": name, "user": NAME,
         "size_kb": 1, "machine": "x86_64", "glibc": "none", "keep_releases": 2,
-        "health_seconds": 30, "trial_seconds": TRIAL, "overlap": overlap,
+        "health_seconds": HEALTH, "trial_seconds": TRIAL, "overlap": overlap,
     }  # fmt: skip
     files = {
         "SHA256SUMS": b"x",
@@ -80,7 +80,7 @@ def back(this: Installation) -> None:
     activate.rollback(this, "")
 
 
-def do(world: World, command: Callable[[Installation], None], seconds: float = TRIAL + 10) -> None:
+def do(world: World, command: Callable[[Installation], None], seconds: float = TRIAL + 5) -> None:
     """Have something done with which nothing goes wrong, and let its trial pass."""
     ended = world.run(command)
     assert ended is None, ended
@@ -125,7 +125,7 @@ def first(kind: Kind | None = None, *, works: bool = True, systemd: bool = True)
 def during_trial() -> Scene:
     world = installed()
     add_release(world, "B")
-    do(world, to("B", NEW), 5)
+    do(world, to("B", NEW), 3)
     add_release(world, "C")
     return Scene(world, to("C"), ("B", NEW), ("C", NEW))
 
@@ -155,13 +155,13 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
         lambda: upgrade(Kind(programs.EXITS), works=False, socket=OTHER),
     "upgrade does not run": lambda: upgrade(Kind(runs=False), works=False),
     "upgrade crashes later":
-        lambda: upgrade(Kind(later=programs.CRASHES, after=15), works=False, is_told=True,
+        lambda: upgrade(Kind(later=programs.CRASHES, after=4), works=False, is_told=True,
                         settings=NEW),
     "upgrade with another socket crashes later":
-        lambda: upgrade(Kind(later=programs.CRASHES, after=15), works=False, is_told=True,
+        lambda: upgrade(Kind(later=programs.CRASHES, after=4), works=False, is_told=True,
                         socket=OTHER),
     "upgrade sickens later":
-        lambda: upgrade(Kind(later=programs.SICKENS, after=15), works=False, is_told=True,
+        lambda: upgrade(Kind(later=programs.SICKENS, after=4), works=False, is_told=True,
                         settings=NEW),
 }  # fmt: skip
 """By what is done."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ETC, _RUN = Path("/etc/systemd/system"), Path("/run/systemd/system")
 _WANTED = "/etc/systemd/system/wants"
 _NEVER = 10.0**9
+HEALTH_LIMIT = 5
+"""What the releases of the model say, TimeoutStartSec."""
 _REFUSED = SystemdError("systemctl: connection timed out")
 
 
@@ -218,7 +220,8 @@ class ModelSystemd(Systemd):
         if unit is self.socket:
             unit.state = "active" if self.can_listen else "failed"
         elif unit is self.trial:
-            unit.state, unit.again, self.watch_failures = "active", _NEVER, 0
+            if self._condition(unit):
+                unit.state, unit.again, self.watch_failures = "active", _NEVER, 0
         elif unit is self.service:
             self._start_service()
         else:
@@ -227,11 +230,15 @@ class ModelSystemd(Systemd):
             folder = Path("/etc/demo", ".switch/next" if next_to else "")
             self._spawn(unit, found[1].decode() if found else "", folder)
 
+    def _condition(self, unit: Unit) -> bool:
+        found = re.search(rb"^ConditionPathExists=(.*)$", unit.text or b"", re.M)
+        return not found or found[1].decode() in self._world.disk.tree
+
     def _start_service(self) -> None:
         self.service.again = _NEVER
         self.service.state = "inactive"
         self._start(self.socket)
-        if self.guard.text:
+        if self.guard.text and self._condition(self.guard):
             self._world.guard()
         if self.service.state != "inactive":
             return
@@ -277,6 +284,9 @@ class ModelSystemd(Systemd):
     def watch_ended(self, *, failed: bool) -> None:
         self.trial.state = "failed" if failed else "inactive"
         self.watch_failures = 0
+        again = re.search(rb"Restart=on-failure\nRestartSec=(\d+)", self.trial.text or b"")
+        if failed and again:
+            self.trial.state, self.trial.again = "activating", self._world.now + int(again[1])
 
     def answering(self) -> list[Unit]:
         return [unit for unit in (self.service, self.next) if unit.accepts and unit.is_ready]
@@ -292,10 +302,12 @@ class ModelSystemd(Systemd):
                 self._fail(unit, "signal")
             elif ill:
                 unit.is_sick = True
-        if self.next.state == "activating" and now >= self.next.started + 30:
+        if self.next.state == "activating" and now >= self.next.started + HEALTH_LIMIT:
             self._fail(self.next, "timeout")
         if self.next.is_ready and now >= self.next.started + 3600:
             self._end(self.next)
+        if now >= self.trial.again:
+            self.jobs.append(lambda: self._start(self.trial))
         if now >= self.service.again:
             self.jobs.append(lambda: self._start(self.service))
         elif self.socket.is_ready and self.service.state in {"inactive", "failed"}:

@@ -11,6 +11,7 @@ from host.clock import Clock
 from host.errors import HostError
 from host.history import History
 from host.installation import Installation
+from host.lock import Busy
 from host.place import Place
 from host.settings import Settings
 from host.state import States
@@ -119,7 +120,7 @@ class World:
             raise os_error(errno.ENOSPC)
         self.trace.append(what)
         act()
-        if self.check:
+        if self.check and room >= 0:
             self.check(self)
         if hit == LATE:
             raise failure
@@ -224,7 +225,7 @@ def held(file: Path, seconds: float) -> Iterator[None]:
     if world.holder and world.holder not in world.dead:
         if seconds > 1000:  # noqa: PLR2004
             raise Parked
-        raise HostError(f"another run is at work, {world.holder}")
+        raise Busy(f"another run is at work, {world.holder}")
     world.holder = world.processes[-1]
     try:
         yield

@@ -94,7 +94,8 @@ class Units:
             self.socket: self._part(release, "socket"),
             self.service: self._service_text(release),
             self.guard: self._engine_text("undo an interrupted switch", "oneshot", "guard"),
-            self.trial: self._engine_text("watch a release on trial", "exec", "watch"),
+            self.trial: self._engine_text("watch a release on trial", "exec", "watch")
+            + "Restart=on-failure\nRestartSec=5\n",
         }
 
     def _part(self, release: str, kind: str) -> str:
