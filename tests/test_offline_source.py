@@ -590,10 +590,10 @@ def test_run_names_every_file_that_is_wrong(telling: Path) -> None:
     os.mkfifo(telling / "Script/pipe")
     said = script(telling, "run", "version", code=1)
     assert said.stderr.splitlines() == [
-        "neither file nor folder: ProjectSrc/README.md",
-        "neither file nor folder: Script/pipe",
         "missing: ProjectSrc/LICENSE",
-        "not of the bundle: PyPI/evil-1.0-py3-none-any.whl",
+        "not listed in SHA256SUMS: PyPI/evil-1.0-py3-none-any.whl",
+        "not listed in SHA256SUMS: Script/pipe",
+        "changed: ProjectSrc/README.md",
         "changed: PyPI/requirements.txt",
         not_whole(telling),
     ]
