@@ -16,7 +16,7 @@ import nox
 ROOT = Path(__file__).parent
 PROJECT = ROOT / "{{cookiecutter.project}}"
 # Not imported, for that would leave bytecode in the folder that is baked.
-requirements = runpy.run_path(str(PROJECT / "tasks" / "lock.py"))["requirements"]
+requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"]
 
 PYTHONS: list[str] = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])

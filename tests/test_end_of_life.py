@@ -1,12 +1,12 @@
-"""tasks.end_of_life: a Python that nobody mends any more is named, or refused."""
+"""tasks.lib.end_of_life: a Python that nobody mends any more is named, or refused."""
 
 import datetime as dt
 
 import pytest
-from tasks import end_of_life, project
-from tasks.console import TaskError
-from tasks.deploy.plan import plan
+from tasks.deploy.build.plan import plan
 from tasks.deploy.settings import Settings
+from tasks.lib import end_of_life, project
+from tasks.lib.console import TaskError
 
 from tests.conftest import Bake
 from tests.support import PYTHONS, offered_here

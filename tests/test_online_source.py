@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tasks import project
-from tasks.console import TaskError
-from tasks.deploy.online_source import source
+from tasks.deploy.online_source import commit
+from tasks.lib import project
+from tasks.lib.console import TaskError
 
 from tests.conftest import Bake
 from tests.support import commit_change, run
@@ -90,7 +90,7 @@ def test_a_lock_that_does_not_fit_the_pipfile(folder: Path) -> None:
 
 
 def test_a_python_past_its_end_of_life(folder: Path) -> None:
-    table = folder / "tasks/end_of_life.py"
+    table = folder / "tasks/lib/end_of_life.py"
     table.write_text(table.read_text().replace("dt.date(2029", "dt.date(2019"))
     commit_change(folder)
     run(["git", "push", "--quiet", "--force", "origin", "HEAD:refs/heads/other"], cwd=folder)
@@ -100,7 +100,7 @@ def test_a_python_past_its_end_of_life(folder: Path) -> None:
 
 def test_a_repository_that_cannot_be_asked(folder: Path) -> None:
     address = "http://user:" + "hidden" + "@127.0.0.1:9/x.git"
-    found = source.find(project.load(folder), address, "")
+    found = commit.find(project.load(folder), address, "")
     (folder.parent / "empty").mkdir()
     with pytest.raises(TaskError) as refused:
         found.check_out(folder.parent / "empty")
@@ -110,7 +110,7 @@ def test_a_repository_that_cannot_be_asked(folder: Path) -> None:
 
 def test_a_remote_that_does_not_exist(folder: Path) -> None:
     with pytest.raises(TaskError, match=r"^there is no remote 'up' .*; there are: origin \("):
-        source.find(project.load(folder), "up", "")
+        commit.find(project.load(folder), "up", "")
 
 
 def test_a_folder_outside_of_git(baked: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_project_below_the_top_of_its_repository(folder: Path, tmp_path: Path)
     run(["cp", "-R", folder, tmp_path / "inner"], cwd=tmp_path)
     run(["rm", "-rf", tmp_path / "inner/.git"], cwd=tmp_path)
     commit_change(tmp_path)
-    found = source.find(project.load(tmp_path / "inner"), ".", "")
+    found = commit.find(project.load(tmp_path / "inner"), ".", "")
     (tmp_path / "out").mkdir()
     assert found.check_out(tmp_path / "out") == tmp_path / "out" / "inner"
     assert found.folder == "inner/"

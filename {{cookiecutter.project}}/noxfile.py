@@ -11,7 +11,8 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from tasks import docs, findings, interpreter, lock, project  # noqa: E402
+from tasks.checks import commands, findings  # noqa: E402
+from tasks.lib import interpreter, lock, project  # noqa: E402
 
 THIS = project.load(ROOT)
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["security"]
@@ -41,9 +42,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
-    helps = docs.helps(THIS, lambda *command: _ask(session, *command))
-    for page in docs.pages(ROOT):
-        if wrong := docs.unknown(page, helps, THIS.program):
+    helps = commands.helps(THIS, lambda *command: _ask(session, *command))
+    for page in commands.pages(ROOT):
+        if wrong := commands.unknown(page, helps, THIS.program):
             session.error(f"{page.relative_to(ROOT)} names what does not exist: {'; '.join(wrong)}")
 
 

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-# nox imports tasks.lock and its like from here, also where nox is installed without invoke.
+# nox imports tasks.lib.lock and its like from here, also where nox is installed without invoke.
 if find_spec("invoke"):
     from invoke.collection import Collection
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..console import TaskError
+from ..lib.console import TaskError
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..console import TaskError
-from ..environment import ensure, interpreter
-from ..project import Project
+from ..lib.console import TaskError
+from ..lib.environment import ensure, interpreter
+from ..lib.project import Project
 from .targets import Target
 
 FOLDER = Path("deploy/ansible")
@@ -41,7 +41,7 @@ def play(
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(project.root / FOLDER / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback")),
+            "ANSIBLE_CALLBACK_PLUGINS": str(project.root / FOLDER / "callback_plugins"),
             "ANSIBLE_STDOUT_CALLBACK": "outcome",
             "HOSTS_OUTCOME": str(outcome),
         }

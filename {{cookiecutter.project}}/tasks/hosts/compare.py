@@ -10,11 +10,11 @@ from typing import Any
 
 from invoke.context import Context
 
-from .. import project
-from ..console import TaskError, closing
-from ..environment import ensure, interpreter
-from ..project import Project
-from ..task import task
+from ..lib import project
+from ..lib.console import TaskError, closing
+from ..lib.environment import ensure, interpreter
+from ..lib.project import Project
+from ..lib.task import task
 from .ansible import CATEGORY, FOLDER
 
 INVENTORIES = Path("deploy/inventory")

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from invoke.context import Context
 
-from ... import project
-from ...console import TaskError
-from ...task import task
-from ..carry import HELP, carry, destination
-from ..plan import plan
+from ...lib import project
+from ...lib.console import TaskError
+from ...lib.task import task
+from ..build.plan import plan
+from ..delivery import HELP, carry, destination
 from . import build
 
 

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ...console import closing, size, step
-from ...environment import ensure
-from .. import artifact, glibc, release_tree, sbom, signing, smoke
-from ..plan import Plan, published, record
+from ...lib.console import closing, size, step
+from ...lib.environment import ensure
+from ..build import glibc, publish, release_tree, sbom, signing, smoke
+from ..build.plan import Plan, published, record
 from . import package, program
 
 QUADRANT = "offline-binary"
@@ -44,10 +44,10 @@ def build(what: Plan) -> None:
     """
     start = time.monotonic()
     program.require_tools()
-    with artifact.exclusive(what.project.build):
+    with publish.exclusive(what.project.build):
         fresh = not _published(what)
         if fresh:
-            with artifact.staging(what.target) as output:
+            with publish.staging(what.target) as output:
                 base = _fill(what, output)
             record(what, base.folder.name)
     _report(what, time.monotonic() - start, fresh=fresh)
@@ -71,8 +71,8 @@ def _fill(what: Plan, output: Path) -> program.Base:
         else:
             program.remove_engine(what.project, tree / "bin")
         floor = glibc.floor(tree / "bin")
-    artifact.write_manifest(output, _facts(what, base, floor))
-    sbom.write(output / artifact.SBOM, base.sbom(), what.project, what.revision.release)
+    publish.write_manifest(output, _facts(what, base, floor))
+    sbom.write(output / publish.SBOM, base.sbom(), what.project, what.revision.release)
     packing = package.Packing(what, environment, floor, tree, output)
     if what.onefile:
         with step("packing"):
@@ -86,7 +86,7 @@ def _fill(what: Plan, output: Path) -> program.Base:
                 packed.result()
         if engine:
             release_tree.try_engine(tree, what.project)
-    artifact.write_checksums(output)
+    publish.write_checksums(output)
     signing.sign(output, what.settings)
     release_tree.normalise(output, what.revision.epoch)
     shutil.rmtree(work)

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...environment import Environment
-from ...process import run
-from .. import release_tree
-from ..archive import below, tarball
-from ..onefile import onefile
-from ..plan import Plan
-from ..render import render
+from ...lib.environment import Environment
+from ...lib.process import run
+from ..build import release_tree
+from ..build.archive import below, tarball
+from ..build.plan import Plan
+from ..build.render import render
+from ..build.self_extracting import onefile
 from .program import FOLDER
 
 _INSTALL = "install"

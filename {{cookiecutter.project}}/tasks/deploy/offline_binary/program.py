@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import lock
-from ...console import TaskError, step
-from ...environment import Environment
-from ...process import require, run
-from ...project import Project
-from ...revision import Revision
-from .. import artifact, loading, machine, release_tree, sbom
-from ..render import render
+from ...lib import lock
+from ...lib.console import TaskError, step
+from ...lib.environment import Environment
+from ...lib.process import require, run
+from ...lib.project import Project
+from ...lib.revision import Revision
+from ..build import libraries, loading, publish, release_tree, sbom
+from ..build.render import render
 from ..settings import Settings
 
 FOLDER = Path("deploy/offline-binary")
 SPEC = "program.spec"
-NAMED = Path(__file__).with_name("named.py")
+NAMED = Path(__file__).parents[1] / "scripts/named.py"
 _SCRIPTS = ("entry.py.in", "admin.py.in")
 """Where the program and its engine begin."""
 _KEPT_BASES = 3
@@ -61,7 +61,7 @@ class Base:
             collected = json.loads((self.folder / "collected.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return False
-        return machine.unchanged(collected)
+        return libraries.unchanged(collected)
 
 
 def require_tools() -> None:
@@ -74,7 +74,7 @@ def base(project: Project, environment: Environment, settings: Settings) -> Base
 
     Raises `TaskError` where PyInstaller or a tool that it needs fails.
     """
-    script = Path(__file__).with_name("imports.py")
+    script = Path(__file__).parents[1] / "scripts/imports.py"
     engine = project.root / release_tree.ENGINE
     runtime = lock.packages(project.lock, "packages")
     plan = {
@@ -214,9 +214,9 @@ def _describe(work: Path, environment: Environment) -> None:
     if platform.system() == "Linux":
         run(["strip", *(work / "tree/_internal" / name for name, _ in own)])
     outside = sorted({path for _, path in own})
-    digests = {p.name: artifact.sha256(p) for p in outside}
+    digests = {p.name: publish.sha256(p) for p in outside}
     (work / "libraries.json").write_text(json.dumps(digests), encoding="utf-8")
-    (work / "collected.json").write_text(json.dumps(machine.seen(outside)), encoding="utf-8")
+    (work / "collected.json").write_text(json.dumps(libraries.seen(outside)), encoding="utf-8")
 
 
 def _age(folder: Path) -> float:

@@ -2,13 +2,13 @@
 
 from invoke.context import Context
 
-from ... import project
-from ...console import TaskError
-from ...task import task
-from ..carry import HELP, carry, destination
-from ..plan import here, plan
+from ...lib import project
+from ...lib.console import TaskError
+from ...lib.task import task
+from ..build.plan import here, plan
+from ..delivery import HELP, carry, destination
 from . import build
-from .source import PLATFORMS
+from .interpreter_source import PLATFORMS
 
 
 @task(

@@ -7,20 +7,20 @@ import time
 import tomllib
 from pathlib import Path
 
-from ... import revision
-from ...console import closing, size, step
-from ...environment import Environment, ensure
-from ...process import run
-from .. import archive, artifact, release_tree, sbom, signing, smoke
-from ..onefile import onefile
-from ..plan import Plan, here, published, record
-from ..render import render
-from .base import Base
-from .home import Home
+from ...lib import revision
+from ...lib.console import closing, size, step
+from ...lib.environment import Environment, ensure
+from ...lib.process import run
+from ..build import archive, publish, release_tree, sbom, signing, smoke
+from ..build.plan import Plan, here, published, record
+from ..build.render import render
+from ..build.self_extracting import onefile
+from .bundle_base import Base
+from .carried_python import Home
+from .fill_base import BYTECODE, MAKE_RELEASE, make
+from .interpreter_source import Source, choose, native_interpreter
 from .launcher import FOLDER
-from .make import BYTECODE, MAKE_RELEASE, make
 from .relocate import require_tools
-from .source import Source, choose, native_interpreter
 
 QUADRANT = "offline-source"
 CATEGORY = "bundle"
@@ -50,11 +50,11 @@ def build(what: Plan) -> None:
     Raises `TaskError` where any step fails; what was published before is whole then.
     """
     start = time.monotonic()
-    with artifact.exclusive(what.project.build):
+    with publish.exclusive(what.project.build):
         source = _source(what, fetch=True)
         fresh = not _published(what, source)
         if fresh:
-            with artifact.staging(what.target) as output:
+            with publish.staging(what.target) as output:
                 kept = _fill(what, source, output)
             record(what, kept.folder.name)
     _report(what, time.monotonic() - start, fresh=fresh)
@@ -84,8 +84,8 @@ def _fill(what: Plan, source: Source, output: Path) -> Base:
     interpreter = native_interpreter(source, what) if native else what.interpreter
     tools = ensure(what.project, interpreter, CATEGORY)
     kept = make(what, source, tools, native=native)
-    artifact.write_manifest(output, {**what.facts(), **kept.facts()})
-    sbom.write(output / artifact.SBOM, kept.sbom(), what.project, what.revision.release)
+    publish.write_manifest(output, {**what.facts(), **kept.facts()})
+    sbom.write(output / publish.SBOM, kept.sbom(), what.project, what.revision.release)
     work = what.rooms / "work"
     shutil.rmtree(work, ignore_errors=True)
     bundle = work / what.project.program
@@ -101,7 +101,7 @@ def _fill(what: Plan, source: Source, output: Path) -> Base:
     with step("packing"):
         _finish(what, bundle, tree)
         _pack(what, kept, bundle, output)
-    artifact.write_checksums(output)
+    publish.write_checksums(output)
     signing.sign(output, what.settings)
     release_tree.normalise(output, what.revision.epoch)
     shutil.rmtree(work)
@@ -175,7 +175,7 @@ def _finish(what: Plan, bundle: Path, tree: Path) -> None:
     script = bundle / "Script"
     without = shutil.ignore_patterns("python")
     shutil.copytree(tree, script / "release", ignore=without, copy_function=os.link)
-    artifact.write_checksums(bundle, script / artifact.CHECKSUMS)
+    publish.write_checksums(bundle, script / publish.CHECKSUMS)
     signing.sign(script, what.settings)
     for folder in (script, bundle / "ProjectSrc"):
         release_tree.normalise(folder, what.revision.epoch)

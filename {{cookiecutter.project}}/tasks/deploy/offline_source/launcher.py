@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..render import render
-from .home import Home
+from ..build.render import render
+from .carried_python import Home
 
 FOLDER = Path("deploy/offline-source")
 TEMPLATE = FOLDER / "launcher.sh"

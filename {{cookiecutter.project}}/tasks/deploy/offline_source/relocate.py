@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...environment import Environment
-from ...process import require, run
-from .home import Home
+from ...lib.environment import Environment
+from ...lib.process import require, run
+from .carried_python import Home
 
 # What no service needs: tests, Tk, what builds extensions, second implementations in Python of
 # modules that are there in C; and what would oblige whoever passes a bundle on to the licences of

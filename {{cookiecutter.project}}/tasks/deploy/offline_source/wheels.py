@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...console import TaskError
-from ...environment import Environment
-from ...process import run
-from .. import artifact
+from ...lib.console import TaskError
+from ...lib.environment import Environment
+from ...lib.process import run
+from ..build import publish
 
 REQUIREMENTS = "requirements.txt"
-_APPLY = Path(__file__).with_name("markers.py")
+_APPLY = Path(__file__).parents[1] / "scripts/markers.py"
 _NEWEST_GLIBC = 39
 _OLDEST_GLIBC = 17
 # What pip says, and what that means to somebody who reads one line.
@@ -61,7 +61,7 @@ def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
     lines, made = [], {}
     for wheel in sorted(folder.glob("*.whl")):
         name, version = wheel.name.split("-")[:2]
-        digest = artifact.sha256(wheel)
+        digest = publish.sha256(wheel)
         lines.append(f"{name.replace('_', '-').lower()}=={version} --hash=sha256:{digest}\n")
         if f"sha256:{digest}" not in pinned:
             made[wheel.name] = digest

@@ -7,18 +7,18 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from ... import end_of_life, lock, project, revision
-from ...console import TaskError, closing, step
-from ...environment import Environment, ensure, interpreter
 from ...hosts import targets
 from ...hosts.ansible import Outcome
 from ...hosts.rollout import roll_out
-from ...task import task
-from ..carry import act
-from ..plan import Plan
+from ...lib import end_of_life, lock, project, revision
+from ...lib.console import TaskError, closing, step
+from ...lib.environment import Environment, ensure, interpreter
+from ...lib.task import task
+from ..build.plan import Plan
+from ..delivery import act
 from ..settings import Settings, read
+from .commit import Source, difference, find
 from .kit import FOLDER, pack
-from .source import Source, difference, find
 
 QUADRANT = "online-source"
 _CATEGORY = "deploy"

@@ -6,13 +6,13 @@ import tarfile
 import tomllib
 from pathlib import Path
 
-from ... import lock
-from ...console import TaskError
-from ...environment import Environment
-from .. import artifact, release_tree
-from ..plan import Plan
-from ..render import render
-from .source import Source
+from ...lib import lock
+from ...lib.console import TaskError
+from ...lib.environment import Environment
+from ..build import publish, release_tree
+from ..build.plan import Plan
+from ..build.render import render
+from .commit import Source
 
 FOLDER = Path("deploy/online-source")
 _SCRIPTS = ("install.py", "common.py", "source.py", "environment.py", "layout.py")
@@ -43,7 +43,7 @@ def pack(source: Source, what: Plan, environment: Environment, work: Path) -> Pa
     launcher = (root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
     for program, code in _commands(root).items():
         _write(release / "bin" / program, render(launcher, {"program": program, "code": code}))
-    artifact.write_manifest(release, {**what.facts(), "python": what.project.python})
+    publish.write_manifest(release, {**what.facts(), "python": what.project.python})
     # A commit is its own release: two of one version stand beside each other.
     machine = {"version": name_of(what), "machine": "%MACHINE%", "glibc": "none"}
     release_tree.add_engine(release, what.project, "%PYTHON%")

@@ -6,10 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..console import TaskError
-from ..process import run
-from . import artifact
-from .settings import Settings
+from ...lib.console import TaskError
+from ...lib.process import run
+from ..settings import Settings
+from . import publish
 
 NAMESPACE = "file"
 _OTHERS = 0o077  # mode bits; ssh-keygen uses no private key that others may read
@@ -44,7 +44,7 @@ def digests(settings: Settings) -> list[str]:
     """Give what changes when another key is configured: a SHA-256 for each key."""
     files = [public(settings)] if settings.signing_key else []
     files += [Path(settings.package_signing_key)] if settings.package_signing_key else []
-    return [artifact.sha256(path) for path in files]
+    return [publish.sha256(path) for path in files]
 
 
 def fingerprint(key: Path) -> str:
@@ -60,9 +60,9 @@ def sign(folder: Path, settings: Settings) -> None:
     """
     if not settings.signing_key:
         return
-    (folder / artifact.SIGNATURE).unlink(missing_ok=True)  # ssh-keygen would leave it
+    (folder / publish.SIGNATURE).unlink(missing_ok=True)  # ssh-keygen would leave it
     said = _ssh_keygen(
-        ["sign", "-n", NAMESPACE, "-f", settings.signing_key, str(folder / artifact.CHECKSUMS)]
+        ["sign", "-n", NAMESPACE, "-f", settings.signing_key, str(folder / publish.CHECKSUMS)]
     )
     if said:
         raise TaskError(f"cannot sign with {settings.signing_key}: {said}")
@@ -75,24 +75,24 @@ def verify(folder: Path, settings: Settings, program: str) -> list[str]:
     """
     if not settings.signing_key:
         return []
-    if not (folder / artifact.SIGNATURE).is_file():
-        return [f"{artifact.SIGNATURE}: missing, and invoke.yaml names a key"]
+    if not (folder / publish.SIGNATURE).is_file():
+        return [f"{publish.SIGNATURE}: missing, and invoke.yaml names a key"]
     why = _wrong(folder, public(settings), program)
-    return [f"{artifact.SIGNATURE}: does not pass with {public(settings)}: {why}"] if why else []
+    return [f"{publish.SIGNATURE}: does not pass with {public(settings)}: {why}"] if why else []
 
 
 def state(folder: Path, settings: Settings) -> str:
     """Say of a folder that `verify` found nothing wrong in what is known of its origin."""
     if settings.signing_key:
         return f"by {fingerprint(public(settings))}, the key in invoke.yaml"
-    there = "there, and" if (folder / artifact.SIGNATURE).is_file() else "none;"
+    there = "there, and" if (folder / publish.SIGNATURE).is_file() else "none;"
     return f"{there} origin not checked: invoke.yaml names no signing_key"
 
 
 def _wrong(folder: Path, key: Path, identity: str) -> str:
     try:
         lines = key.read_text(encoding="utf-8").splitlines()
-        content = (folder / artifact.CHECKSUMS).read_bytes()
+        content = (folder / publish.CHECKSUMS).read_bytes()
     except OSError as error:
         return f"cannot read {error.filename}: {error.strerror}"
     with tempfile.TemporaryDirectory() as work:
@@ -101,7 +101,7 @@ def _wrong(folder: Path, key: Path, identity: str) -> str:
         signers.write_text("".join(f"{identity} {line}\n" for line in keys), encoding="utf-8")
         return _ssh_keygen(
             ["verify", "-n", NAMESPACE, "-I", identity, "-f", str(signers),
-             "-s", str(folder / artifact.SIGNATURE)],
+             "-s", str(folder / publish.SIGNATURE)],
             content,
         )  # fmt: skip
 

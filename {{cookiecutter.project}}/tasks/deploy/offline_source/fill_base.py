@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import lock
-from ...console import TaskError, step
-from ...environment import Environment, ensure
-from ...process import run
-from .. import archive, glibc, loading, machine, release_tree, sbom
-from ..plan import Plan
-from . import equip, relocate, wheels
-from .base import BYTECODE_ARCHIVE, DEPENDENCIES, Base, template
-from .home import Home
+from ...lib import lock
+from ...lib.console import TaskError, step
+from ...lib.environment import Environment, ensure
+from ...lib.process import run
+from ..build import archive, glibc, libraries, loading, release_tree, sbom
+from ..build.plan import Plan
+from . import additions, relocate, wheels
+from .bundle_base import BYTECODE_ARCHIVE, DEPENDENCIES, Base, template
+from .carried_python import Home
+from .interpreter_source import Source
 from .launcher import FOLDER, TEMPLATE, Launcher
-from .source import Source
 
 MAKE_RELEASE = FOLDER / "make_release.py"
-BYTECODE = Path(__file__).with_name("bytecode.py")
+BYTECODE = Path(__file__).parents[1] / "scripts/bytecode.py"
 _KEPT_BASES = 3
 _EPOCH = 315_532_800  # 1980-01-01: a base serves many commits
 _LEVEL = 9
@@ -89,7 +89,7 @@ class _Making:
             packed = base.bundle / DEPENDENCIES / BYTECODE_ARCHIVE
             self._compile(Home(tree / "python", version).site, "--archive", packed)
         if self.native:
-            carried += equip.carry_glibc(home)
+            carried += additions.carry_glibc(home)
         Launcher(template(what), home, floor).write_python()
         facts = {
             **self.source.facts(),
@@ -98,7 +98,7 @@ class _Making:
             "built_from_source": made_here,
         }
         (base.folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-        seen = json.dumps(machine.seen(carried))
+        seen = json.dumps(libraries.seen(carried))
         (base.folder / "carried.json").write_text(seen, encoding="utf-8")
         document = self._sbom(Home(tree / "python", version))
         (base.folder / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
@@ -123,7 +123,7 @@ class _Making:
             relocate.from_standalone(self.source.standalone, home)
         else:
             carried = relocate.from_installed(self.what.interpreter.path, home, self.tools)
-        equip.equip(home, self.tools)
+        additions.equip(home, self.tools)
         self._compile(home.folder)
         Launcher(template(self.what), home, "2.0").write_python()  # the floor is not known yet
         return carried

@@ -6,11 +6,11 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..console import TaskError
-from ..process import run
+from ...lib.console import TaskError
+from ...lib.process import run
 
-MODULES = Path(__file__).with_name("modules.py")
-PROBE = Path(__file__).with_name("probe.py")
+MODULES = Path(__file__).parents[1] / "scripts/modules.py"
+PROBE = Path(__file__).parents[1] / "scripts/probe.py"
 _SECONDS = 300
 _LINE = re.compile(r"(?m)^(import|failed) (.*)$")
 

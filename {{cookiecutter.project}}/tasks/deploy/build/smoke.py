@@ -11,9 +11,9 @@ from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from ..console import TaskError
-from ..project import Project
-from ..revision import Revision
+from ...lib.console import TaskError
+from ...lib.project import Project
+from ...lib.revision import Revision
 
 _START_SECONDS = 30
 _STOP_SECONDS = 10

@@ -6,8 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...console import TaskError
-from ...project import Project
+from ...lib.console import TaskError
+from ...lib.project import Project
 
 _ABSENT = re.compile(r"not our ref|couldn't find remote ref|no such remote ref|unadvertised object")
 _CREDENTIALS = re.compile(r"//[^/@]*@")

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import end_of_life, lock, revision
-from ..console import TaskError
-from ..environment import interpreter, require_lock
-from ..interpreter import Interpreter
-from ..project import Project
-from . import artifact, signing
-from .settings import Settings
+from ...lib import end_of_life, lock, revision
+from ...lib.console import TaskError
+from ...lib.environment import interpreter, require_lock
+from ...lib.interpreter import Interpreter
+from ...lib.project import Project
+from ..settings import Settings
+from . import publish, signing
 
 _RECORD = "published.json"
 
@@ -111,7 +111,7 @@ def published(what: Plan, is_current: Callable[[str], bool]) -> bool:
     try:
         record = json.loads((what.rooms / _RECORD).read_text(encoding="utf-8"))
         unchanged = record["key"] == what.key and is_current(record["made_with"])
-        return bool(unchanged and not (artifact.verify(what.target) or _unsigned(what)))
+        return bool(unchanged and not (publish.verify(what.target) or _unsigned(what)))
     except (OSError, ValueError, TaskError):
         return False
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..console import TaskError, closing, step
-from ..process import run
-from ..project import Project
+from ...lib.console import TaskError, closing, step
+from ...lib.process import run
+from ...lib.project import Project
 from . import signing
 
 # By suffix, in the order in which they appear; the private key comes last and says: complete.

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..environment import Environment
-from ..process import run
-from ..project import Project
-from . import artifact, rank, signing
+from ...lib.environment import Environment
+from ...lib.process import run
+from ...lib.project import Project
+from . import publish, signing
 from .plan import Plan
 from .render import render
 
@@ -39,10 +39,10 @@ def lay_out(tree: Path, what: Plan, environment: Environment, glibc: str, publis
     `environment` is any that has `packaging`. The checksums are signed where a key is configured.
     Times, modes and order depend on the revision alone: the same input gives the same bytes.
     """
-    shutil.copyfile(published / artifact.MANIFEST, tree / artifact.MANIFEST)
+    shutil.copyfile(published / publish.MANIFEST, tree / publish.MANIFEST)
     if what.for_hosts:
         add_host(tree, what, environment, {"machine": what.machine, "glibc": glibc})
-    artifact.write_checksums(tree)
+    publish.write_checksums(tree)
     signing.sign(tree, what.settings)
     normalise(tree, what.revision.epoch)
 
@@ -126,7 +126,7 @@ def _facts(
 
 def _rank(environment: Environment, what: Plan) -> str:
     epoch = str(what.revision.epoch)
-    script = Path(rank.__file__)
+    script = Path(__file__).parents[1] / "scripts/release_rank.py"
     return run([environment.python, "-I", script, what.project.version, epoch]).strip()
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..console import TaskError
 from ..hosts import targets
 from ..hosts.rollout import CHECK, Act, roll_out
-from ..project import Project
-from .plan import Plan
+from ..lib.console import TaskError
+from ..lib.project import Project
+from .build.plan import Plan
 from .settings import Settings, read
 
 HELP = {

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..console import TaskError
+from ...lib.console import TaskError
 
 try:
     import fcntl

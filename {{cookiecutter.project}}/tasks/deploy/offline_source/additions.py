@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from ...environment import Environment
-from ...process import run
-from .home import Home
+from ...lib.environment import Environment
+from ...lib.process import run
+from .carried_python import Home
 from .relocate import ldd, loaded
 
 _GLIBC = (

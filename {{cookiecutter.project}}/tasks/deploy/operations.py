@@ -4,12 +4,12 @@ from typing import Any
 
 from invoke.context import Context
 
-from .. import project
-from ..console import TaskError, closing
 from ..hosts.ansible import play
 from ..hosts.rollout import Act, roll_out
 from ..hosts.targets import Target, find
-from ..task import task
+from ..lib import project
+from ..lib.console import TaskError, closing
+from ..lib.task import task
 from .settings import read
 
 _TO = "A target of invoke.yaml."

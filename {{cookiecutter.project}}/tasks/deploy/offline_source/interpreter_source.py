@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ... import interpreter
-from ...console import TaskError, step
-from ...interpreter import Interpreter
-from ...process import run
-from ..plan import Plan
+from ...lib import interpreter
+from ...lib.console import TaskError, step
+from ...lib.interpreter import Interpreter
+from ...lib.process import run
+from ..build.plan import Plan
 
 PLATFORMS = ("linux-x86_64", "linux-aarch64", "linux-ppc64le", "linux-riscv64", "linux-s390x")
 """For which there are standalone interpreters with glibc, and wheels."""

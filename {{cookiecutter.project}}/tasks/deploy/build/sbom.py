@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import lock
-from ..environment import Environment
-from ..process import run
-from ..project import Project, normalised
+from ...lib import lock
+from ...lib.environment import Environment
+from ...lib.process import run
+from ...lib.project import Project, normalised
 
 _CPYTHON = "cpython"
 

@@ -70,7 +70,7 @@ def normalised(name: str) -> str:
 
 def load(root: Path | None = None) -> Project:
     """Read the project that lies in `root` (default: the one these tasks belong to)."""
-    root = root or Path(__file__).resolve().parents[1]
+    root = root or Path(__file__).resolve().parents[2]
     with (root / "pyproject.toml").open("rb") as file:
         metadata = tomllib.load(file)["project"]
     author = metadata["authors"][0]

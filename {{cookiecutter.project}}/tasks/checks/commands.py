@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from .project import Project
+from ..lib.project import Project
 
 _COMMAND = re.compile(r"^ {2}([a-z][\w.-]*)(?: {2,}|$)", re.MULTILINE)  # a line of a menu
 _SESSION = re.compile(r"^[*-] ([a-z]\w*)", re.MULTILINE)

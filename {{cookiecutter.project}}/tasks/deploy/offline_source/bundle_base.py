@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import machine
-from ..plan import Plan
-from .home import Home
+from ..build import libraries
+from ..build.plan import Plan
+from .carried_python import Home
 from .launcher import TEMPLATE, Launcher
 
 DEPENDENCIES = "PyPI"
@@ -51,7 +51,7 @@ class Base:
             carried = json.loads((self.folder / "carried.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return False
-        return machine.unchanged(carried)
+        return libraries.unchanged(carried)
 
     def part(self) -> bytes:
         """Give the bundle packed, as a piece of an archive."""

@@ -1,0 +1,1 @@
+"""What every build has in common, whatever the quadrant."""
