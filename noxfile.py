@@ -42,6 +42,7 @@ def lint(session: nox.Session) -> None:
                 session.run("mypy")
         playbooks = ("deploy/ansible", "deploy/inventory")
         with session.chdir(baked):
+            session.run("lint-imports", "--no-cache")
             session.run("ansible-lint", "--offline", "--profile", "production", *playbooks)
         scripts = shell_scripts(session, Path(folder, "shell"))
         with session.chdir(Path(folder, "shell")):

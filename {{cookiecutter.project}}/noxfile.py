@@ -33,7 +33,7 @@ os.environ["PATH"] = interpreter.search_path(THIS.pythons)
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types, and that the docs name only commands that exist."""
+    """Check style, types, layers, and that the docs name only commands that exist."""
     _locked(session, "packages", "dev-packages", "lint", "test")
     for check, command in findings.STYLE.items():
         said = _report(session, check, *command)
@@ -42,6 +42,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
+    session.run("lint-imports", "--no-cache")
     helps = commands.helps(THIS, lambda *command: _ask(session, *command))
     for page in commands.pages(ROOT):
         if wrong := commands.unknown(page, helps, THIS.program):

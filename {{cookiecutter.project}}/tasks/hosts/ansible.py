@@ -41,7 +41,6 @@ def play(
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(project.root / FOLDER / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_PLUGINS": str(project.root / FOLDER / "callback_plugins"),
             "ANSIBLE_STDOUT_CALLBACK": "outcome",
             "HOSTS_OUTCOME": str(outcome),
         }
