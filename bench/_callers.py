@@ -51,7 +51,7 @@ class Callers:
         self._seen: list[Seen] = []
         self._half_open = half_open
         self._threads = [
-            *(self._thread(self._keep_alive, 0.02, number) for number in range(busy)),
+            *(self._thread(self._keep_alive, 0.1, number) for number in range(busy)),
             *(self._thread(self._keep_alive, 1.5, number) for number in range(thinking)),
             *(self._thread(self._slow, 0.3, number) for number in range(slow)),
         ]

@@ -1,9 +1,11 @@
 """Plain functions that the template's tests share."""
 
+import hashlib
 import json
 import os
 import re
 import subprocess
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -86,6 +88,41 @@ def shown(page: Path, words: str) -> str:
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.M)
     [block] = [block for block in blocks if words in block]
     return str(block)
+
+
+WELL_KNOWN = "src/my_service/static/.well-known/.security.txt"
+LEFT_BEHIND = ("src/my_service/.env", "src/my_service/.app.py.swp", "src/my_service/app.py~")
+
+
+def add_dot_files(folder: Path) -> None:
+    """Add to a project data with dots before its names, and what editors and developers leave."""
+    for name in (WELL_KNOWN, *LEFT_BEHIND):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("Contact: mailto:you@example.com\n")
+
+
+def wheel(folder: Path, name: str, **modules: str) -> dict[str, object]:
+    """Make a wheel of a package's modules; gives the entry by which a lock has it."""
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
+    texts = {f"{name}/{module}.py": text for module, text in modules.items()}
+    texts[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    texts[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    texts[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in (*texts, f"{info}/RECORD"))
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in texts.items():
+            archive.writestr(file, text)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"version": "==1.0", "hashes": [f"sha256:{digest}"]}
+
+
+def edit_lock(folder: Path, entries: Mapping[str, Mapping[str, object]]) -> None:
+    """Add packages to what a project locks for its program."""
+    path = folder / "Pipfile.lock"
+    content = json.loads(path.read_text("utf-8"))
+    content["default"].update(entries)
+    path.write_text(json.dumps(content), "utf-8")
 
 
 def missing(part: str) -> NoReturn:

@@ -22,7 +22,19 @@ from tasks.deploy.settings import Settings
 from tasks.lib import lock, project
 
 from tests.conftest import Bake
-from tests.support import commit_change, contents, missing, offered_here, run, shown
+from tests.support import (
+    LEFT_BEHIND,
+    WELL_KNOWN,
+    add_dot_files,
+    commit_change,
+    contents,
+    edit_lock,
+    missing,
+    offered_here,
+    run,
+    shown,
+    wheel,
+)
 
 INVOKE = [sys.executable, "-m", "invoke"]
 BUILD = [*INVOKE, "deploy.offline-binary"]
@@ -130,7 +142,7 @@ def test_no_build_tool_slips_in(folder: Path, published: Path, tmp_path: Path) -
     assert {"click", "starlette", "my_service"} <= there
     build_only = {"PyInstaller", "altgraph", "cyclonedx", "lxml", "setuptools", "attr", "packaging"}
     assert not there & (build_only | {"tkinter", "test"})
-    assert not list((internal / "my_service").rglob("*.py"))
+    assert not [p for name in ("my_service", "host") for p in (internal / name).rglob("*.py")]
     program = internal.parent / "my-service"
     said = run([program, "version"], cwd=tmp_path).stdout
     assert said == f"my-service {publish.read_manifest(published)['release']}\n"
@@ -161,6 +173,41 @@ def test_the_plan_changes_nothing(folder: Path, published: Path) -> None:
     before = contents(folder)
     assert "to be built" in build(folder, "--dry-run")
     assert contents(folder) == before
+
+
+def test_a_stale_or_missing_lock_is_refused(folder: Path, published: Path) -> None:
+    append(folder / "Pipfile", '\n[more]\nclick = "*"\n')
+    for options in ((), ("--dry-run",)):
+        stale = "error: Pipfile.lock does not fit its Pipfile: run `pipenv lock`\n"
+        assert build(folder, *options, code=1) == stale
+    (folder / "Pipfile.lock").unlink()
+    for options in ((), ("--dry-run",)):
+        gone = "error: there is no Pipfile.lock: run `pipenv lock`\n"
+        assert build(folder, *options, code=1) == gone
+
+
+def test_the_plan_refuses_what_the_build_refuses(
+    folder: Path, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for options in ((), ("--dry-run",)):
+        said = build(folder, *options, code=1)
+        wanted = "PyInstaller needs objcopy, objdump, ldd, strip: install binutils"
+        assert said == f"error: {wanted}\n"
+
+
+def test_data_with_dots_before_its_names_arrives(
+    folder: Path, published: Path, tmp_path: Path
+) -> None:
+    add_dot_files(folder)
+    try:
+        assert "PyInstaller" not in build(folder)
+    finally:
+        run(["git", "clean", "--quiet", "--force", "-d", "src"], cwd=folder)
+    with tarfile.open(next(published.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/bin/_internal/")[2] for name in archive.getnames()}
+    assert WELL_KNOWN.removeprefix("src/") in names
+    assert not [name for name in LEFT_BEHIND if name.removeprefix("src/") in names]
 
 
 @pytest.mark.parametrize("wanted", ["2.7", "3.13.0", "banana"])
@@ -292,15 +339,34 @@ def pool() -> None:
 """
 
 
+SEEN = """
+import importlib
+def look(name): return importlib.import_module(name.rpartition(".")[0])
+look("parcel.by_string.Logger")
+look("parcel." + "out_of_sight" + ".Logger")
+"""
+
+
 def test_one_file_with_hidden_imports_and_helper_processes(
-    folder: Path, published: Path, tmp_path: Path
+    folder: Path, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = tmp_path / "kept"
-    shutil.copytree(published, kept)
+    """And with a dependency whose modules no import statement names, and which nothing imports."""
+    for tool in ("UV", "PIP"):
+        monkeypatch.setenv(f"{tool}_FIND_LINKS", str(tmp_path))
+    parcel = wheel(tmp_path, "parcel", __init__=SEEN, by_string="", out_of_sight="")
+    edit_lock(folder, {"parcel": parcel})
+    before = contents(published)
     append(folder / CODE, POOL)
+    said = build(folder, "--onefile", code=1)
+    assert said.splitlines()[-1] == (
+        "error: parcel cannot be imported in what was built: No module named 'parcel.out_of_sight' "
+        "(add parcel.out_of_sight to deploy.offline_binary.hidden_imports in invoke.yaml)"
+    )
+    assert contents(published) == before
     settings = folder / "invoke.yaml"
     text = settings.read_text()
-    settings.write_text(text.replace("hidden_imports: []", "hidden_imports: [colorsys]"))
+    hidden = "hidden_imports: [colorsys, parcel.out_of_sight]"
+    settings.write_text(text.replace("hidden_imports: []", hidden))
     build(folder, "--onefile")
     names = sorted(path.name for path in published.iterdir())
     assert len(names) == 4
@@ -398,8 +464,9 @@ def test_a_release_has_a_rank(folder: Path, published: Path, tmp_path: Path) -> 
     build(folder)
     with tarfile.open(next(published.glob("*.tar.gz"))) as archive:
         archive.extractall(tmp_path, filter="data")
-    conf = next(tmp_path.glob("*/host/release.conf")).read_text()
-    assert f"\nrank={release_rank.rank('0.1.0', 1_767_225_600)}\n" in conf
+    facts = json.loads(next(tmp_path.glob("*/host/release.json")).read_text())
+    assert facts["rank"] == release_rank.rank("0.1.0", 1_767_225_600)
+    assert (facts["trial_seconds"], facts["overlap"]) == (60, True)
 
 
 def test_signed_packages(

@@ -1,6 +1,5 @@
 """`invoke deploy.offline-source`: what it publishes, and what it never does."""
 
-import json
 import os
 import re
 import shutil
@@ -15,7 +14,17 @@ from tasks.deploy.build import publish
 from tasks.lib import lock
 
 from tests.conftest import Bake
-from tests.support import commit_change, contents, offered_here, run
+from tests.support import (
+    LEFT_BEHIND,
+    WELL_KNOWN,
+    add_dot_files,
+    commit_change,
+    contents,
+    edit_lock,
+    offered_here,
+    run,
+    wheel,
+)
 
 INVOKE = [sys.executable, "-m", "invoke"]
 BUILD = [*INVOKE, "deploy.offline-source"]
@@ -63,9 +72,7 @@ def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tree(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the release tree that the bundle's own interpreter makes, in a path with odd letters."""
     made = tmp_path_factory.mktemp("a tree") / "blå ' $HOME"
-    shutil.copytree(bundle / "Script/release", made)
-    shutil.copytree(home(bundle), made / "python")
-    install(bundle, made)
+    make_release(bundle, made)
     return made
 
 
@@ -74,11 +81,11 @@ def home(bundle: Path) -> Path:
     return found
 
 
-def install(bundle: Path, tree: Path, code: int = 0) -> str:
-    python: list[str | Path] = ["sh", tree / "python/bin/python3", "-I", "-B"]
-    return run(
-        [*python, bundle / "Script/environment.py", bundle, tree], cwd=tree, code=code
-    ).stderr
+def make_release(bundle: Path, *options: str | Path, code: int = 0) -> str:
+    python: list[str | Path] = ["sh", home(bundle) / "bin/python3", "-I", "-S", "-B"]
+    making = [*python, bundle / "Script/make_release.py"]
+    done = run([*making, *options[:-1], bundle, options[-1]], cwd=bundle, code=code)
+    return done.stderr
 
 
 def sums(file: Path) -> dict[str, str]:
@@ -272,11 +279,12 @@ REFUSED: dict[tuple[str, ...], str] = {
 def test_a_platform_that_cannot_be_had_is_one_line(
     folder: Path, published: Path, options: tuple[str, ...]
 ) -> None:
-    before = contents(published)
-    said = build(folder, *options, code=1)
-    assert said.splitlines()[-1].startswith(f"error: {REFUSED[options]}")
-    assert "Traceback" not in said
-    assert contents(published) == before
+    before = contents(folder / "dist"), contents(folder / "build")
+    for more in ((), ("--dry-run",)):
+        said = build(folder, *options, *more, code=1)
+        assert said.splitlines()[-1].startswith(f"error: {REFUSED[options]}")
+        assert "Traceback" not in said
+        assert (contents(folder / "dist"), contents(folder / "build")) == before
 
 
 SETTINGS = {
@@ -305,13 +313,6 @@ def copied(folder: Path, published: Path, tmp_path: Path) -> Path:
     return shutil.copytree(folder, tmp_path / "copied", symlinks=True)
 
 
-def edit_lock(folder: Path, entries: Mapping[str, Mapping[str, object]]) -> None:
-    path = folder / "Pipfile.lock"
-    content = json.loads(path.read_text())
-    content["default"].update(entries)
-    path.write_text(json.dumps(content))
-
-
 NOWHERE: Mapping[str, object] = {"version": "==1.0", "hashes": [f"sha256:{'0' * 64}"]}
 
 
@@ -325,6 +326,51 @@ def test_a_dependency_that_cannot_be_had_is_named(copied: Path) -> None:
     assert build(copied, code=1).splitlines()[-1] == expected
     assert contents(copied / "dist") == before
     assert not list((copied / "build/offline-source").glob("base-*.*"))
+
+
+def test_what_cannot_be_imported_is_not_published(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OFFLINE, "UV_FIND_LINKS", str(tmp_path))
+    monkeypatch.setitem(OFFLINE, "PIP_FIND_LINKS", str(tmp_path))
+    broken = wheel(tmp_path, "broken", __init__="import no_such_module\n")
+    deadly = wheel(tmp_path, "deadly", __init__="import os\nos._exit(7)\n")
+    before = contents(copied / "dist")
+    edit_lock(copied, {"broken": broken, "deadly": deadly})
+    assert build(copied, code=1).splitlines()[-2:] == [
+        "error: broken cannot be imported in what was built: No module named 'no_such_module'",
+        "  deadly cannot be imported in what was built: it ended with exit code 7",
+    ]
+    assert contents(copied / "dist") == before
+    assert not list((copied / "build/offline-source").glob("base-*.*"))
+
+
+def test_data_with_dots_before_its_names_arrives(copied: Path, tmp_path: Path) -> None:
+    add_dot_files(copied)
+    assert "built" in build(copied)
+    with tarfile.open(next((copied / "dist/offline-source").glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    bundle = tmp_path / "unpacked/my-service"
+    made = shutil.copytree(bundle / "Script/release", tmp_path / "made")
+    shutil.copytree(home(bundle), made / "python")
+    install(bundle, made)
+    expected = digests(made)
+    del expected["SHA256SUMS"]
+    assert sums(made / "SHA256SUMS") == expected
+    site = f"python/lib/python{offered_here()}/site-packages"
+    assert f"{site}/{WELL_KNOWN.removeprefix('src/')}" in expected
+    assert not [name for name in LEFT_BEHIND if f"{site}/{name.removeprefix('src/')}" in expected]
+
+
+def test_a_stale_or_missing_lock_is_refused(copied: Path) -> None:
+    append(copied / "Pipfile", '\n[more]\nclick = "*"\n')
+    for options in ((), ("--dry-run",), ("--platform", "linux-aarch64")):
+        stale = "error: Pipfile.lock does not fit its Pipfile: run `pipenv lock`\n"
+        assert build(copied, *options, code=1) == stale
+    (copied / "Pipfile.lock").unlink()
+    for options in ((), ("--dry-run",)):
+        gone = "error: there is no Pipfile.lock: run `pipenv lock`\n"
+        assert build(copied, *options, code=1) == gone
 
 
 def test_markers_are_judged_for_the_target(copied: Path) -> None:
@@ -345,19 +391,18 @@ def test_a_program_that_does_not_run_is_not_published(folder: Path, published: P
 @pytest.fixture
 def doctored(bundle: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Give a copy of the bundle to change, and a tree to install it into."""
-    copy, made = tmp_path / "bundle", tmp_path / "tree"
+    copy = tmp_path / "bundle"
     shutil.copytree(bundle, copy)
     for path in [copy, *copy.rglob("*")]:
         path.chmod(path.stat().st_mode | 0o200)
-    shutil.copytree(home(bundle), made / "python")
-    return copy, made
+    return copy, tmp_path / "tree"
 
 
 def test_a_wheel_with_another_hash_is_refused(doctored: tuple[Path, Path]) -> None:
     bundle, made = doctored
     wheel = next((bundle / "PyPI").glob("click-*.whl"))
     wheel.write_bytes(wheel.read_bytes() + b"\0")
-    said = install(bundle, made, code=1)
+    said = make_release(bundle, made, code=1)
     assert re.fullmatch(r"error: PyPI/ has no wheel of click==\S+ with the hash [\w ]+\n", said)
 
 
@@ -376,8 +421,8 @@ def test_no_file_of_a_wheel_leaves_the_tree(
     run([sys.executable, "-c", add, wheel, name], cwd=tmp_path)
     listing = pypi / "requirements.txt"
     listing.write_text(listing.read_text().replace(before, publish.sha256(wheel)))
-    known = {path for path in tmp_path.rglob("*") if made not in path.parents}
-    said = install(bundle, made, code=1)
+    known = {made} | {path for path in tmp_path.rglob("*") if made not in path.parents}
+    said = make_release(bundle, made, code=1)
     assert said.startswith("error: h11==")
     assert len(said.splitlines()) == 1
     assert {path for path in tmp_path.rglob("*") if made not in path.parents} == known
@@ -395,7 +440,7 @@ def test_no_bytecode_leaves_the_tree(
         "open(sys.argv[1], 'wb').write(lzma.compress(b.getvalue()))"
     )
     run([sys.executable, "-c", make, bundle / "PyPI/bytecode.zip.xz", name], cwd=tmp_path)
-    said = install(bundle, made, code=1)
+    said = make_release(bundle, made, code=1)
     expected = f"error: bytecode.zip.xz has a file that leads out of the tree: {name}\n"
     assert said == expected
     assert not list(tmp_path.rglob("evil.py"))
@@ -418,3 +463,209 @@ def test_the_work_of_a_killed_build_goes_with_the_next(folder: Path, published: 
     build(folder)
     assert not left.exists()
     assert [path.name for path in published.parent.iterdir()] == ["offline-source"]
+
+
+# The scripts of a bundle. Its engine is one that tells what it is asked: the engine has its own
+# tests.
+
+TELLS = """\
+import json, sys
+
+def main(tree, argv=None):
+    print(json.dumps([str(tree), sys.argv[1:] if argv is None else argv]))
+    sys.exit(7)
+"""
+
+
+@pytest.fixture
+def telling(doctored: tuple[Path, Path]) -> Path:
+    """Give a copy of the bundle whose engine tells what it is asked, and ends with code 7."""
+    bundle, _ = doctored
+    host = bundle / "Script/release/host"
+    (host / "cli.py").write_text(TELLS)
+    shutil.rmtree(host / "__pycache__")
+    check_in(bundle)
+    return bundle
+
+
+def check_in(bundle: Path) -> None:
+    """Let a bundle's checksums be those of what is in it now."""
+    sums = bundle / "Script/SHA256SUMS"
+    sums.unlink()
+    publish.write_checksums(bundle, sums)
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    """Give the folder for temporary files that the scripts get."""
+    (tmp_path / "tmp").mkdir()
+    return tmp_path / "tmp"
+
+
+def script(
+    bundle: Path, name: str, *arguments: str, code: int = 0, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(bundle.parent / "home"),
+        "TMPDIR": str(bundle.parent / "tmp"),
+        **environ,
+    }
+    command = ["sh", bundle / f"Script/{name}.sh", *arguments]
+    return run(command, cwd=bundle, env=environment, code=code)
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "operand"),
+    [
+        ("install", "activate", True),
+        ("verify", "verify", True),
+        ("rollback", "rollback", False),
+        ("uninstall", "uninstall", False),
+    ],
+)
+def test_a_script_hands_over_to_the_bundles_own_engine(
+    telling: Path, room: Path, name: str, command: str, operand: bool
+) -> None:
+    below = ("--prefix", str(telling.parent / "none"))
+    said = script(telling, name, *below, code=7)
+    asked = [command, *([str(telling)] if operand else []), *below]
+    assert json.loads(said.stdout) == [str(telling / "Script/release"), asked]
+    assert list(room.iterdir()) == []
+
+
+def test_a_bundle_that_lost_its_modes_runs_from_a_copy(telling: Path, room: Path) -> None:
+    for path in telling.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+    (room / "my-service.999999999.left").mkdir()  # by a run that was killed
+    (room / f"my-service.{os.getpid()}.kept").mkdir()
+    said = script(telling, "verify", code=7)
+    assert json.loads(said.stdout)[1] == ["verify", str(telling)]
+    assert [path.name for path in room.iterdir()] == [f"my-service.{os.getpid()}.kept"]
+
+
+def test_where_no_program_may_run_one_line_says_so(telling: Path) -> None:
+    python = home(telling) / "bin"
+    for path in python.glob("python3.*"):
+        path.write_bytes(b"for another machine")
+    check_in(telling)
+    said = script(telling, "install", code=1)
+    assert said.stderr.startswith(f"error: the Python in {telling} does not run here, which is ")
+    assert len(said.stderr.splitlines()) == 1
+
+
+def not_whole(bundle: Path) -> str:
+    named = "its files that are wrong are named above"
+    return f"error: {bundle} is not whole, nothing was done: {named}"
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["install", "run"])
+def test_nothing_of_a_damaged_bundle_is_run(telling: Path, name: str) -> None:
+    flipped(next(home(telling).glob("lib/python3*/os.py")))
+    (telling / "Script/make_release.py").unlink()
+    said = script(telling, name, code=1)
+    version = home(telling).name.lower()
+    assert said.stderr.splitlines() == [
+        f"changed: {home(telling).name}/lib/{version}/os.py",
+        "missing: Script/make_release.py",
+        not_whole(telling),
+    ]
+    (telling / "Script/SHA256SUMS").write_text("")
+    assert "missing: Script/SHA256SUMS\n" in script(telling, name, code=1).stderr
+
+
+def test_run_names_every_file_that_is_wrong(telling: Path) -> None:
+    flipped(telling / "PyPI/requirements.txt")
+    (telling / "PyPI/evil-1.0-py3-none-any.whl").write_text("")
+    (telling / "ProjectSrc/README.md").unlink()
+    (telling / "ProjectSrc/README.md").symlink_to("pyproject.toml")
+    (telling / "ProjectSrc/LICENSE").unlink()
+    os.mkfifo(telling / "Script/pipe")
+    said = script(telling, "run", "version", code=1)
+    assert said.stderr.splitlines() == [
+        "neither file nor folder: ProjectSrc/README.md",
+        "neither file nor folder: Script/pipe",
+        "missing: ProjectSrc/LICENSE",
+        "not of the bundle: PyPI/evil-1.0-py3-none-any.whl",
+        "changed: PyPI/requirements.txt",
+        not_whole(telling),
+    ]
+    assert not (telling.parent / "home").exists()
+
+
+def test_run_keeps_a_copy_that_nobody_else_can_write_to(
+    bundle: Path, doctored: tuple[Path, Path], room: Path
+) -> None:
+    copy, _ = doctored
+    for _ in range(2):
+        assert script(copy, "run", "version").stdout.startswith("my-service 0.1.0+")
+    cache = copy.parent / "home/.cache/my-service.bundle"
+    assert cache.stat().st_mode & 0o777 == 0o700
+    (tree,) = cache.iterdir()
+    assert tree.name == publish.sha256(copy / "Script/SHA256SUMS")
+    assert list(room.iterdir()) == []
+    # Once it is there the bundle's own Python is not looked at.
+    shutil.rmtree(home(copy))
+    code = "import sys, os; print(sys.argv[1:], sorted(os.environ))"
+    said = script(copy, "run", "--exec", "python", "-c", code, "a b", "*", KEPT="1").stdout
+    assert said.startswith("['a b', '*'] [")
+    assert set(said.partition("] [")[2][1:-3].split("', '")) <= {
+        "HOME", "KEPT", "LC_CTYPE", "PATH", "PWD", "SSL_CERT_FILE", "TERMINFO_DIRS", "TMPDIR", "_",
+    }  # fmt: skip
+    # A copy that others can write to is not used.
+    cache.chmod(0o777)
+    assert "is not whole" in script(copy, "run", "version", code=1).stderr
+
+
+def test_run_passes_exit_codes_on_and_refuses_what_is_no_program(
+    doctored: tuple[Path, Path], room: Path
+) -> None:
+    copy, _ = doctored
+    python = ("--exec", "python", "-c")
+    script(copy, "run", *python, "raise SystemExit(7)", code=7)
+    script(copy, "run", *python, "raise SystemExit(8)", code=8, HOME="/proc")
+    for wrong in ("../python", "nothing"):
+        said = script(copy, "run", "--exec", wrong, code=2)
+        assert f"'{wrong}'" in said.stderr
+    script(copy, "run", "--exec", code=2)
+    assert script(copy, "run", "--help").stdout.startswith("usage: sh run.sh")
+
+
+def test_run_once_leaves_nothing_behind_and_passes_signals_on(
+    doctored: tuple[Path, Path], room: Path
+) -> None:
+    copy, _ = doctored
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/proc", "TMPDIR": str(room)}
+    waits = "import signal, sys; print('up', flush=True); signal.pause()"
+    command = ["sh", copy / "Script/run.sh", "--exec", "python", "-c", waits]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout
+        assert running.stdout.readline() == "up\n"
+        assert len(list(room.iterdir())) == 1
+        running.terminate()
+        _, said = running.communicate(timeout=10)
+    assert running.returncode == 128 + 15
+    assert said.startswith("my-service: the copy for this run is not kept: /proc/.cache/")
+    assert list(room.iterdir()) == []
+
+
+def test_the_engine_of_a_release_runs_on_its_own_python(tree: Path, tmp_path: Path) -> None:
+    engine = tree / "bin/my-service-admin"
+    compiled = tree / f"host/__pycache__/cli.cpython-{offered_here().replace('.', '')}.pyc"
+    assert compiled.read_bytes()[4:8] == b"\1\0\0\0"  # by an unchecked hash (PEP 552)
+    (tmp_path / "getconf").write_text("#!/bin/sh\ntouch stolen\n")
+    (tmp_path / "getconf").chmod(0o755)
+    link = tmp_path / "my-service-admin"
+    link.symlink_to(engine)
+    for program in (engine, link):
+        run([program, "--help"], cwd=tmp_path, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert not (tmp_path / "stolen").exists(), "a caller's PATH was looked in"

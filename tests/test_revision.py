@@ -49,10 +49,21 @@ def test_what_python_and_editors_leave_is_no_change(folder: Path) -> None:
     cache = folder / "src/my_service/__pycache__"
     cache.mkdir()
     (cache / "app.cpython-313.pyc").touch()
-    (folder / "src/my_service/.app.py.swp").touch()
+    for name in (".app.py.swp", "app.py~", ".#app.py", ".DS_Store", ".env", ".mypy_cache/x"):
+        path = folder / "src/my_service" / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
     (folder / "docs/more.md").parent.mkdir(exist_ok=True)
     (folder / "docs/more.md").touch()
     assert revision.digest(folder) == before
+
+
+def test_data_with_a_dot_before_its_name_is_a_change(folder: Path) -> None:
+    before = revision.digest(folder)
+    data = folder / "src/my_service/static/.well-known/security.txt"
+    data.parent.mkdir(parents=True)
+    data.touch()
+    assert revision.digest(folder) != before
 
 
 def test_without_git_the_content_is_the_release(

@@ -14,6 +14,8 @@ from .machine import Result
 NAME = "my-service"
 HEALTH_SECONDS = 5
 """How long a release of ours may take to get healthy: tests wait for it."""
+TRIAL_SECONDS = 10
+"""How long a release of ours is on trial: whoever restarts it before goes back."""
 
 Edit = tuple[str, str, str]
 """A file of the project, a line of it, and what stands there afterwards."""
@@ -46,6 +48,10 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
     "other port": (
         "0.4.0",
         ((_SOCKET, "ListenStream=127.0.0.1:8000\n", "ListenStream=127.0.0.1:8080\n"),),
+    ),
+    "other default": (
+        "0.5.0",
+        (("deploy/units/env.in", "#@prefix@LOG_LEVEL=info\n", "#@prefix@LOG_LEVEL=debug\n"),),
     ),
 }  # fmt: skip
 """What is built, by a word for what is special about it: its version, and the edits."""
@@ -144,6 +150,7 @@ def invoke(
     fixed = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
+        "INVOKE_DEPLOY_TRIAL_SECONDS": str(TRIAL_SECONDS),
         "INVOKE_DEPLOY_OFFLINE_SOURCE_INTERPRETER": "local",
     }
     command = [sys.executable, "-m", "invoke", *arguments]

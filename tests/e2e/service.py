@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from .machine import Machine, Result
 from .releases import NAME, Release
@@ -78,9 +78,26 @@ def whole(machine: Machine, version: str, base: str = BASE) -> bool:
 
 
 def history(machine: Machine, base: str = BASE) -> list[list[str]]:
-    """Give the history, a list of fields per line."""
-    text = machine.read(f"{base}/history")
-    return [line.split("\t") for line in text.splitlines()]
+    """Give the history: for each event its time, what happened, the release, and why."""
+    events = [json.loads(line) for line in machine.read(f"{base}/.engine/history").splitlines()]
+    return [[event.get(key, "") for key in ("time", "event", "release", "why")] for event in events]
+
+
+def state(machine: Machine, base: str = BASE) -> dict[str, Any]:
+    """Give what the engine remembers."""
+    found: dict[str, Any] = json.loads(machine.read(f"{base}/.engine/state.json"))
+    return found
+
+
+def status(machine: Machine, admin: str = f"{NAME}-admin") -> dict[str, Any]:
+    """Give what the engine says of the service."""
+    found: dict[str, Any] = json.loads(machine.run(admin, "status", "--json", check=False).stdout)
+    return found
+
+
+def main_pid(machine: Machine, unit: str = NAME) -> str:
+    """Give the number of the process that a service runs as; 0 where there is none."""
+    return machine.run("systemctl", "show", "-p", "MainPID", "--value", unit).stdout.strip()
 
 
 def error(result: Result) -> str:
@@ -103,9 +120,11 @@ class Seen(TypedDict):
 class Load:
     """Callers that ask the service without a pause while a test does something."""
 
-    def __init__(self, machine: Machine, mode: str, workers: int = 4) -> None:
+    def __init__(
+        self, machine: Machine, mode: str, workers: int = 4, seconds: int = 120
+    ) -> None:
         self._process = machine.beside(
-            sys.executable, LOAD, "127.0.0.1", str(PORT), str(workers), "120", mode
+            sys.executable, LOAD, "127.0.0.1", str(PORT), str(workers), str(seconds), mode
         )
         time.sleep(0.5)
 

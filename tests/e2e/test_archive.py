@@ -32,11 +32,11 @@ def test_install_upgrade_rollback_and_retire(machine: Machine, releases: Release
     machine.run(f"{NAME}-admin", "rollback")
     assert active(machine) == answer(machine) == "0.1.0"
 
-    machine.run(f"{BASE}/current/host/retire")
+    machine.run(f"{BASE}/current/bin/{NAME}-admin", "uninstall")
     assert not machine.path(BASE).exists()
     assert machine.path(f"/etc/{NAME}/{NAME}.env").is_file()
-    machine.run(f"{new}/host/retire", "--purge")
-    machine.run(f"{new}/host/retire", "--purge")
+    machine.run(f"{new}/bin/{NAME}-admin", "uninstall", "--purge")
+    machine.run(f"{new}/bin/{NAME}-admin", "uninstall", "--purge")
     named = ("find", "/", "-xdev", "-name", f"*{NAME}*", "-not", "-path", "/root/*")
     left = machine.run(*named, "-not", "-path", "/srv/*", "-not", "-path", "/proc/*").stdout
     assert left == ""
@@ -57,7 +57,7 @@ def test_the_scripts_run_under_busybox_too(machine: Machine, releases: Releases)
         machine.run(f"{NAME}-admin", "rollback")
         assert active(machine) == answer(machine) == "0.1.0"
         assert "healthy" in machine.run(f"{NAME}-admin", "status").stdout
-        machine.run(f"{BASE}/current/host/retire", "--purge")
+        machine.run(f"{BASE}/current/bin/{NAME}-admin", "uninstall", "--purge")
     finally:
         shell.unlink()
         shell.symlink_to(real)

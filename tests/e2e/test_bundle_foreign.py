@@ -72,15 +72,14 @@ def bundle(project: Path, mirror: Mirror, tmp_path_factory: pytest.TempPathFacto
 def tree(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give what the bundle's own interpreter makes of it, emulated."""
     made = tmp_path_factory.mktemp("tree") / "tree"
-    shutil.copytree(bundle / "Script/release", made)
-    shutil.copytree(bundle / "Python3.13", made / "python")
-    done = emulated(made, "-I", "-B", bundle / "Script/environment.py", bundle, made)
+    making: list[str | Path] = ["-I", "-S", "-B", bundle / "Script/make_release.py"]
+    done = emulated(bundle / "Python3.13", *making, bundle, made)
     assert done.wait(120) == 0
     return made
 
 
-def emulated(tree: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
-    python = tree / "python/bin/python3.13"
+def emulated(home: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    python = home / "bin/python3.13"
     return subprocess.Popen([EMULATOR, "-L", pristine("arm64"), python, *arguments])
 
 
@@ -109,7 +108,8 @@ def test_all_that_is_code_is_for_the_other_architecture(bundle: Path, tree: Path
     facts = publish.read_manifest(bundle / "Script/release")
     assert (facts["platform"], facts["python"]) == ("linux-aarch64", VERSION)
     assert facts["interpreter"] == "python-build-standalone"
-    assert "machine=aarch64\n" in (bundle / "Script/release/host/release.conf").read_text()
+    known = json.loads((bundle / "Script/release/host/release.json").read_text())
+    assert known["machine"] == "aarch64"
 
 
 def test_the_target_makes_of_it_what_the_build_expects(tree: Path) -> None:
@@ -132,7 +132,7 @@ def test_it_serves_there(tree: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     site = str(tree / "python/lib/python3.13/site-packages")
-    service = emulated(tree, "-I", "-B", "-c", RUN.format(site=site, port=port))
+    service = emulated(tree / "python", "-I", "-B", "-c", RUN.format(site=site, port=port))
     try:
         answered = ask(service, port)
     finally:

@@ -46,7 +46,7 @@ def published(bake: Bake) -> Path:
     content = json.loads(lock.read_text())
     content["default"] = json.loads(LOCK.read_text())["default"] | content["default"]
     lock.write_text(json.dumps(content, indent=4))
-    socket = project / "deploy/host/socket.in"
+    socket = project / "deploy/units/socket.in"
     socket.write_text(socket.read_text().replace("127.0.0.1:8000\n", f"127.0.0.1:{PORT}\n"))
     commit(project)
     invoke(project, "deploy.offline-source")
@@ -93,7 +93,7 @@ def test_two_projects_live_on_one_machine(
     bundles.install(machine, releases["new"])
     assert (answer(machine), answer(machine, PORT)) == ("0.2.0", "0.1.0")
     assert (active(machine), active(machine, BASE)) == ("0.2.0", "0.1.0")
-    machine.run(f"{BASE}/current/host/retire", "--purge")
+    machine.run(f"{BASE}/current/bin/my-service-admin", "uninstall", "--purge")
     assert machine.run("find", "/", "-xdev", "-name", f"*{NAME}*", "-not", "-path", "/proc/*",
                        "-not", "-path", "/root/*").stdout == ""  # fmt: skip
     bundles.assert_untouched(machine, "0.2.0")

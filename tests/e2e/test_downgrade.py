@@ -1,5 +1,7 @@
 """An older release does not take the place of a newer one by accident."""
 
+import json
+
 import pytest
 
 from .conftest import NewMachine
@@ -19,7 +21,7 @@ def machine(new_machine: NewMachine, releases: Releases) -> Machine:
 @pytest.fixture
 def upgraded(machine: Machine) -> Machine:
     """Give the machine with the new release active and the old one kept."""
-    machine.run("/srv/0.1.0/host/retire", "--purge")
+    machine.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
     machine.run("/srv/0.1.0/install")
     machine.run("/srv/0.2.0/install")
     assert active(machine) == answer(machine) == "0.2.0"
@@ -28,9 +30,12 @@ def upgraded(machine: Machine) -> Machine:
 
 def rank(machine: Machine, tree: str, value: str) -> None:
     """Give a tree another rank; an empty one takes it away."""
-    line = f"s/^rank=.*/{f'rank={value}' if value else ''}/"
+    known = machine.path(f"{tree}/host/release.json")
+    facts = json.loads(known.read_text()) | {"rank": value}
+    known.chmod(0o644)
+    known.write_text(json.dumps({key: fact for key, fact in facts.items() if fact != ""}))
     sums = "sha256sum $(sed 's/^[0-9a-f]*  //' SHA256SUMS) >s && mv s SHA256SUMS"
-    machine.sh(f"cd {tree} && sed -i '{line}' host/release.conf && {sums}")
+    machine.sh(f"cd {tree} && {sums}")
 
 
 def test_an_older_release_is_refused_with_both_versions(upgraded: Machine) -> None:
@@ -51,7 +56,7 @@ def test_rolling_back_needs_no_leave(upgraded: Machine) -> None:
     upgraded.run(f"{NAME}-admin", "rollback")
     assert active(upgraded) == answer(upgraded) == "0.1.0"
     upgraded.run("/srv/0.2.0/install")
-    upgraded.run(f"{BASE}/releases/0.1.0/host/activate")
+    upgraded.run(f"{BASE}/releases/0.1.0/bin/{NAME}-admin", "activate")
     assert active(upgraded) == answer(upgraded) == "0.1.0"
 
 
@@ -61,8 +66,7 @@ def test_the_same_again_is_no_downgrade(upgraded: Machine) -> None:
 
 
 def test_the_source_date_tells_two_builds_of_a_version_apart(upgraded: Machine) -> None:
-    here = upgraded.read("/srv/0.2.0/host/release.conf")
-    (now,) = [line[5:] for line in here.splitlines() if line.startswith("rank=")]
+    now = json.loads(upgraded.read("/srv/0.2.0/host/release.json"))["rank"]
     for change, code in ((now[:-1], 1), (f"{now}9", 0)):
         upgraded.run("rm", "-rf", "/srv/other")
         upgraded.run("cp", "-R", "/srv/0.2.0", "/srv/other")
@@ -72,7 +76,7 @@ def test_the_source_date_tells_two_builds_of_a_version_apart(upgraded: Machine) 
 
 
 def test_a_release_without_a_rank_is_older_than_any_with_one(machine: Machine) -> None:
-    machine.run("/srv/0.1.0/host/retire", "--purge")
+    machine.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
     machine.run("cp", "-R", "/srv/0.2.0", "/srv/unranked")
     rank(machine, "/srv/unranked", "")
     machine.run("/srv/unranked/install")
@@ -83,7 +87,7 @@ def test_a_release_without_a_rank_is_older_than_any_with_one(machine: Machine) -
 
 
 def test_a_package_manager_decides_for_itself(upgraded: Machine, releases: Releases) -> None:
-    upgraded.run("/srv/0.1.0/host/retire", "--purge")
+    upgraded.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
     install(upgraded, releases["new"])
     install(upgraded, releases["old"])
     assert active(upgraded) == answer(upgraded) == "0.1.0"

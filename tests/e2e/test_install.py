@@ -1,11 +1,13 @@
 """The Debian package on a machine with systemd: installed, configured, removed, purged."""
 
+import re
+
 import pytest
 
 from .conftest import NewMachine
 from .machine import Machine
 from .releases import NAME, Releases
-from .service import BASE, active, answer, error, eventually, install
+from .service import BASE, active, answer, error, eventually, install, main_pid
 
 UNIT = f"/etc/systemd/system/{NAME}.service"
 EXPOSURE = 2.0
@@ -58,7 +60,7 @@ def test_the_service_is_healthy_and_says_which_release_it_is(
 
 
 def test_it_runs_as_a_user_of_its_own_and_hardened(machine: Machine) -> None:
-    pid = machine.run("systemctl", "show", "-p", "MainPID", "--value", NAME).stdout.strip()
+    pid = main_pid(machine)
     assert machine.run("stat", "-c", "%U", f"/proc/{pid}").stdout.strip() == NAME
     status = machine.read_live(f"/proc/{pid}/status")
     assert "NoNewPrivs:\t1" in status
@@ -115,11 +117,11 @@ def test_a_wrong_setting_is_named_in_the_journal(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "expected status, history, rollback or facts"),
-        (["stauts"], "unknown command 'stauts': expected status, history, rollback or facts"),
-        (["status", "now"], "status takes no 'now'"),
-        (["rollback", "1", "2"], "rollback takes one release, not 2"),
-        (["rollback", "../x"], "no release '../x' is installed; there are: 0.1.0"),
+        ([], "the following arguments are required: COMMAND (see my-service-admin --help)"),
+        (["stauts"], "invalid choice: 'stauts' (choose from 'activate', 'status', 'history', "),
+        (["status", "now"], "unrecognized arguments: now"),
+        (["rollback", "1"], "unrecognized arguments: 1"),
+        (["rollback", "--to", "../x"], "no release '../x' is installed; there are: 0.1.0"),
     ],
 )
 def test_misuse_of_admin_is_one_line(machine: Machine, arguments: list[str], says: str) -> None:
@@ -136,21 +138,42 @@ def test_rollback_without_anything_before_is_one_line(machine: Machine) -> None:
 
 def test_help_of_admin(machine: Machine) -> None:
     text = machine.run(f"{NAME}-admin", "--help").stdout
-    assert all(f"{NAME}-admin {command}" in text for command in ("status", "history", "rollback"))
+    commands = ("activate", "status", "history", "rollback", "verify", "uninstall")
+    assert all(re.search(rf"^ +{command} +\w", text, re.M) for command in commands)
 
 
 def test_a_user_without_rights_may_ask_but_not_switch(machine: Machine) -> None:
-    asked = machine.run("setpriv", "--reuid=65534", f"{NAME}-admin", "status")
-    assert "healthy" in asked.stdout
-    install = ("setpriv", "--reuid=65534", f"{BASE}/package/host/activate")
-    assert "needs root" in error(machine.run(*install, check=False))
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", f"{NAME}-admin")
+    assert "healthy at http://127.0.0.1:8000" in machine.run(*nobody, "status").stdout
+    for command in (["activate", f"{BASE}/package"], ["rollback"], ["uninstall"]):
+        said = machine.run(*nobody, *command, check=False)
+        assert (said.returncode, "needs root" in error(said)) == (1, True), said
+    said = machine.run(*nobody, "history", check=False)
+    assert error(said) == "error: the history is for who installed it: run it with sudo"
+    assert "0.1.0" in machine.run(f"{NAME}-admin", "history").stdout
+
+
+def test_an_upgrade_keeps_the_settings_that_the_operator_has_edited(
+    machine: Machine, releases: Releases
+) -> None:
+    """Also where the new default is another one, and nobody is there whom dpkg could ask."""
+    env = machine.path(f"/etc/{NAME}/{NAME}.env")
+    default = env.read_text()
+    env.write_text("MY_SERVICE_LOG_LEVEL=debug\n")
+    install(machine, releases["other default"])
+    assert active(machine) == answer(machine) == releases["other default"].version
+    assert env.read_text() == "MY_SERVICE_LOG_LEVEL=debug\n"
+    environ = machine.read_live(f"/proc/{main_pid(machine)}/environ").split("\0")
+    assert "MY_SERVICE_LOG_LEVEL=debug" in environ
+    env.write_text(default)
+    install(machine, releases["old"])
 
 
 def test_installing_the_same_again_changes_nothing(machine: Machine, releases: Releases) -> None:
-    pid = machine.run("systemctl", "show", "-p", "MainPID", "--value", NAME).stdout
+    pid = main_pid(machine)
     said = install(machine, releases["old"]).stdout
     assert "0.1.0 is active already and healthy" in said
-    assert machine.run("systemctl", "show", "-p", "MainPID", "--value", NAME).stdout == pid
+    assert main_pid(machine) == pid
 
 
 def test_remove_leaves_configuration_and_data_and_purge_leaves_nothing(
@@ -177,7 +200,7 @@ def test_a_removal_that_did_not_go_through_keeps_it_serving(
     machine: Machine, releases: Releases
 ) -> None:
     install(machine, releases["old"])
-    machine.run(f"{BASE}/package/host/retire")
+    machine.run(f"{BASE}/package/bin/{NAME}-admin", "uninstall")
     machine.run("/var/lib/dpkg/info/my-service.postinst", "abort-remove")
     assert answer(machine) == "0.1.0"
 

@@ -48,7 +48,7 @@ def at_every_turn(
 
 
 def activate(version: str) -> str:
-    return f"/srv/{version}/host/activate --allow-downgrade"
+    return f"/srv/{version}/bin/{NAME}-admin activate --allow-downgrade"
 
 
 def bring_back(machine: Machine) -> None:
@@ -71,7 +71,7 @@ def test_a_first_installation_killed_at_any_step_is_ended_by_the_next_run(
     killers: list[Killer],
 ) -> None:
     def retire(machine: Machine) -> None:
-        machine.run("/srv/0.1.0/host/retire", "--purge")
+        machine.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
 
     for killer in killers:
         retire(killer.machine)
@@ -237,7 +237,7 @@ def test_a_second_run_gives_up_in_the_end_and_says_who_is_at_work(killer: Killer
     holder = machine.background("flock", f"{BASE}/.lock", "sleep", "4")
     try:
         time.sleep(0.3)
-        impatient = ("env", "DEPLOY_LOCK_SECONDS=1", "/srv/0.2.0/host/activate")
+        impatient = ("env", "DEPLOY_LOCK_SECONDS=1", "/srv/0.2.0/bin/my-service-admin", "activate")
         said = machine.run(*impatient, check=False)
         assert said.returncode == 1
         assert "another run is at work, process 4711 since 2026-01-01T00:00:00Z" in error(said)

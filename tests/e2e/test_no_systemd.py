@@ -41,7 +41,7 @@ def test_a_program_that_does_not_start_is_not_switched_to(
     machine.run("rm", "-rf", f"{BASE}/releases/0.2.0")
     broken = unpack(machine, releases["new"])
     machine.run("chmod", "-R", "a-x,a+X", f"{broken}/bin/{NAME}")
-    said = machine.run(f"{broken}/host/activate", check=False)
+    said = machine.run(f"{broken}/bin/{NAME}-admin", "activate", check=False)
     assert said.returncode == 1
     assert "0.2.0 does not run here, nothing was changed" in error(said)
     assert active(machine) == "0.1.0"

@@ -76,7 +76,7 @@ def test_install_upgrade_failure_rollback_and_purge(place: Place, machine: Machi
     assert whole(machine, "0.1.0", place.base)
     assert place.run(f"{place.prefix}/bin/{NAME}", "version").stdout.startswith(f"{NAME} 0.1.0+")
 
-    place.run(f"{place.base}/current/host/retire", "--purge")
+    place.run(f"{place.base}/current/bin/{NAME}-admin", "uninstall", "--purge")
     assert traces(machine) == []
     left = machine.run("find", place.prefix, "-mindepth", "1").stdout.split("\n")
     assert left == [f"{place.prefix}/bin", ""]
@@ -97,14 +97,14 @@ def test_configuration_and_data_lie_below_the_prefix(place: Place, machine: Mach
     assert f"STATE_DIRECTORY={place.prefix}/var/lib/{NAME}" in environ
     # retire finds what belongs to it where nothing is active, too
     machine.run("rm", f"{place.base}/current")
-    place.run("/srv/0.1.0/host/retire", "--prefix", place.prefix, "--purge")
+    place.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--prefix", place.prefix, "--purge")
     assert traces(machine) == []
 
 
 def test_a_relative_prefix(machine: Machine) -> None:
     machine.run("sh", "-c", "mkdir -p /srv/r && cd /srv/r && /srv/0.1.0/install --prefix x/y")
     assert active(machine, f"/srv/r/x/y/opt/{NAME}") == answer(machine) == "0.1.0"
-    machine.run(f"/srv/r/x/y/opt/{NAME}/current/host/retire", "--purge")
+    machine.run(f"/srv/r/x/y/opt/{NAME}/current/bin/{NAME}-admin", "uninstall", "--purge")
 
 
 def test_opt_may_be_a_link(machine: Machine) -> None:
@@ -114,7 +114,7 @@ def test_opt_may_be_a_link(machine: Machine) -> None:
     machine.run(f"{NAME}-admin", "rollback")
     assert active(machine, f"/srv/opt/{NAME}") == answer(machine) == "0.1.0"
     assert not machine.path("/srv/etc").exists()
-    machine.run(f"/opt/{NAME}/current/host/retire", "--purge")
+    machine.run(f"/opt/{NAME}/current/bin/{NAME}-admin", "uninstall", "--purge")
     machine.run("sh", "-c", "rm /opt; rmdir /srv/opt; mkdir /opt")
 
 

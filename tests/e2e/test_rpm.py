@@ -1,6 +1,7 @@
 """The RPM package, by dnf, on a machine with systemd."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -10,15 +11,47 @@ from .releases import NAME, Releases
 from .service import BASE, active, answer
 
 REPOSITORY = "/srv/repository"
+SETTINGS = f"/etc/{NAME}/{NAME}.env"
+SPEC = """\
+Name: {name}
+Version: {version}
+Release: 1
+Summary: A package of the test's own
+License: none
+BuildArch: noarch
+{more}
+%description
+It holds nothing but what the test needs.
+"""
+# The machine has Debian's glibc, of which rpm knows nothing.
+GLIBC = SPEC.format(name="glibc", version="2.36", more="") + "%files\n"
+# As packages were while the settings were a file of theirs.
+EARLIER = SPEC.format(name=NAME, version="0.0.1", more="") + (
+    f"%install\nmkdir -p %{{buildroot}}/etc/{NAME}\necho '# default' >%{{buildroot}}{SETTINGS}\n"
+    f"%files\n%config(noreplace) {SETTINGS}\n"
+)
+
+
+def rpmbuild(folder: Path, spec: str) -> Path:
+    """Build the package of a spec file."""
+    (folder / "package.spec").write_text(spec)
+    command = ["rpmbuild", "-bb", "--quiet", "--define", f"_topdir {folder}", "package.spec"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    (made,) = folder.glob("RPMS/noarch/*.rpm")
+    return made
 
 
 @pytest.fixture(scope="module")
-def machine(new_machine: NewMachine, releases: Releases) -> Machine:
+def machine(
+    new_machine: NewMachine, releases: Releases, tmp_path_factory: pytest.TempPathFactory
+) -> Machine:
     """Give a machine whose dnf knows our packages from a folder, and nothing else."""
     machine = new_machine("dnf")
     machine.run("mkdir", "-p", REPOSITORY, "/etc/yum.repos.d")
     for which in ("old", "new", "exits at once"):
         machine.put(releases[which].rpm, REPOSITORY)
+    for spec in (GLIBC, EARLIER):
+        machine.put(rpmbuild(tmp_path_factory.mktemp("rpm"), spec), REPOSITORY)
     subprocess.run(["createrepo_c", "--quiet", machine.path(REPOSITORY)], check=True)
     machine.path("/etc/yum.repos.d/offline.repo").write_text(
         f"[offline]\nname=offline\nbaseurl=file://{REPOSITORY}\ngpgcheck=0\n"
@@ -89,14 +122,27 @@ def test_the_next_good_release_mends_what_a_broken_one_left(served: Machine) -> 
 
 
 def test_remove_leaves_configuration_and_data(served: Machine) -> None:
-    env = served.path(f"/etc/{NAME}/{NAME}.env")
+    env = served.path(SETTINGS)
     env.write_text("MY_SERVICE_LOG_LEVEL=debug\n")
     assert dnf(served, "remove", NAME).returncode == 0
     assert not served.path(BASE).exists()
-    assert served.path(f"/etc/{NAME}/{NAME}.env.rpmsave").is_file()
+    assert env.read_text() == "MY_SERVICE_LOG_LEVEL=debug\n"
     assert served.path(f"/var/lib/{NAME}").is_dir()
     units = served.run("systemctl", "list-units", "--all", f"{NAME}*", "--no-legend").stdout
     assert units == ""
+
+
+def test_settings_that_were_a_file_of_the_package_stay(machine: Machine) -> None:
+    env = machine.path(SETTINGS)
+    for _ in range(3):
+        if known(machine):
+            dnf(machine, "remove", NAME)
+    env.unlink(missing_ok=True)
+    assert dnf(machine, "install", f"{NAME}-0.0.1").returncode == 0
+    env.write_text("MY_SERVICE_LOG_LEVEL=debug\n")
+    assert dnf(machine, "upgrade", f"{NAME}-0.1.0").returncode == 0
+    assert env.read_text() == "MY_SERVICE_LOG_LEVEL=debug\n"
+    assert active(machine) == answer(machine) == "0.1.0"
 
 
 def test_remove_after_a_broken_release(served: Machine) -> None:

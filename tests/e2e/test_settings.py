@@ -1,6 +1,7 @@
 """Settings that go along with a release, and come back with it."""
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def settings(machine: Machine, word: str, *, bad: bool = False, files: str = "bo
 
 
 def activate(version: str, folder: str) -> str:
-    return f"/srv/{version}/host/activate --allow-downgrade --settings {folder}"
+    return f"/srv/{version}/bin/{NAME}-admin activate --allow-downgrade --settings {folder}"
 
 
 def word_in(machine: Machine, file: str) -> str:
@@ -216,7 +217,7 @@ def test_a_file_that_is_a_link_is_one_again(machine: Machine) -> None:
 
 
 def test_a_first_installation_that_fails_leaves_no_settings(machine: Machine) -> None:
-    machine.run("/srv/0.1.0/host/retire", "--purge")
+    machine.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
     said = machine.sh(activate("0.1.0", settings(machine, "new", bad=True)), check=False)
     assert f"0.1.0 did not become healthy and nothing is active: {WHY}" in error(said)
     assert active(machine) is None
@@ -236,10 +237,10 @@ def test_retire_keeps_them_and_purge_does_not(killer: Killer) -> None:
     killer.run(activate("0.1.0", settings(machine, "new")), f"mv -T {ETC}/.settings/half "
                f"{ETC}/.settings/whole", outlive=True)  # fmt: skip
     assert word_in(machine, ENV) == "new"
-    machine.run("/srv/0.1.0/host/retire")
+    machine.run("/srv/0.1.0/bin/my-service-admin", "uninstall")
     assert on_disk(machine) == State(None, "old", "old")
     assert {path.name for path in machine.path(ETC).iterdir()} == {ENV, SECRETS}
-    machine.run("/srv/0.1.0/host/retire", "--purge")
+    machine.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
     assert not machine.path(ETC).exists()
 
 
@@ -334,12 +335,12 @@ def test_a_run_killed_at_any_step_leaves_all_old_or_all_new(
 def test_a_first_installation_killed_at_any_step(bad: bool, killers: list[Killer]) -> None:
     """Nothing is active or all is new, at once and after the service was started."""
     for killer in killers:
-        killer.machine.run("/srv/0.1.0/host/retire", "--purge")
+        killer.machine.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
     ways = switch(killers[0], activate("0.1.0", settings(killers[0].machine, "new", bad=bad)))
 
     def test(killer: Killer, turn: Turn) -> None:
         machine = killer.machine
-        machine.run("/srv/0.1.0/host/retire", "--purge")
+        machine.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
         command = activate("0.1.0", settings(machine, "new", bad=bad))
         where = f"{turn}: {killer.run(command, turn[0], outlive=turn[1])}"
         if not bad:
@@ -401,7 +402,7 @@ def slow(killer: Killer) -> Iterator[Killer]:
     machine = killer.machine
     folder = f"/etc/systemd/system/{NAME}.service.d"
     machine.run("mkdir", folder)
-    after = f"+{BASE}/current/host/activate --after-start"
+    after = f"+{BASE}/current/bin/{NAME}-admin activate --after-start"
     machine.path(f"{folder}/slow.conf").write_text(
         f"[Service]\nExecStartPost=\nExecStartPost=/bin/sleep 4\nExecStartPost={after}\n"
     )
@@ -477,7 +478,7 @@ def test_below_a_prefix(who: str, shared: Machine) -> None:
         is_now("0.1.0", "old")
     assert switch("0.2.0", "new").returncode == 0
     is_now("0.2.0", "new")
-    run(f"{base}/current/host/retire", "--purge")
+    run(f"{base}/current/bin/{NAME}-admin", "uninstall", "--purge")
     assert not shared.path(etc).exists()
 
 
@@ -492,13 +493,13 @@ def test_a_bundle_passes_them_on(shared: Machine, releases: Releases) -> None:
     nowhere = bundles.install(shared, bundle, "--settings", "/srv/nowhere", check=False)
     assert nowhere.returncode == 2
     assert "there is no folder '/srv/nowhere' (--settings)" in error(nowhere)
-    shared.run(f"{BASE}/current/host/retire", "--purge")
+    shared.run(f"{BASE}/current/bin/{NAME}-admin", "uninstall", "--purge")
 
 
 def test_what_was_built_here_needs_no_signature(shared: Machine, keys: Path) -> None:
     shared.run("mkdir", "-p", ETC)
     shared.path(f"{ETC}/signing-key.pub").write_text((keys / "ours.pub").read_text())
-    built = ("/srv/0.1.0/host/activate", "--built-here")
+    built = ("/srv/0.1.0/bin/my-service-admin", "activate", "--built-here")
     assert "it is not signed" in error(shared.run(built[0], check=False))
     shared.put(keys / "theirs.pub", "/srv")
     for also in (["--require-signature"], ["--key", "/srv/theirs.pub"]):
@@ -508,13 +509,13 @@ def test_what_was_built_here_needs_no_signature(shared: Machine, keys: Path) -> 
     assert active(shared) is None
     assert "origin" not in shared.run(*built).stdout
     assert active(shared) == answer(shared) == "0.1.0"
-    shared.run(f"{BASE}/current/host/retire", "--purge")
+    shared.run(f"{BASE}/current/bin/{NAME}-admin", "uninstall", "--purge")
 
 
 def test_facts_tell_the_settings_by_their_digests(machine: Machine) -> None:
     def facts(*who: str) -> dict[str, str]:
-        lines = machine.run(*who, f"{NAME}-admin", "facts").stdout.splitlines()
-        return {key: value.strip('"') for key, _, value in (line.partition(": ") for line in lines)}
+        said = machine.run(*who, f"{NAME}-admin", "status", "--json", check=False)
+        return dict(json.loads(said.stdout))
 
     def digest(file: str) -> str:
         return hashlib.sha256(machine.path(f"{ETC}/{file}").read_bytes()).hexdigest()
@@ -531,7 +532,7 @@ def test_facts_tell_the_settings_by_their_digests(machine: Machine) -> None:
 
 def locked_by(machine: Machine, **environ: str) -> str:
     words = [f"{key}={value}" for key, value in environ.items()]
-    machine.run("env", *words, f"{BASE}/current/host/activate")
+    machine.run("env", *words, f"{BASE}/current/bin/{NAME}-admin", "activate")
     text = machine.read(f"{BASE}/.lock")
     assert text.endswith("Z\n"), text
     return text.partition(" of ")[2].partition(" since ")[0]
@@ -551,7 +552,8 @@ def test_a_lock_says_who_holds_it(machine: Machine) -> None:
 
 def test_who_is_refused_is_told_who_holds_it(machine: Machine) -> None:
     def again(seconds: str) -> Result:
-        run = ("env", f"DEPLOY_LOCK_SECONDS={seconds}", f"{BASE}/current/host/activate")
+        engine = f"{BASE}/current/bin/{NAME}-admin"
+        run = ("env", f"DEPLOY_LOCK_SECONDS={seconds}", engine, "activate")
         return machine.run(*run, check=False)
 
     by = "process 4711 of alice from 10.0.0.5 since 2026-01-01T00:00:00Z"

@@ -29,7 +29,7 @@ def machine(new_machine: NewMachine, releases: Releases, keys: Path) -> Machine:
 @pytest.fixture(autouse=True)
 def nothing(machine: Machine) -> None:
     """Leave nothing of the test before."""
-    machine.run("/srv/0.1.0/host/retire", "--purge")
+    machine.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
 
 
 def sign(tree: Path, key: Path, namespace: str = "file") -> None:
@@ -95,7 +95,7 @@ def test_a_right_signature(machine: Machine, keys: Path) -> None:
     assert active(machine) == "0.2.0"
     # What is installed is not asked again.
     machine.run("rm", f"/opt/{NAME}/releases/0.2.0/SHA256SUMS.sig")
-    machine.run(f"/opt/{NAME}/current/host/activate")
+    machine.run(f"/opt/{NAME}/current/bin/{NAME}-admin", "activate")
 
 
 def test_several_keys_and_comments(machine: Machine, keys: Path) -> None:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from .conftest import NewMachine
-from .machine import Machine
+from .machine import Machine, Result
 from .releases import NAME, Releases
 from .service import (
     BASE,
@@ -17,6 +17,10 @@ from .service import (
     error,
     history,
     install,
+    main_pid,
+    put,
+    state,
+    status,
     whole,
 )
 
@@ -37,6 +41,7 @@ def test_no_request_fails_during_an_upgrade_and_a_rollback(
     served: Machine, releases: Releases
 ) -> None:
     new = releases["new"]
+    put(served, new.deb)
     loads = {mode: Load(served, mode) for mode in ("close", "keep-alive")}
     start = time.monotonic()
     install(served, new)
@@ -61,23 +66,28 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("which", BROKEN)
-def test_a_broken_release_leaves_the_old_one_serving(
+def test_a_broken_release_never_answers_and_the_old_one_does_not_notice(
     which: str, served: Machine, releases: Releases
 ) -> None:
-    release = releases[which]
+    release, before = releases[which], main_pid(served)
+    load = Load(served, "keep-alive")
     upgraded = install(served, release, check=False)
+    seen = load.end()
+    assert (seen["failed"], [r.split("+")[0] for r in seen["releases"]]) == (0, ["0.1.0"]), seen
+    assert seen["releases"].keys() == {status(served)["release"]}
     assert upgraded.returncode == 1
     line = error(upgraded)
+    assert f"{release.version} did not become healthy, 0.1.0 is active as before: " in line
     assert BROKEN[which] in line
-    assert (
-        f"{release.version} did not become healthy, 0.1.0 is active and healthy as before" in line
-    )
     assert active(served) == answer(served) == "0.1.0"
-    assert not served.path(f"{BASE}/.pending").is_symlink()
-    status = served.run("dpkg-query", "-W", "-f", "${Status}", NAME).stdout
-    assert status == "install ok half-configured"
+    assert main_pid(served) == before
+    assert state(served)["switch"] is None
+    configured = served.run("dpkg-query", "-W", "-f", "${Status}", NAME).stdout
+    assert configured == "install ok half-configured"
     assert history(served)[-1][1:3] == ["failed", release.version]
     assert BROKEN[which] in history(served)[-1][3]
+    next_one = served.run("systemctl", "is-active", f"{NAME}-next", check=False).stdout
+    assert next_one == "inactive\n"
 
 
 def test_a_new_port_that_is_taken_leaves_the_old_one_serving(
@@ -107,15 +117,22 @@ def test_releases_beyond_those_to_keep_are_removed_and_the_one_before_never(
     assert all(whole(served, version) for version in kept)
 
 
-def test_rollback_goes_to_the_release_that_was_active_before(
-    served: Machine, releases: Releases
-) -> None:
-    install(served, releases["other port"])
-    install(served, releases["new"])
-    served.run(f"{NAME}-admin", "rollback")
-    assert active(served) == "0.4.0"
-    served.run(f"{NAME}-admin", "rollback", "0.2.0")
+def test_rollback_walks_back_and_refuses_at_the_end(served: Machine, releases: Releases) -> None:
+    for which in ("other port", "new"):
+        install(served, releases[which])
+
+    def rollback(*arguments: str) -> Result:
+        return served.run(f"{NAME}-admin", "rollback", *arguments, check=False)
+
+    assert "went from 0.2.0 to 0.4.0; before it: 0.1.0\n" in rollback().stdout
+    assert active(served) == answer(served, 8080) == "0.4.0"
+    assert "went from 0.4.0 to 0.1.0; before it: nothing\n" in rollback().stdout
+    assert active(served) == answer(served) == "0.1.0"
+    said = rollback()
+    assert (said.returncode, error(said)) == (1, "error: there is no release before 0.1.0 here")
+    rollback("--to", "0.2.0")
     assert active(served) == answer(served) == "0.2.0"
-    unknown = served.run(f"{NAME}-admin", "rollback", "0.9.0", check=False)
+    assert status(served)["before"] == "0.1.0"
+    unknown = rollback("--to", "0.9.0")
     assert unknown.returncode == 2
-    assert "no release '0.9.0' is installed; there are: 0.1.0 0.2.0 0.4.0" in error(unknown)
+    assert "no release '0.9.0' is installed; there are: 0.1.0, 0.2.0, 0.4.0" in error(unknown)

@@ -44,7 +44,7 @@ def served(user: User) -> User:
 
 
 def activate(version: str) -> str:
-    return f"/srv/{version}/host/activate --allow-downgrade"
+    return f"/srv/{version}/bin/{NAME}-admin activate --allow-downgrade"
 
 
 def named_after_us(user: User) -> set[str]:
@@ -186,8 +186,9 @@ def test_a_second_place_for_the_same_service_is_refused(served: User) -> None:
 
 
 def test_nobody_else_changes_it(served: User) -> None:
-    for command in (f"{served.base}/current/host/activate", f"{served.base}/current/host/retire"):
-        said = served.machine.run(command, check=False)
+    for command in ("activate", "uninstall"):
+        engine = f"{served.base}/current/bin/{NAME}-admin"
+        said = served.machine.run(engine, command, check=False)
         assert said.returncode == 1
         assert error(said) == f"error: {served.base} belongs to op: run it as op"
     assert_finished(served, "0.1.0")
@@ -205,7 +206,7 @@ def test_without_a_systemd_it_is_installed_and_says_so(machine: Machine) -> None
     assert other.active() == "0.2.0"
     other.run(other.admin, "rollback")
     assert other.active() == "0.1.0"
-    other.run(f"{other.base}/current/host/retire", "--purge")
+    other.run(f"{other.base}/current/bin/{NAME}-admin", "uninstall", "--purge")
     left = machine.run("find", other.home, "-name", f"*{NAME}*").stdout
     assert left == ""
 
@@ -213,7 +214,7 @@ def test_without_a_systemd_it_is_installed_and_says_so(machine: Machine) -> None
 def test_where_a_systemd_comes_later_the_next_run_starts_the_service(
     served: User, machine: Machine
 ) -> None:
-    served.run(f"{served.base}/current/host/retire")
+    served.run(f"{served.base}/current/bin/{NAME}-admin", "uninstall")
     late = add_user(machine, "late", lingering=False)
     late.run("/srv/0.1.0/install")
     machine.run("loginctl", "enable-linger", late.name)
@@ -222,18 +223,18 @@ def test_where_a_systemd_comes_later_the_next_run_starts_the_service(
     assert_finished(late, "0.1.0")
     enabled = late.ctl("is-enabled", f"{NAME}.service", f"{NAME}.socket")
     assert enabled.split() == ["enabled", "enabled"]
-    late.run(f"{late.base}/current/host/retire", "--purge")
+    late.run(f"{late.base}/current/bin/{NAME}-admin", "uninstall", "--purge")
 
 
 def test_retire_leaves_configuration_and_data_and_purge_leaves_nothing(served: User) -> None:
     data = f"{served.home}/.local/var/lib/{NAME}"
     served.sh(f"echo kept >{data}/data")
-    served.run(f"{served.base}/current/host/retire")
+    served.run(f"{served.base}/current/bin/{NAME}-admin", "uninstall")
     assert not served.machine.path(served.base).exists()
     assert served.machine.read(f"{data}/data") == "kept\n"
     assert served.machine.path(f"{served.home}/.local/etc/{NAME}/{NAME}.env").is_file()
     assert answer(served.machine, patience=2) is None
     for _ in range(2):
-        served.run("/srv/0.1.0/host/retire", "--purge")
+        served.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
     assert named_after_us(served) == set()
     assert served.ctl("list-units", "--all", f"{NAME}*", "--no-legend") == ""

@@ -3,9 +3,10 @@
 import json
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from types import TracebackType
@@ -94,6 +95,11 @@ class Program:
         connection.connect()
         return connection
 
+    def get_at(self, address: tuple[str, int], path: str) -> int:
+        """Ask once, where it will listen; return the status."""
+        self.address = address
+        return self.get(path)[0].status
+
     def get(self, path: str) -> tuple[HTTPResponse, bytes]:
         """Ask once, on a connection of its own."""
         with closing(self.connect()) as connection:
@@ -106,3 +112,10 @@ def free_port() -> int:
     """Find a port that nothing listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return int(sock.getsockname()[1])
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """Make a folder whose path is short enough for a socket's: pytest's own may not be."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)

@@ -32,7 +32,19 @@ async def stream(request: Request) -> StreamingResponse:
     return StreamingResponse(halves())
 
 
+async def upload(request: Request) -> PlainTextResponse:
+    """Answer how much was sent."""
+    logger.info("begun")
+    return PlainTextResponse(str(len(await request.body())))
+
+
+ROUTES = [
+    Route("/slow", slow),
+    Route("/stream", stream),
+    Route("/upload", upload, methods=["POST"]),
+]
+
 if __name__ == "__main__":
     package = sys.argv.pop(1)
-    resolve_name(f"{package}.app").ROUTES.extend([Route("/slow", slow), Route("/stream", stream)])
+    resolve_name(f"{package}.app").ROUTES.extend(ROUTES)
     resolve_name(f"{package}.cli").main()

@@ -1,15 +1,17 @@
 """``check`` against a real server on loopback."""
 
+import contextlib
 import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import ModuleType
 
 import pytest
 from click.testing import Result
-from program import free_port
+from program import free_port, short_folder
 
 Run = Callable[..., Result]
 
@@ -125,10 +127,94 @@ def test_silence(run: Run, listener: socket.socket) -> None:
     assert (result.exit_code, result.output) == (1, f"no answer from {url}: timed out\n")
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://a", "http://", "http://a:b", "http://[a", "unix:a", "unix://a/b"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8000", "ftp://a", "http://", "http://a:b", "http://[a", "unix:a", "unix://a/b"],
+)
 def test_wrong_url(run: Run, url: str) -> None:
     result = run("check", "--url", url)
     assert (result.exit_code, result.output) == (
         2,
         f"error: --url is {url!r}: expected http://HOST:PORT or unix:/PATH\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        ((200, report("ready", "1.0\n\x1b[2J\u2028x")), "release is 1.0??[2J?x, expected 1.0+new"),
+        ((503, report("a\rb", "1.0+new")), "not ready: 503 a?b"),
+        ((200, report("ready", "x" * 1000)), f"release is {'x' * 289}..."),
+    ],
+)
+def test_answer_cannot_control_what_is_printed(
+    run: Run, stub: Stub, answer: tuple[int, bytes], line: str
+) -> None:
+    stub.answers = [answer]
+    result = run("check", "--url", stub.url, "--release", "1.0+new")
+    assert (result.exit_code, result.output) == (1, line + "\n")
+    assert run("check", "--url", stub.url).output.count("\n") == 1
+
+
+def test_no_http(run: Run, listener: socket.socket) -> None:
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def answer() -> None:
+        with listener.accept()[0] as caller:
+            caller.recv(1000)
+            caller.sendall(b"\x1b[2J what\r\n")
+
+    with answering(answer):
+        result = run("check", "--url", url)
+    assert (result.exit_code, result.output) == (1, f"no answer from {url}: ?[2j what\n")
+
+
+def test_byte_now_and_then(run: Run, listener: socket.socket) -> None:
+    # each byte is in time, the answer is not
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    over = threading.Event()
+
+    def answer() -> None:
+        with listener.accept()[0] as caller, contextlib.suppress(OSError):
+            while not over.wait(0.01):
+                caller.sendall(b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n")
+
+    with answering(answer):
+        result = run("check", "--url", url, "--wait", "0.2")
+        over.set()
+    assert (result.exit_code, result.output) == (1, f"no answer from {url}: timed out\n")
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[], None]) -> Iterator[None]:
+    """Answer beside the block."""
+    thread = threading.Thread(target=answer)
+    thread.start()
+    yield
+    thread.join()
+
+
+def test_unix_socket_that_is_not_there(run: Run) -> None:
+    result = run("check", "--url", "unix:/nowhere/health.sock")
+    line = "no answer from unix:/nowhere/health.sock: no such file or directory\n"
+    assert (result.exit_code, result.output) == (1, line)
+
+
+def test_unix_socket_that_nobody_reads(run: Run) -> None:
+    with short_folder() as folder, socket.socket(socket.AF_UNIX) as sock:
+        path = folder / "health.sock"
+        sock.bind(str(path))
+        sock.listen()
+        result = run("check", "--url", f"unix:{path}", "--wait", "0.2")
+    assert (result.exit_code, result.output) == (1, f"no answer from unix:{path}: timed out\n")
+
+
+def test_unix_path_that_is_too_long(run: Run) -> None:
+    path = "/" + "x" * 200
+    result = run("check", "--url", f"unix:{path}")
+    line = f"no answer from unix:{path}: af_unix path too long\n"
+    assert (result.exit_code, result.output) == (1, line)
+
+
+def test_cut_before_the_connection(service: ModuleType) -> None:
+    service.check._cut(service.check.UnixConnection("/nowhere", 1))

@@ -1,12 +1,17 @@
 """What may be set, and how a wrong value is refused."""
 
+import re
 from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 from click.testing import Result
+from program import Program
 
 Run = Callable[..., Result]
+DOCUMENTED = Path(__file__).parents[1] / "deploy/units/env.in"
 
 
 def test_defaults(service: ModuleType) -> None:
@@ -60,6 +65,12 @@ def test_wrong_value_is_refused_by_every_command_that_reads_it(
         ("PORT", "٣", "a whole number from 1 to 65535"),
         ("GRACE_SECONDS", "-1", "a whole number of seconds from 0 to 3600"),
         ("GRACE_SECONDS", "1.5", "a whole number of seconds from 0 to 3600"),
+        ("DRAIN_SECONDS", "-1", "a whole number of seconds from 0 to 3600"),
+        ("HEAD_SECONDS", "0", "a whole number of seconds from 1 to 3600"),
+        ("IDLE_SECONDS", "0", "a whole number of seconds from 1 to 3600"),
+        ("STALL_SECONDS", "3601", "a whole number of seconds from 1 to 3600"),
+        ("MAX_CONNECTIONS", "0", "a whole number from 1 to 1000000"),
+        ("PORT", "9" * 5000, "a whole number from 1 to 65535"),
         ("LOG_LEVEL", "loud", "one of debug, info, warning, error, critical"),
         ("HOST", "", "an address or a host name"),
         ("HOST", "a b", "an address or a host name"),
@@ -81,10 +92,21 @@ def test_unknown_variable(service: ModuleType, run: Run) -> None:
     assert result.output == f"error: {service.PREFIX}PROT is no setting: expected one of {names}\n"
 
 
-def test_wrong_option(run: Run) -> None:
-    result = run("serve", "--port", "abc")
-    assert result.exit_code == 2
-    assert result.output == "error: --port is 'abc': expected a whole number from 1 to 65535\n"
+@pytest.mark.skipif(not DOCUMENTED.exists(), reason="not deployed to machines")
+def test_every_setting_is_documented_with_its_default(service: ModuleType) -> None:
+    text = DOCUMENTED.read_text("utf-8")
+    shown = dict(re.findall(r"^#@prefix@(\w+)=(.*)$", text, re.MULTILINE))
+    defaults = asdict(service.settings.Settings())
+    assert shown == {name.upper(): str(value) for name, value in defaults.items()}
+
+
+@pytest.mark.parametrize(
+    "words", [("serve", "--port", "abc"), ("serve", "--hold", "--port", "abc")]
+)
+def test_wrong_option(start: Callable[..., Program], words: tuple[str, ...]) -> None:
+    program = start(*words)
+    assert program.ended() == 2
+    assert program.output() == "error: --port is 'abc': expected a whole number from 1 to 65535\n"
 
 
 @pytest.mark.parametrize(

@@ -116,13 +116,71 @@ def test_request_half_received_is_waited_for(start: Start, listener: socket.sock
     assert program.ended() == 0
 
 
+def test_idle_connection_is_closed_at_once_where_callers_wait(
+    start: Start, listener: socket.socket
+) -> None:
+    # nobody else accepts, so each second of the stop is one that somebody waits
+    program = start("serve", listener=listener, DRAIN_SECONDS=3600, GRACE_SECONDS=3600).ready()
+    with closing(program.connect()), closing(program.connect()) as another:
+        program.get("/")
+        program.terminate()
+        with closing(program.connect()):
+            assert program.ended() == 0
+            assert another.sock.recv(1) == b""
+
+
+def test_request_half_received_is_not_waited_for_without_end(
+    start: Start, listener: socket.socket
+) -> None:
+    program = start("serve", listener=listener, DRAIN_SECONDS=1, GRACE_SECONDS=3600).ready()
+    with closing(program.connect()) as connection:
+        connection.sock.sendall(b"GET / HTTP/1.1\r\nHost: half\r\n")
+        program.get("/")
+        program.terminate()
+        assert connection.sock.recv(12) == b"HTTP/1.1 408"
+        assert program.ended() == 0
+
+
+def test_body_half_received_is_not_waited_for_without_end(
+    start: Start, listener: socket.socket
+) -> None:
+    settings = {"HEAD_SECONDS": 1, "STALL_SECONDS": 3600, "GRACE_SECONDS": 3600}
+    program = start("serve", listener=listener, slow=True, **settings).ready()
+    with closing(program.connect()) as connection:
+        connection.putrequest("POST", "/upload")
+        connection.putheader("Content-Length", "10")
+        connection.endheaders(b"half")
+        program.wait_for("begun")
+        program.terminate()
+        assert connection.sock.recv(12) == b"HTTP/1.1 408"
+        assert program.ended() == 0
+
+
+def test_answer_is_not_lost_to_what_came_after_its_request(
+    start: Start, listener: socket.socket
+) -> None:
+    # what is left unread when a socket is closed resets the connection
+    program = start("serve", listener=listener, slow=True).ready()
+    with closing(program.connect()) as connection:
+        connection.request("GET", "/slow?0.5")
+        program.wait_for("begun")
+        connection.sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+        program.terminate()
+        answer = b""
+        while data := connection.sock.recv(1000):
+            answer += data
+        assert answer.count(b"HTTP/1.1") == 1
+        assert answer.endswith(b"done")
+    assert program.ended() == 0
+
+
 @pytest.mark.parametrize("turns", range(6))
 def test_connections_being_accepted_are_answered_or_left(
     service: ModuleType, app: Starlette, listener: socket.socket, turns: int
 ) -> None:
     # asyncio takes several turns of its loop to accept: one client comes in at each of them
     clients: list[socket.socket] = []
-    server = service.server.Server(app, service.settings.Settings(grace_seconds=5))
+    server = service.server.Server(app, service.settings.Settings(grace_seconds=5, drain_seconds=1))
 
     async def arrive() -> None:
         for _ in range(turns + 10):

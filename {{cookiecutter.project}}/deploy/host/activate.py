@@ -26,6 +26,17 @@ class Request:
     allow_downgrade: bool = False
 
 
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Raise HostError where a disk refuses something."""
+    try:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise HostError(f"could not read or write {error.filename or 'a file'}: {why}") from error
+
+
+@_plainly()
 def tree(this: Installation, source: Path, request: Request) -> None:
     """Install the release of a tree or a bundle, and switch to it. Raises HostError."""
     if source.parent == this.place.releases:
@@ -50,6 +61,7 @@ def tree(this: Installation, source: Path, request: Request) -> None:
         account.tell_of_lingering(this)
 
 
+@_plainly()
 def installed(this: Installation, name: str, request: Request) -> None:
     """Switch to a release that is installed already. Raises HostError."""
     _require_installed(this, name)
@@ -60,6 +72,7 @@ def installed(this: Installation, name: str, request: Request) -> None:
         _switch_to(this, Goal(name, _before(this, name), request.settings))
 
 
+@_plainly()
 def rollback(this: Installation, name: str) -> None:
     """Walk one release back, or to the release `name`, and say where that went.
 

@@ -47,6 +47,13 @@ class Installation:
             return ""
         return f"http://{'127.0.0.1' if host in {'0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104
 
+    @property
+    def restarts(self) -> int:
+        """How often systemd has started the service again since somebody last started it."""
+        unit = self.units.service
+        counted = self.systemd.property(unit, "NRestarts") if self.systemd.runs() else ""
+        return int(counted) if counted.isdigit() else 0
+
     def has(self, name: str) -> bool:
         """Return whether a whole release of that name is installed."""
         plain = name and not name.startswith(".") and "/" not in name

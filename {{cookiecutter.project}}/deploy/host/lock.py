@@ -16,6 +16,10 @@ _MOST = 600
 _PAUSE = 0.1
 
 
+class Busy(HostError):  # noqa: N818 (it says what it is)
+    """Another run holds the lock."""
+
+
 def patience() -> int:
     """Return how many seconds to wait for another run; the environment may say so.
 
@@ -31,7 +35,7 @@ def patience() -> int:
 def held(file: Path, seconds: float) -> Iterator[None]:
     """Hold the lock; wait up to `seconds` for whoever has it.
 
-    Raises HostError that says who has it since when.
+    Raises Busy that says who has it since when.
     """
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "r+b") as opened:
@@ -40,7 +44,7 @@ def held(file: Path, seconds: float) -> Iterator[None]:
             if time.monotonic() >= until:
                 opened.seek(0)
                 holder = one_line(opened.read(200).decode(errors="replace"))
-                raise HostError(
+                raise Busy(
                     f"another run is at work, {holder}: wait for it or end it, then try again"
                 )
             time.sleep(_PAUSE)

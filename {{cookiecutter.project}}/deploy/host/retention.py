@@ -27,7 +27,7 @@ def to_keep(active: str, state: State, installed: list[str], keep: int) -> set[s
     Needed are the active one, what a switch or a trial may lead back to, and the one that a
     rollback would go to. A release that never became active goes with the others.
     """
-    here = [name for name in state.before if name in installed]
+    here = [name for name in state.before if name in installed and name != active]
     needed = {active, *here[:1]}
     for change in (state.switch, state.trial and state.trial.change):
         if change:

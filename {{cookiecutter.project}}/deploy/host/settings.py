@@ -103,6 +103,17 @@ class Settings:
             if self._disk.exists(self.next / name):
                 self._disk.rename(self.next / name, self._etc / name)
 
+    def are_put(self, replaced: Replaced) -> bool:
+        """Return whether any of the new settings was put in force."""
+        return any(not self._disk.exists(self.next / name) for name in replaced)
+
+    def are_back(self, replaced: Replaced) -> bool:
+        """Return whether any of the old settings was put back in force."""
+        return any(
+            not self._disk.exists(self._folder / "old" / name if was_there else self._etc / name)
+            for name, was_there in replaced.items()
+        )
+
     def back(self, replaced: Replaced) -> None:
         """Put the old settings back in force; again and again does no harm. Raises OSError."""
         for name, was_there in replaced.items():

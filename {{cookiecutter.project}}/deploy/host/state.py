@@ -61,6 +61,8 @@ class State:
     trial: Trial | None = None
     said: str = ""
     """What happened last without anybody there, for whoever asks."""
+    restarts: int = 0
+    """How often systemd had started the service again when the active release became so."""
 
     def went_to(self, release: str, before: tuple[str, ...], since: str) -> "State":
         """Return the state in which `release` has become the active one."""
@@ -103,6 +105,7 @@ def _state(given: dict[str, Any]) -> State:
         if trial
         else None,
         said=str(given.get("said", "")),
+        restarts=int(given.get("restarts", 0)),
     )
 
 

@@ -12,7 +12,6 @@ from .installation import Installation
 from .release import SUMS
 from .settings import SECRETS
 from .state import State
-from .systemd import Systemd
 
 _SETTLED_SECONDS = 60.0
 """A service that was started again less than this ago is not called healthy yet."""
@@ -56,7 +55,7 @@ def status(this: Installation) -> Status:
     if not active:
         raise HostError(f"no release of {this.place.name} is active here")
     state, manifest = this.states.load(), _manifest(this)
-    restarts = this.systemd.property(this.units.service, "NRestarts") if this.systemd.runs() else ""
+    restarts = max(this.restarts - state.restarts, 0)
     return Status(
         name=this.place.name,
         active=active,
@@ -70,13 +69,13 @@ def status(this: Installation) -> Status:
         releases=this.releases(),
         trial=_trial(this, state),
         said=state.said,
-        service=health(this, active),
-        restarts=int(restarts) if restarts.isdigit() else 0,
+        service=health(this, active, restarts),
+        restarts=restarts,
         notes=list(_notes(this, state)),
     )
 
 
-def health(this: Installation, active: str) -> str:
+def health(this: Installation, active: str, restarts: int) -> str:
     """Return what is to be said of the service, asked as callers would."""
     if not this.systemd.runs():
         return f"none: {this.no_service()}"
@@ -86,21 +85,20 @@ def health(this: Installation, active: str) -> str:
     except HostError as error:
         why = this.systemd.reason(this.units.service)
         return f"not healthy: {one_line(str(error))}{f' ({why})' if why else ''}"
-    if why := _unsettled(this.systemd, this.units.service):
+    if why := _unsettled(this, restarts):
         return f"not healthy: {why}"
     return f"healthy at {url}"
 
 
-def _unsettled(systemd: Systemd, unit: str) -> str:
+def _unsettled(this: Installation, restarts: int) -> str:
     """Return what is wrong with a service that ends again and again; empty where it does not."""
-    restarts = systemd.property(unit, "NRestarts")
-    entered = systemd.property(unit, "ActiveEnterTimestampMonotonic")
-    if restarts in {"", "0"} or not entered.isdigit():
+    entered = this.systemd.property(this.units.service, "ActiveEnterTimestampMonotonic")
+    if not restarts or not entered.isdigit():
         return ""
     up = time.clock_gettime(time.CLOCK_MONOTONIC) - int(entered) / 1e6
     if up >= _SETTLED_SECONDS:
         return ""
-    times = "once" if restarts == "1" else f"{restarts} times"
+    times = "once" if restarts == 1 else f"{restarts} times"
     return f"it has ended and was started again {times}, the last time {up:.0f} s ago"
 
 

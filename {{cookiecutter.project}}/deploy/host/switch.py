@@ -6,7 +6,8 @@
     take over   new settings, `current`, units; the service restarts as the new release
     commit      the state says so; only now anyone is told, and the trial begins
 
-Up to `remember` nothing has changed: what a failure or a kill leaves is NEXT, to be stopped. From
+Up to `remember` nothing has changed: what a failure or a kill leaves is NEXT, which the watch that
+was started before it stops. From
 there to `commit` the state tells whoever comes next to undo it: another run, the watch that was
 started before, or the guard that runs before every start of the service. After `commit` the trial
 leads back in the same way. NEXT serves through all of it, so callers notice neither way.
@@ -27,10 +28,14 @@ from .systemd import SystemdError
 BACK = "back"
 """A link to the old release, in the engine's folder: it becomes `current` by one rename, for which
 even a full disk has room."""
+UNDOABLE = "undoable"
+"""There, in the engine's folder, while a switch or a trial may have to be undone; otherwise the
+service starts without the guard."""
 _ACCEPTING = "accepting"
 _ACCEPT_SECONDS = 10.0
 _STOP_SECONDS = 180.0
 """More than a service may take to finish what it was asked (TimeoutStopSec)."""
+_TRIAL_SECONDS = 60
 _PAUSE = 0.05
 
 
@@ -87,6 +92,15 @@ def recover(this: Installation, *, starting: bool = False) -> None:
     elif not starting:
         _quietly_forget(this)
     _stop_next(this)
+
+
+def on_trial(this: Installation) -> Trial | None:
+    """Return the trial that is under way; None where it is led back from, or another boot's."""
+    state = this.states.load()
+    trial = state.trial
+    if not trial or state.switch or trial.boot != this.clock.boot():
+        return None
+    return None if _is_half_back(this, trial.change) else trial
 
 
 def end_trial(this: Installation) -> None:
@@ -157,6 +171,7 @@ def _prepare(this: Installation, new: str, files: Mapping[str, bytes]) -> Change
         change = Change(old, new, this.states.load().before, this.settings.prepare(files))
         if old:
             this.disk.point(this.place.engine / BACK, f"releases/{old}")
+        this.disk.write(this.place.engine / UNDOABLE, b"", 0o600)
         this.states.reserve()
     except OSError as error:
         _quietly_forget(this)
@@ -169,7 +184,11 @@ def _prove(this: Installation, change: Change) -> None:
     facts = this.facts(change.new)
     if not this.systemd.runs():
         return
-    if not change.old:
+    if change.old:
+        with suppress(SystemdError):
+            # It waits for the lock: for the trial to begin, or for this run to be killed.
+            this.systemd.start(this.units.trial, wait=False)
+    else:
         this.units.install(change.new)
     _listen(this)
     if not facts.overlap:
@@ -207,11 +226,7 @@ def _listen(this: Installation) -> None:
 
 
 def _remember(this: Installation, change: Change) -> None:
-    """Write down what there is to undo from now on, and have somebody there who would."""
-    if change.old and this.systemd.runs():
-        with suppress(SystemdError):
-            # It waits for the lock: for the trial to begin, or for this run to be killed.
-            this.systemd.start(this.units.trial, wait=False)
+    """Write down what there is to undo from now on."""
     this.states.save(replace(this.states.load(), switch=change))
     this.states.reserve()
 
@@ -245,11 +260,9 @@ def _restart(this: Installation, release: str, *, anew: bool = False) -> None:
             why = this.systemd.socket_reason(socket)
             raise SwitchError(f"{socket} does not listen: {why}") from error
         raise SwitchError(this.systemd.reason(service) or str(error)) from error
-    this.programs.require_ready(release, _own_socket(this), seconds)
-    # From here on every answer is this release's.
+    # It has told systemd that it is ready; from here on every answer is this release's.
     _stop_next(this)
-    if address := this.address:
-        this.programs.require_ready(release, address, seconds)
+    this.programs.require_ready(release, this.address or _own_socket(this), seconds)
 
 
 def _commit(this: Installation, change: Change, goal: Goal) -> State:
@@ -264,8 +277,10 @@ def _commit(this: Installation, change: Change, goal: Goal) -> State:
         trial = Trial(change, this.clock.boot(), this.clock.seconds() + seconds)
     # What systemctl and the program have written meanwhile is part of the success.
     this.disk.sync()
-    known = tuple(name for name in before if name)
-    committed = replace(state.went_to(change.new, known, now()), trial=trial, said="")
+    # Each once: rollbacks walk back and never in a circle, and the state stays small.
+    known = tuple(dict.fromkeys(name for name in before if this.has(name) and name != change.new))
+    state = state.went_to(change.new, known, now())
+    committed = replace(state, trial=trial, said="", restarts=this.restarts)
     this.states.save(committed)
     return committed
 
@@ -325,7 +340,14 @@ def _give_up(this: Installation, change: Change, why: str) -> None:
     if not change.old:
         _abandon(this, change)
         raise SwitchError(f"{change.new} did not become healthy and nothing is active: {why}")
-    if failure := _restart_old(this, change, ""):
+    try:
+        failure = _restart_old(this, change, "")
+    except (HostError, OSError) as error:
+        raise SwitchError(
+            f"{change.title} did not become healthy: {why}; {change.old} could not be made the "
+            f"active one again: {_why(this, error)}; that is tried again"
+        ) from error
+    if failure:
         raise SwitchError(
             f"{change.title} did not become healthy: {why}; "
             f"{change.old} is active again but not healthy: {failure}"
@@ -342,10 +364,18 @@ def _record_failure(this: Installation, change: Change, why: str) -> None:
 
 
 def _restart_old(this: Installation, change: Change, said: str) -> str:
-    """Make the old release what the service runs; return why it is not healthy, if it is not."""
-    why = ""
+    """Make the old release what the service runs; return why it is not healthy, if it is not.
+
+    Raises OSError where the disk does not take it, and HostError where systemd does not: then
+    whoever comes next does it again.
+    """
+    why, begun = "", this.systemd.property(this.units.service, "InvocationID")
     try:
         _put_back(this, change)
+    except OSError:
+        _stop_next(this)
+        raise
+    try:
         if this.systemd.runs():
             with suppress(OSError, SystemdError):  # the other's units will do
                 this.units.install(change.old)
@@ -353,6 +383,9 @@ def _restart_old(this: Installation, change: Change, said: str) -> str:
             _restart(this, change.old, anew=anew)
     except (HostError, OSError) as error:
         why = _why(this, error)
+        if begun and begun == this.systemd.property(this.units.service, "InvocationID"):
+            _stop_next(this)
+            raise SwitchError(f"{change.new} was not ended: {why}") from error
     try:
         _forget_change(this, change, said)
     except OSError as error:  # whoever comes next does it again
@@ -372,8 +405,7 @@ def _undo_interrupted(this: Installation, change: Change, *, starting: bool) -> 
     this.history.add(FAILED, change.new, "interrupted before it was seen healthy")
     if starting:
         _go_back_before_start(this, change, said)
-    elif change.old != change.new and is_in_service(this, change.old):
-        # It has never stopped serving; what settings it runs with, it does not tell.
+    elif _has_not_stopped(this, change):
         _put_back(this, change)
         if this.systemd.runs():
             this.units.install(change.old)
@@ -382,27 +414,47 @@ def _undo_interrupted(this: Installation, change: Change, *, starting: bool) -> 
         this.say(f"{change.old} is active again but not healthy: {failure}")
 
 
+def _has_not_stopped(this: Installation, change: Change) -> bool:
+    """Return whether the old release has served all the time, with its own settings."""
+    is_untouched = this.active == change.old and not this.settings.are_put(change.settings)
+    # What settings it runs with, it does not tell, nor which of two that are the same it is.
+    could_tell = change.old != change.new and not change.settings
+    return (is_untouched or could_tell) and is_in_service(this, change.old)
+
+
+def _is_half_back(this: Installation, change: Change) -> bool:
+    """Return whether somebody was killed who led back from a trial."""
+    return this.active != change.new or this.settings.are_back(change.settings)
+
+
 def _judge_trial(this: Installation, trial: Trial, *, starting: bool) -> None:
     change = trial.change
     now_here = trial.boot == this.clock.boot()
-    if now_here and this.clock.seconds() >= trial.ends:
+    if _is_half_back(this, change):
+        said = f"{change.title} failed on trial: went back to {change.old}"
+        if starting:
+            _go_back_before_start(this, change, said)
+        elif failure := _restart_old(this, change, said):
+            this.say(f"{change.old} is active again but not healthy: {failure}")
+    elif (now_here and this.clock.seconds() >= trial.ends) or not (now_here or starting):
         end_trial(this)
     elif not starting or not this.has(change.old):
         return
     elif now_here:
-        why = f"it was restarted within its trial ({this.facts(change.new).trial_seconds} s)"
-        last = this.systemd.last_line(this.units.service)
-        why = f"{why}; it last said: {last}" if last else why
+        why = this.systemd.failure(this.units.service) or "it was restarted within its trial"
         this.history.add(RETURNED, change.new, why)
         said = f"{change.title} failed on trial: {why}; went back to {change.old}"
         this.say(said)
         _go_back_before_start(this, change, said)
     else:
         # The machine was started anew: the success was durable, and its trial begins again.
-        ends = this.clock.seconds() + this.facts(change.new).trial_seconds
-        renewed = Trial(change, this.clock.boot(), ends)
+        seconds = _TRIAL_SECONDS
+        with suppress(HostError):  # damaged, and all the more to be led back from
+            seconds = this.facts(change.new).trial_seconds
+        renewed = Trial(change, this.clock.boot(), this.clock.seconds() + seconds)
         this.states.save(replace(this.states.load(), trial=renewed))
-        this.states.reserve()
+        with suppress(OSError):
+            this.states.reserve()
 
 
 def _go_back_before_start(this: Installation, change: Change, said: str) -> None:
@@ -432,7 +484,8 @@ def _forget_change(this: Installation, change: Change, said: str) -> None:
     state = this.states.load()
     if this.active == change.old:
         before = tuple(name for name in change.before if name)
-        state = state.went_to(change.old, before, state.since)
+        since = state.since if state.switch else now()
+        state = replace(state.went_to(change.old, before, since), restarts=this.restarts)
     this.states.save(replace(state, switch=None, trial=None, said=said or state.said))
     _quietly_forget(this)
 
@@ -450,7 +503,7 @@ def _abandon(this: Installation, change: Change) -> None:
         this.settings.back(change.settings)
         this.disk.remove(this.place.current)
         this.states.save(replace(this.states.load(), switch=None, trial=None))
-    _quietly_forget(this)
+        _quietly_forget(this)
 
 
 def _stop_next(this: Installation, *, wait: bool = False) -> None:
@@ -466,6 +519,7 @@ def _quietly_forget(this: Installation) -> None:
     with suppress(OSError):
         this.settings.forget()
         this.disk.remove(this.place.engine / BACK)
+        this.disk.remove(this.place.engine / UNDOABLE)
 
 
 def _why(this: Installation, error: Exception) -> str:

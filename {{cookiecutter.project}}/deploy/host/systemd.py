@@ -76,11 +76,23 @@ class Systemd:
         """Return why a service has ended, with the last line that it printed; empty if it runs."""
         if self.property(unit, "ActiveState") not in {"failed", "inactive", "activating"}:
             return ""
-        result = self.property(unit, "Result")
-        status = self.property(unit, "ExecMainStatus")
-        ended = _RESULTS.get(result, f"the program ended with status {status}")
+        ended = self._end(unit) or "the program ended by itself"
         line = self.last_line(unit)
         return f"{ended}: {line}" if line else ended
+
+    def failure(self, unit: str) -> str:
+        """Return how a service that is about to be started again failed; empty if it did not."""
+        ended = self._end(unit)
+        line = self.last_line(unit) if ended else ""
+        return f"{ended}: {line}" if line else ended
+
+    def _end(self, unit: str) -> str:
+        result = self.property(unit, "Result")
+        if result == "success":
+            return ""
+        number = self.property(unit, "ExecMainStatus")
+        by = "was ended by signal" if result in {"signal", "core-dump"} else "ended with status"
+        return _RESULTS.get(result, f"the program {by} {number}")
 
     def last_line(self, unit: str) -> str:
         """Return the last line that this very run of a service has printed."""
@@ -90,7 +102,8 @@ class Systemd:
         run(("journalctl", "--sync"), 5)
         # By its invocation, since process numbers come back and would find other services' lines.
         said = self._journal(f"_SYSTEMD_INVOCATION_ID={invocation}", "_TRANSPORT=stdout")
-        return _message(last_line(said))
+        lines = [line for line in said.splitlines() if line.strip()]
+        return _message(lines[-1]) if lines else ""
 
     def socket_reason(self, unit: str) -> str:
         """Return why a socket does not listen, as systemd has logged it."""
@@ -117,7 +130,6 @@ _RESULTS = {
     "timeout": "it did not become ready in time",
     "watchdog": "it stopped answering systemd's watchdog",
     "oom-kill": "the system's memory was used up",
-    "success": "the program ended by itself",
 }
 """What systemd calls the ways in which a service ends (systemd.exec(5), SERVICE_RESULT)."""
 
@@ -127,4 +139,4 @@ def _message(line: str) -> str:
     try:
         return one_line(str(json.loads(line)["message"]))
     except (ValueError, KeyError, TypeError):
-        return line
+        return one_line(line)

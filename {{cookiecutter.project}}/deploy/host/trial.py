@@ -1,9 +1,11 @@
 """The time after a switch: what systemd calls to have an interrupted or failed one undone."""
 
-from .errors import HostError
+from contextlib import suppress
+
 from .installation import Installation
-from .lock import held
-from .switch import end_trial, is_in_service, recover, return_from_trial
+from .lock import Busy, held
+from .switch import is_in_service, on_trial, recover, return_from_trial
+from .systemd import SystemdError
 
 LOCK = "lock"
 _PAUSE = 1.0
@@ -19,13 +21,14 @@ def guard(this: Installation) -> None:
     Where another run holds the lock, that one started the service and knows what it does.
     """
     try:
-        with held(this.place.engine / LOCK, 0):
+        with suppress(Busy), held(this.place.engine / LOCK, 0):
             recover(this, starting=True)
-            trial = this.states.load().trial
-    except HostError:
-        return
-    if trial:
-        this.systemd.start(this.units.trial, wait=False)
+    finally:
+        # Also where that failed: the watch tries it again.
+        state = this.states.load()
+        if state.switch or state.trial:
+            with suppress(SystemdError):
+                this.systemd.start(this.units.trial, wait=False)
 
 
 def watch(this: Installation) -> None:
@@ -34,23 +37,29 @@ def watch(this: Installation) -> None:
     Begun before the switch, it waits for the lock, whose holder makes the switch or is killed.
     """
     failures = 0
-    while True:
-        with held(this.place.engine / LOCK, _FOREVER):
-            state = this.states.load()
-            if state.switch:
-                recover(this)
-                return
-            if not state.trial:
-                return
-            over = this.clock.seconds() >= state.trial.ends
-            if over or state.trial.boot != this.clock.boot():
-                end_trial(this)
-                return
-            if failures >= _FAILURES:
-                return_from_trial(this, "it stopped being ready")
-                return
-        failures = 0 if _is_well(this, state.trial.change.new) else failures + 1
+    while (counted := look(this, failures)) is not None:
+        failures = counted
         this.clock.sleep(_PAUSE)
+
+
+def look(this: Installation, failures: int) -> int | None:
+    """Look once at the release on trial, after so many failed checks in a row.
+
+    Return how many there are now; None when there is nothing to watch any more.
+    """
+    trial = on_trial(this)
+    if trial and failures < _FAILURES:
+        if not _is_well(this, trial.change.new):
+            return failures + 1
+        if this.clock.seconds() < trial.ends:
+            return 0
+    # Only now: a guard that finds the lock taken would let a release that has crashed start again.
+    with held(this.place.engine / LOCK, _FOREVER):
+        if trial and failures >= _FAILURES and trial == on_trial(this):
+            return_from_trial(this, "it stopped being ready")
+            return None
+        recover(this)
+        return 0 if on_trial(this) else None
 
 
 def _is_well(this: Installation, release: str) -> bool:

@@ -94,7 +94,8 @@ class Units:
             self.socket: self._part(release, "socket"),
             self.service: self._service_text(release),
             self.guard: self._engine_text("undo an interrupted switch", "oneshot", "guard"),
-            self.trial: self._engine_text("watch a release on trial", "exec", "watch"),
+            self.trial: self._engine_text("watch a release on trial", "exec", "watch")
+            + "Restart=on-failure\nRestartSec=5\n",
         }
 
     def _part(self, release: str, kind: str) -> str:
@@ -111,7 +112,8 @@ class Units:
         program = f'"{_percent(self._place.current)}/bin/{name}-admin"'
         return (
             f"# Written by {name}-admin, replaced at every upgrade.\n"
-            f"[Unit]\nDescription={name}: {what}\nStartLimitIntervalSec=0\n\n"
+            f"[Unit]\nDescription={name}: {what}\nStartLimitIntervalSec=0\n"
+            f"ConditionPathExists={_percent(self._place.engine)}/undoable\n\n"
             f"[Service]\nType={kind}\nExecStart={program} {command}\n"
         )
 

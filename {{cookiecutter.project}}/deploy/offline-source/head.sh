@@ -4,14 +4,11 @@
 {
 set -eu
 unset TAR_OPTIONS GZIP EXTRACT_UNSAFE_SYMLINKS
-
 die() {
     printf 'error: %s\n' "$*" >&2
     exit 1
 }
-
 payload() { tail -c +@skip@ "$file"; }
-
 unpack() { # PATTERN WHERE_ELSE: makes a folder and unpacks to it
     folder=$(mktemp -d "$1" 2>/dev/null) || die "could not make a folder in ${1%/*}: $2"
     trap 'rm -rf "$folder"; [ -z "${made-}" ] || rmdir "$made" 2>/dev/null || :' EXIT
@@ -20,7 +17,6 @@ unpack() { # PATTERN WHERE_ELSE: makes a folder and unpacks to it
     die "could not unpack to $folder, where $(($(stat -f -c '%a * %S / 1024' "$folder" || echo 0))) kB are" \
         "free: $(printf '%s\n' "$said" | head -n 1); if that is too little, $2"
 }
-
 extract() {
     if [ $# -ne 1 ]; then
         echo "error: --extract needs one folder, to which the bundle is unpacked" >&2
@@ -33,7 +29,6 @@ extract() {
     mv "$folder/@name@" "$1/@name@"
     echo "unpacked to $1/@name@; next: sh '$1/@name@/Script/install.sh' --help"
 }
-
 install() {
     unpack "${TMPDIR:-/tmp}/@name@.$$.XXXXXX" "set TMPDIR to a folder with more"
     # The code is what became of it, whatever signal comes: before the switch it ends, after that it
@@ -45,7 +40,6 @@ install() {
     [ "$code" -le 2 ] || code=1
     exit "$code"
 }
-
 for tool in gzip mktemp sha256sum tail tar; do
     command -v "$tool" >/dev/null 2>&1 || die "this machine has no '$tool' command, which this needs"
 done

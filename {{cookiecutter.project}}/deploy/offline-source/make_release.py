@@ -159,7 +159,8 @@ def installer(library: Path, python: Path, site: Path) -> Callable[[str, Path], 
 
 def install_project(bundle: Path, site: Path) -> None:
     """Put the project's own code beside the dependencies, with its bytecode and release id."""
-    unwanted = shutil.ignore_patterns("__pycache__", ".*", "*.pyc", "*.egg-info")
+    # Bytecode comes with the archive. All else was chosen when the bundle was built.
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(
         bundle / "ProjectSrc/src", site, ignore=unwanted, copy_function=shutil.copyfile,
         dirs_exist_ok=True,

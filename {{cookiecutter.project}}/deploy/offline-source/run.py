@@ -203,7 +203,8 @@ def _fill(cache: Path, new: Path, tree: Path) -> None:
         raise NotKeptError(f"no program may be executed in {cache}")
     if why := _copy_to(new / "tree"):
         raise NotKeptError(why)
-    os.sync()
+    if subprocess.run(["sync", "-f", new], check=False, stderr=subprocess.DEVNULL).returncode:
+        os.sync()
     try:
         (new / "tree").rename(tree)
     except OSError as error:  # another start may have been quicker

@@ -3,13 +3,12 @@
 # this bundle and runs what is in here.
 set -eu
 _start_bundle=$(dirname "$(dirname "$(readlink -f "$0")")")
+# shellcheck source=../host/hand-over.sh
 . "$_start_bundle/Script/release/host/hand-over.sh"
-
 start_engine() { # COMMAND ARGUMENT...
     _start_installed @name@ "$@"
     start_own engine.py "$@"
 }
-
 start_own() { # SCRIPT ARGUMENT...: becomes a script of this bundle, on its Python
     _start_is_whole || _start_die "$_start_bundle is not whole, nothing was done: its files that are" \
         "wrong are named above"
@@ -22,7 +21,6 @@ start_own() { # SCRIPT ARGUMENT...: becomes a script of this bundle, on its Pyth
         ); if no folder here may hold programs, set TMPDIR to one that may"
     exec sh "$_start_python/bin/python3" -I -S -B "$_start_script" "$_start_copy" "$@"
 }
-
 _start_is_whole() { # compares what is about to be run; the rest is for the script to check
     _start_sums=$_start_bundle/Script/SHA256SUMS
     _start_said=$(cd "$_start_bundle" && grep -E '^[0-9a-f]{64}  (Python|Script)' "$_start_sums" |
@@ -32,9 +30,7 @@ _start_is_whole() { # compares what is about to be run; the rest is for the scri
         sed -n 's/\(.*\): FAILED open.*/missing: \1/p; s/\(.*\): FAILED$/changed: \1/p' >&2
     return 1
 }
-
 _start_runs() { sh "$_start_python/bin/python3" -I -S -B -c '' 2>/dev/null; }
-
 _start_copied() { # where the medium forbids to execute, or lost the modes; the script removes it
     for _start_place in "${TMPDIR:-/tmp}" /var/tmp /dev/shm /run "${HOME-}"; do
         _start_copy=$(mktemp -d "$_start_place/@name@.$$.XXXXXX" 2>/dev/null) || continue
@@ -45,7 +41,6 @@ _start_copied() { # where the medium forbids to execute, or lost the modes; the 
     done
     return 1
 }
-
 _start_die() {
     printf 'error: %s\n' "$*" >&2
     exit 1

@@ -40,9 +40,9 @@ def serve(hold: bool, **options: str | None) -> None:
     notifier = notify.from_systemd(os.environ)
     try:
         # before the slow imports: who connects meanwhile waits, and is not refused
+        health = sockets.health(os.environ)
         shared = sockets.handed_over(os.environ)
         listening = shared or sockets.bound(chosen.host, chosen.port)
-        health = sockets.health(os.environ)
     except sockets.SocketError as error:
         raise Failure(str(error)) from None
 

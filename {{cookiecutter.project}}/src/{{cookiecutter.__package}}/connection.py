@@ -36,6 +36,16 @@ class State(Enum):
     """The application."""
 
 
+REASONS = {
+    State.HEAD: "no whole head of a request",
+    State.IDLE: "no further request",
+    State.BODY: "no more of a request's body",
+    State.REST: "the rest of a body after its answer",
+    State.UNSENT: "the answer is not taken",
+    State.CLOSED: "not closed by the caller",
+}
+
+
 def refusal(status: HTTPStatus, *headers: str) -> bytes:
     """Return the whole answer that refuses a request with `status`, the last of its connection."""
     body = json.dumps({"error": status.phrase}).encode()
@@ -61,6 +71,7 @@ class Outgoing:
         self.closed = False
 
     def __getattr__(self, name: str) -> Any:
+        """Do all else as the transport does."""
         return getattr(self._transport, name)
 
     def is_closing(self) -> bool:
@@ -143,10 +154,8 @@ class Connection(H11Protocol):
         if progress != self._progress or state is State.WORKING:
             self._progress, self._moved = progress, now
         if reason := self._overdue(state, now, patience):
-            usual = state in {State.IDLE, State.CLOSED}
-            logger.log(
-                logging.DEBUG if usual else logging.INFO, "closing a connection: %s", reason
-            )
+            level = logging.DEBUG if state in {State.IDLE, State.CLOSED} else logging.INFO
+            logger.log(level, "closing a connection: %s", reason)
             self._end(state)
 
     def _waits_for(self) -> State:
@@ -167,20 +176,17 @@ class Connection(H11Protocol):
     def _overdue(self, state: State, now: float, patience: Patience) -> str | None:
         waited, still = now - self._since, now - self._moved
         fresh = now - patience.since
-        match state:
-            case State.HEAD if waited >= patience.head or min(still, fresh) >= patience.pause:
-                return "no whole head of a request"
-            case State.IDLE if min(waited, fresh) >= patience.idle:
-                return "no further request"
-            case State.REST if waited >= patience.head:
-                return "the rest of a body after its answer"
-            case State.BODY if still >= patience.stall:
-                return "no more of a request's body"
-            case State.UNSENT if still >= patience.stall:
-                return "the answer is not taken"
-            case State.CLOSED if waited >= patience.linger:
-                return "not closed by the caller"
-        return None
+        stopped = min(still, fresh) >= patience.pause
+        late = {
+            State.HEAD: waited >= patience.head or stopped,
+            State.IDLE: min(waited, fresh) >= patience.idle,
+            State.BODY: still >= patience.stall,
+            State.REST: waited >= patience.head,
+            State.UNSENT: still >= patience.stall,
+            State.CLOSED: waited >= patience.linger,
+            State.WORKING: False,
+        }
+        return REASONS[state] if late[state] else None
 
     def _end(self, state: State) -> None:
         if state in {State.UNSENT, State.CLOSED} or not self._received:

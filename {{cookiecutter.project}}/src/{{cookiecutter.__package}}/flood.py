@@ -1,6 +1,8 @@
 """Keep identical log lines from filling the disk: some are written, the rest are counted."""
 
+import itertools
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -54,16 +56,16 @@ class Flood(logging.Filter):
 
     def report(self, *, everything: bool = False) -> None:
         """Write how many lines were left out in each window that is over, or in each there is."""
-        over = self._clock() - WINDOW_SECONDS
         with self._lock:
-            ended = {
-                key: window
-                for key, window in self._windows.items()
-                if everything or window.began <= over
-            }
-            for key in ended:
-                del self._windows[key]
-        for (name, level, message), window in ended.items():
+            ended = self._ended(math.inf if everything else self._clock() - WINDOW_SECONDS)
+        for (name, level, message), window in ended:
             if (more := window.seen - FIRST) > 0:
                 text = "%d more lines like this were left out: %s"
                 self._write(logging.LogRecord(name, level, "", 0, text, (more, message), None))
+
+    def _ended(self, at: float) -> list[tuple[_Key, _Window]]:
+        """Take out the windows that had begun `at` a time: they stand in the order of beginning."""
+        ended = list(itertools.takewhile(lambda item: item[1].began <= at, self._windows.items()))
+        for key, _ in ended:
+            del self._windows[key]
+        return ended

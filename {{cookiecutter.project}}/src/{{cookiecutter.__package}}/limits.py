@@ -31,7 +31,6 @@ class Patience:
     since: float = 0.0
     """When `idle` and `pause` begin at the earliest, on the event loop's clock."""
 
-
     def in_a_crowd(self) -> "Patience":
         """Return the little that is left where others get no connection for want of room."""
         return replace(

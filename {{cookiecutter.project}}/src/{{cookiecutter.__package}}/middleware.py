@@ -7,6 +7,7 @@ import re
 import time
 from http import HTTPStatus
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -100,10 +101,13 @@ def _sane_id(offered: bytes) -> str:
 
 
 def _failure(error: BaseException) -> ASGIApp:
-    """Log `error` and give the answer for it: it is ours, or time is up while stopping."""
+    """Log `error` and give the answer for it: it is ours, the caller's, or time is up."""
     if isinstance(error, asyncio.CancelledError):
         failures.warning("given up: not answered within the grace period")
         status = HTTPStatus.SERVICE_UNAVAILABLE
+    elif isinstance(error, ClientDisconnect):
+        failures.info("the caller is gone, or sends no more")
+        status = HTTPStatus.BAD_REQUEST
     else:
         failures.error("unhandled exception", exc_info=error)
         status = HTTPStatus.INTERNAL_SERVER_ERROR

@@ -30,7 +30,7 @@ UNATTENDED_SECONDS = 0.5
 """How long callers must have waited to be accepted for us to believe that nobody else does it."""
 HURRY_SECONDS = 0.5
 """What `drain_seconds` is at most when nobody else accepts."""
-LINGER_SECONDS = 1.0
+LINGER_SECONDS = 0.5
 """How long we wait, while stopping, for a caller to close what we have closed."""
 GIVE_UP_SECONDS = 0.5
 """How long callers whose time is up get to take what was sent to them."""
@@ -144,9 +144,8 @@ class Server(uvicorn.Server):
 
     def _look(self, patience: Patience) -> None:
         now = asyncio.get_running_loop().time()
-        for state in (self.server_state, self._health_state):
-            for connection in list(state.connections):
-                connection.look(now, patience)
+        for connection in self._connections(self.server_state, self._health_state):
+            connection.look(now, patience)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at the first signal, and at a second Ctrl-C without any grace.
@@ -185,12 +184,12 @@ class Server(uvicorn.Server):
         # half sent, it is the next.
         headers = [*self.server_state.default_headers, CLOSE_HEADER]
         self.server_state.default_headers = headers
-        for connection in self._connections():
+        for connection in self._connections(self.server_state):
             if connection.cycle is not None:
                 connection.cycle.default_headers = headers
 
-    def _connections(self) -> list[Any]:
-        return list(self.server_state.connections)
+    def _connections(self, *states: ServerState) -> list[Any]:
+        return [each for state in states for each in state.connections]
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
@@ -235,7 +234,7 @@ class Server(uvicorn.Server):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=1)
-        for connection in self._connections():
+        for connection in self._connections(self.server_state):
             connection.close()
         end = asyncio.get_running_loop().time() + GIVE_UP_SECONDS
         while self.server_state.connections and asyncio.get_running_loop().time() < end:

@@ -1,5 +1,6 @@
 """Which state of the source a build is made from: commit, dirty or not, and the release id."""
 
+import fnmatch
 import hashlib
 import json
 import os
@@ -14,6 +15,10 @@ from .project import Project
 # What a build reads; any change here is another release.
 INPUTS = ("src", "deploy", "tasks", "pyproject.toml", "Pipfile.lock", ".python-version",
           "invoke.yaml", "LICENSE")  # fmt: skip
+# What Python, its tools and editors leave behind, and a developer's own secrets, are no part of a
+# program. All else is, and so is data whose name begins with a dot (`.well-known/`).
+LEFTOVERS = ("__pycache__", "*.py[co]", "*.egg-info", ".*_cache", ".coverage*", ".env", ".git",
+             ".idea", ".vscode", ".DS_Store", ".*.sw?", ".#*", "*~")  # fmt: skip
 _EPOCH_WITHOUT_GIT = 315_532_800  # 1980-01-01, the earliest date that a zip archive can hold
 
 
@@ -75,10 +80,12 @@ def files(root: Path) -> Iterator[Path]:
     for start in (root / name for name in INPUTS):
         found = start.rglob("*") if start.is_dir() else [start]
         for path in found:
-            hidden = any(part == "__pycache__" or part.startswith(".") for part in
-                         path.relative_to(start).parts)  # fmt: skip
-            if path.is_file() and not hidden and path.suffix != ".pyc":
+            if path.is_file() and not any(map(_is_leftover, path.relative_to(start).parts)):
                 yield path
+
+
+def _is_leftover(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in LEFTOVERS)
 
 
 def _git(root: Path, *arguments: str) -> str:

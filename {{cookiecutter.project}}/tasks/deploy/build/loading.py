@@ -12,6 +12,7 @@ from ...lib.process import run
 MODULES = Path(__file__).parents[1] / "scripts/modules.py"
 PROBE = Path(__file__).parents[1] / "scripts/probe.py"
 _SECONDS = 300
+_FROM = re.compile(r"cannot import name '(\w+)' from (partially initialized module )?'([\w.]+)'")
 _LINE = re.compile(r"(?m)^(import|failed) (.*)$")
 
 
@@ -52,6 +53,8 @@ def _failures(said: str, settings: str) -> Iterator[str]:
 def _reason(module: str, failure: str, settings: str) -> str:
     error, missing, said = failure.split("|", 2)
     reason = said or error
+    if found := _FROM.match(said):  # a module that is not there, or something else in one that is
+        reason, missing = found[0], missing or f"{found[3]}.{found[1]}"
     if settings and missing:
         reason += f" (add {missing} to {settings}.hidden_imports in invoke.yaml)"
     elif settings and error == "FileNotFoundError":

@@ -21,7 +21,7 @@ from ...lib.console import TaskError, step
 from ...lib.environment import Environment
 from ...lib.process import require, run
 from ...lib.project import Project
-from ...lib.revision import Revision
+from ...lib.revision import LEFTOVERS, Revision
 from ..build import libraries, loading, publish, release_tree, sbom
 from ..build.render import render
 from ..settings import Settings
@@ -115,7 +115,8 @@ def assemble(
 
 def add_engine(project: Project, environment: Environment, target: Path) -> None:
     """Complete the engine, the second program in `target`, which shares all files."""
-    _compile(environment, _copy(project.root / release_tree.ENGINE, target / "_internal" / "host"))
+    engine = project.root / release_tree.ENGINE
+    _compile(environment, _copy(engine, target / "_internal" / "host", "*.sh"))
 
 
 def remove_engine(project: Project, target: Path) -> None:
@@ -124,8 +125,8 @@ def remove_engine(project: Project, target: Path) -> None:
         engine.unlink()
 
 
-def _copy(source: Path, target: Path) -> Path:
-    ignored = shutil.ignore_patterns("__pycache__", ".*", "*.sh")
+def _copy(source: Path, target: Path, *unwanted: str) -> Path:
+    ignored = shutil.ignore_patterns(*LEFTOVERS, *unwanted)
     return shutil.copytree(source, target, ignore=ignored)
 
 

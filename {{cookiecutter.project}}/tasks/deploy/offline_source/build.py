@@ -137,8 +137,7 @@ def _add_scripts(what: Plan, kept: Base, script: Path, tools: Environment) -> No
         (script / name).chmod(0o755 if text.startswith("#!") else 0o644)
     shutil.copyfile(kept.installer, script / "installer.zip")
     code = script.parent.with_name("code")
-    unwanted = shutil.ignore_patterns("__pycache__", ".*", "*.pyc", "*.egg-info")
-    shutil.copytree(what.project.root / "src", code, ignore=unwanted)
+    shutil.copytree(script.with_name("ProjectSrc") / "src", code)
     stamp = f"{what.project.package}/release.json"
     (code / stamp).write_text(what.revision.stamp(), encoding="utf-8")
     packed = script / "program.zip.xz"

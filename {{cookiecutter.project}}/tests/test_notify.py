@@ -1,0 +1,86 @@
+"""What systemd is told."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from program import PATIENCE, Program, short_folder
+
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def manager() -> Iterator[socket.socket]:
+    """Listen as systemd does."""
+    with short_folder() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(folder / "notify"))
+        sock.settimeout(PATIENCE)
+        yield sock
+
+
+def test_message_is_sent(service: ModuleType, manager: socket.socket) -> None:
+    service.notify.Notifier(manager.getsockname()).send("READY=1", "STATUS=ü")
+    assert manager.recv(1000) == "READY=1\nSTATUS=ü".encode()
+
+
+@pytest.mark.skipif(not Path("/proc/net/unix").exists(), reason="needs Linux")
+def test_address_without_a_file(service: ModuleType) -> None:
+    name = f"cookiecutter-quadrant-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(f"\0{name}")
+        service.notify.Notifier(f"@{name}").send("READY=1")
+        sock.settimeout(PATIENCE)
+        assert sock.recv(1000) == b"READY=1"
+
+
+@pytest.mark.parametrize("address", ["", "vsock:2:3", "/nowhere/notify"])
+def test_manager_that_cannot_be_told_is_no_error(service: ModuleType, address: str) -> None:
+    service.notify.Notifier(address).send("READY=1")
+
+
+@pytest.mark.parametrize(
+    ("pid", "microseconds", "seconds"),
+    [
+        (str(os.getpid()), "30000000", 30),
+        ("", "500000", 0.5),
+        ("1", "30000000", 0),
+        ("", "often", 0),
+        ("", "", 0),
+    ],
+)
+def test_watchdog_is_for_the_process_it_names(
+    service: ModuleType, pid: str, microseconds: str, seconds: float
+) -> None:
+    environ = {"NOTIFY_SOCKET": "/x", "WATCHDOG_USEC": microseconds, "WATCHDOG_PID": pid, "A": "b"}
+    assert service.notify.from_systemd(environ).watchdog_seconds == seconds
+    assert environ == {"A": "b"}
+
+
+def test_signs_of_life_are_repeated(service: ModuleType, manager: socket.socket) -> None:
+    notifier = service.notify.Notifier(manager.getsockname(), 0.02)
+
+    async def live() -> None:
+        task = asyncio.create_task(notifier.stay_alive())
+        for _ in range(3):
+            assert await asyncio.to_thread(manager.recv, 1000) == b"WATCHDOG=1"
+        task.cancel()
+
+    asyncio.run(live())
+
+
+def test_life_of_a_service(
+    start: Start, manager: socket.socket, monkeypatch: pytest.MonkeyPatch, listener: socket.socket
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
+    monkeypatch.setenv("WATCHDOG_USEC", str(60_000_000))
+    program = start("serve", listener=listener)
+    assert manager.recv(1000) == b"READY=1\nSTATUS=accepting"
+    assert program.get_at(listener.getsockname(), "/readyz") == 200
+    assert manager.recv(1000) == b"WATCHDOG=1"
+    program.terminate()
+    assert manager.recv(1000) == b"STOPPING=1\nSTATUS=stopping"
+    assert program.ended() == 0
