@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from tasks.deploy.build import keys, publish, signing
-from tasks.deploy.build.plan import plan
+from tasks.deploy.build.plan import decide
 from tasks.deploy.offline_binary import build as offline
 from tasks.deploy.scripts import release_rank
 from tasks.deploy.settings import Settings
@@ -314,8 +314,8 @@ def test_elsewhere_than_on_linux_program_and_archive_are_built(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("platform.system", lambda: "Darwin")
-    what = plan(offline.QUADRANT, project.load(folder), Settings())
-    offline.build(what)
+    plan = decide(offline.QUADRANT, project.load(folder), Settings())
+    offline.build(plan)
     archive = f"my-service-0.1.0-darwin-{os.uname().machine}.tar.gz"
     names = {"SHA256SUMS", "manifest.json", "sbom.cdx.json", archive}
     assert {path.name for path in published.iterdir()} == names

@@ -48,8 +48,8 @@ def destination(
     )
 
 
-def carry(what: Plan, artifact: Path, installer: Sequence[str], goal: Destination) -> None:
-    """Install an artefact of `what` on the hosts; nothing where there is no target.
+def carry(plan: Plan, artifact: Path, installer: Sequence[str], goal: Destination) -> None:
+    """Install an artefact of `plan` on the hosts; nothing where there is no target.
 
     `installer` is the command there, in which `ROOM` stands for the folder with the artefact; an
     archive is unpacked there. Raises `TaskError` as `roll_out` does.
@@ -59,17 +59,17 @@ def carry(what: Plan, artifact: Path, installer: Sequence[str], goal: Destinatio
             "carry_artifact": str(artifact),
             "carry_installer": [*installer, *goal.options],
         }
-        roll_out(what.project, goal.target, act("carry", what, variables, check=goal.check))
+        roll_out(plan.project, goal.target, act("carry", plan, variables, check=goal.check))
 
 
-def act(role: str, what: Plan, variables: Mapping[str, Any], *, check: bool) -> Act:
-    """Give the act that brings hosts to the release of `what`."""
+def act(role: str, plan: Plan, variables: Mapping[str, Any], *, check: bool) -> Act:
+    """Give the act that brings hosts to the release of `plan`."""
     return Act(
         role=role,
-        title=what.revision.release,
+        title=plan.revision.release,
         variables=variables,
-        wanted=what.revision.release,
-        quadrant=what.quadrant,
-        health_seconds=what.settings.health_seconds,
+        wanted=plan.revision.release,
+        quadrant=plan.quadrant,
+        health_seconds=plan.settings.health_seconds,
         options=CHECK if check else (),
     )

@@ -48,12 +48,12 @@ class Plan:
         return f"{self.project.program}-{self.project.version}-{self.system}"
 
     @property
-    def target(self) -> Path:
+    def dist(self) -> Path:
         """Where the artefacts are published."""
         return self.project.dist / self.quadrant
 
     @property
-    def rooms(self) -> Path:
+    def build(self) -> Path:
         """Where the quadrant keeps its intermediate results."""
         return self.project.build / self.quadrant
 
@@ -85,7 +85,7 @@ def here() -> str:
     return f"{platform.system()}-{platform.machine()}".lower()
 
 
-def plan(
+def decide(
     quadrant: str, project: Project, settings: Settings, *, python: str = "", system: str = ""
 ) -> Plan:
     """Decide what to build from the project as it is now, and warn of a Python past its end.
@@ -103,24 +103,24 @@ def plan(
     return Plan(quadrant, project, revised, found, settings, system or here())
 
 
-def published(what: Plan, is_current: Callable[[str], bool]) -> bool:
+def published(plan: Plan, is_current: Callable[[str], bool]) -> bool:
     """Tell whether exactly this build is published, every byte of it as it was.
 
     `is_current` gets what `record` was told the build was made with.
     """
     try:
-        record = json.loads((what.rooms / _RECORD).read_text(encoding="utf-8"))
-        unchanged = record["key"] == what.key and is_current(record["made_with"])
-        return bool(unchanged and not (publish.verify(what.target) or _unsigned(what)))
+        record = json.loads((plan.build / _RECORD).read_text(encoding="utf-8"))
+        unchanged = record["key"] == plan.key and is_current(record["made_with"])
+        return bool(unchanged and not (publish.verify(plan.dist) or _unsigned(plan)))
     except (OSError, ValueError, TaskError):
         return False
 
 
-def _unsigned(what: Plan) -> list[str]:
-    return signing.verify(what.target, what.settings, what.project.program)
+def _unsigned(plan: Plan) -> list[str]:
+    return signing.verify(plan.dist, plan.settings, plan.project.program)
 
 
-def record(what: Plan, made_with: str) -> None:
+def record(plan: Plan, made_with: str) -> None:
     """Remember that this build has been published."""
-    text = json.dumps({"key": what.key, "made_with": made_with})
-    (what.rooms / _RECORD).write_text(text, encoding="utf-8")
+    text = json.dumps({"key": plan.key, "made_with": made_with})
+    (plan.build / _RECORD).write_text(text, encoding="utf-8")

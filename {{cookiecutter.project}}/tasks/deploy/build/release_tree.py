@@ -33,31 +33,31 @@ def tokens(project: Project) -> dict[str, str]:
     }
 
 
-def lay_out(tree: Path, what: Plan, environment: Environment, glibc: str, published: Path) -> None:
+def lay_out(tree: Path, plan: Plan, environment: Environment, glibc: str, published: Path) -> None:
     """Complete a folder that holds `bin/`: manifest, checksums and, for Linux, what hosts need.
 
     `environment` is any that has `packaging`. The checksums are signed where a key is configured.
     Times, modes and order depend on the revision alone: the same input gives the same bytes.
     """
     shutil.copyfile(published / publish.MANIFEST, tree / publish.MANIFEST)
-    if what.for_hosts:
-        add_host(tree, what, environment, {"machine": what.machine, "glibc": glibc})
+    if plan.for_hosts:
+        add_host(tree, plan, environment, {"machine": plan.machine, "glibc": glibc})
     publish.write_checksums(tree)
-    signing.sign(tree, what.settings)
-    normalise(tree, what.revision.epoch)
+    signing.sign(tree, plan.settings)
+    normalise(tree, plan.revision.epoch)
 
 
-def add_host(tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]) -> None:
+def add_host(tree: Path, plan: Plan, environment: Environment, machine: Mapping[str, str]) -> None:
     """Add `host/`: the units, and release.json, which says all that the engine needs to know.
 
     `machine` says of release.json what only the kind of build knows.
     """
     host = tree / "host"
     host.mkdir(exist_ok=True)
-    for source in sorted((what.project.root / _UNIT_FILES).glob("*.in")):
-        _add(source, host, what.project)
-    shutil.copyfile(what.project.root / HAND_OVER, host / HAND_OVER.name)
-    facts = _facts(tree, what, environment, machine)
+    for source in sorted((plan.project.root / _UNIT_FILES).glob("*.in")):
+        _add(source, host, plan.project)
+    shutil.copyfile(plan.project.root / HAND_OVER, host / HAND_OVER.name)
+    facts = _facts(tree, plan, environment, machine)
     _write(host / "release.json", json.dumps(facts, indent=2) + "\n")
 
 
@@ -106,15 +106,15 @@ def _add(source: Path, host: Path, project: Project) -> None:
 
 
 def _facts(
-    tree: Path, what: Plan, environment: Environment, machine: Mapping[str, str]
+    tree: Path, plan: Plan, environment: Environment, machine: Mapping[str, str]
 ) -> dict[str, Any]:
-    settings = what.settings
+    settings = plan.settings
     return {
-        "name": what.project.program,
-        "version": what.project.version,
-        "release": what.revision.release,
-        "rank": _rank(environment, what),
-        "user": what.project.user,
+        "name": plan.project.program,
+        "version": plan.project.version,
+        "release": plan.revision.release,
+        "rank": _rank(environment, plan),
+        "user": plan.project.user,
         "size_kb": sum(p.stat().st_size // 1024 + 1 for p in tree.rglob("*") if p.is_file()),
         "keep_releases": settings.keep_releases,
         "health_seconds": settings.health_seconds,
@@ -124,10 +124,10 @@ def _facts(
     }
 
 
-def _rank(environment: Environment, what: Plan) -> str:
-    epoch = str(what.revision.epoch)
+def _rank(environment: Environment, plan: Plan) -> str:
+    epoch = str(plan.revision.epoch)
     script = Path(__file__).parents[1] / "scripts/release_rank.py"
-    return run([environment.python, "-I", script, what.project.version, epoch]).strip()
+    return run([environment.python, "-I", script, plan.project.version, epoch]).strip()
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..build import libraries
 from ..build.plan import Plan
-from .carried_python import Home
+from .carried_python import CarriedPython
 from .launcher import TEMPLATE, Launcher
 
 DEPENDENCIES = "PyPI"
@@ -19,7 +19,7 @@ BYTECODE_ARCHIVE = "bytecode.zip.xz"
 
 
 @dataclass(frozen=True)
-class Base:
+class BundleBase:
     """A bundle without the project's own code and the scripts."""
 
     folder: Path
@@ -30,10 +30,10 @@ class Base:
         return self.folder / "bundle"
 
     @property
-    def home(self) -> Home:
+    def home(self) -> CarriedPython:
         """The interpreter in the bundle."""
         (found,) = self.bundle.glob("Python*")
-        return Home(found, found.name.removeprefix("Python"))
+        return CarriedPython(found, found.name.removeprefix("Python"))
 
     @property
     def python(self) -> Path:
@@ -57,9 +57,9 @@ class Base:
         """Give the bundle packed, as a piece of an archive."""
         return (self.folder / "part.tar.gz").read_bytes()
 
-    def launcher(self, what: Plan) -> Launcher:
+    def launcher(self, plan: Plan) -> Launcher:
         """Give what writes launchers for the interpreter in the bundle."""
-        return Launcher(template(what), self.home, self.facts()["glibc_floor"])
+        return Launcher(template(plan), self.home, self.facts()["glibc_floor"])
 
     def facts(self) -> dict[str, Any]:
         """Give what a manifest says about interpreter and wheels."""
@@ -70,6 +70,6 @@ class Base:
         return dict(json.loads((self.folder / "sbom.json").read_text(encoding="utf-8")))
 
 
-def template(what: Plan) -> str:
+def template(plan: Plan) -> str:
     """Give the text of the project's launchers."""
-    return (what.project.root / TEMPLATE).read_text(encoding="utf-8")
+    return (plan.project.root / TEMPLATE).read_text(encoding="utf-8")

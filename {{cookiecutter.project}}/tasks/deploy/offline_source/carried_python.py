@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Home:
+class CarriedPython:
     """The folder of a relocatable interpreter: bin/, lib/, share/."""
 
     folder: Path

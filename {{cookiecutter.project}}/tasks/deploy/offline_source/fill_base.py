@@ -15,9 +15,9 @@ from ...lib.process import run
 from ..build import archive, glibc, libraries, loading, release_tree, sbom
 from ..build.plan import Plan
 from . import additions, relocate, wheels
-from .bundle_base import BYTECODE_ARCHIVE, DEPENDENCIES, Base, template
-from .carried_python import Home
-from .interpreter_source import Source
+from .bundle_base import BYTECODE_ARCHIVE, DEPENDENCIES, BundleBase, template
+from .carried_python import CarriedPython
+from .interpreter_source import InterpreterSource
 from .launcher import FOLDER, TEMPLATE, Launcher
 
 MAKE_RELEASE = FOLDER / "make_release.py"
@@ -28,52 +28,52 @@ _LEVEL = 9
 _NEEDED = ("installer/*.py", "installer/_scripts/__init__.py", "installer-*.dist-info/licenses/*")
 
 
-def make(what: Plan, source: Source, tools: Environment, *, native: bool) -> Base:
+def make(plan: Plan, source: InterpreterSource, tools: Environment, *, native: bool) -> BundleBase:
     """Give the base for a plan, made now or kept from before.
 
     Raises `TaskError` for a dependency that cannot be had, and where a tool fails.
     """
     try:
-        pinned = lock.requirements(what.project.lock, ["packages"])
+        pinned = lock.requirements(plan.project.lock, ["packages"])
     except lock.LockError as error:
         raise TaskError(str(error)) from error
     made_by = [*sorted(Path(__file__).parent.glob("*.py")), loading.MODULES, loading.PROBE]
-    made_by += [what.project.root / name for name in (TEMPLATE, MAKE_RELEASE)]
-    facts = [pinned, source.kind, source.build, what.system, what.project.program]
+    made_by += [plan.project.root / name for name in (TEMPLATE, MAKE_RELEASE)]
+    facts = [pinned, source.kind, source.build, plan.system, plan.project.program]
     facts += [tools.folder.name, *(path.read_text(encoding="utf-8") for path in made_by)]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
-    kept = Base(what.rooms / f"base-{key}")
-    for left in what.rooms.glob("base-*.*"):  # by a build that was killed
+    kept = BundleBase(plan.build / f"base-{key}")
+    for left in plan.build.glob("base-*.*"):  # by a build that was killed
         shutil.rmtree(left)
     if not kept.is_current():
         work = kept.folder.with_name(f"{kept.folder.name}.{os.getpid()}")
         work.mkdir(parents=True)
         try:
-            _Making(what, source, tools, Base(work), native).fill(pinned)
+            _Making(plan, source, tools, BundleBase(work), native).fill(pinned)
             shutil.rmtree(kept.folder, ignore_errors=True)
             work.rename(kept.folder)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     os.utime(kept.folder)
-    for old in sorted(what.rooms.glob("base-*"), key=_age)[_KEPT_BASES:]:
+    for old in sorted(plan.build.glob("base-*"), key=_age)[_KEPT_BASES:]:
         shutil.rmtree(old, ignore_errors=True)
     return kept
 
 
 @dataclass(frozen=True)
 class _Making:
-    what: Plan
-    source: Source
+    plan: Plan
+    source: InterpreterSource
     tools: Environment
-    base: Base
+    base: BundleBase
     native: bool
 
     def fill(self, pinned: str) -> None:
         """Fill the base's folder."""
-        what, base = self.what, self.base
+        plan, base = self.plan, self.base
         version = ".".join(self.source.version.split(".")[:2])
-        home = Home(base.bundle / f"Python{version}", version)
-        with step(f"wheels for {what.system}, Python {self.source.version}"):
+        home = CarriedPython(base.bundle / f"Python{version}", version)
+        with step(f"wheels for {plan.system}, Python {self.source.version}"):
             self._wheels(pinned)
             made_here = wheels.write_requirements(base.bundle / DEPENDENCIES, pinned)
         with step(f"interpreter that runs from any folder ({self.source.kind})"):
@@ -82,15 +82,15 @@ class _Making:
             tree = base.folder / "tree"
             (tree / "python").parent.mkdir()
             shutil.copytree(home.folder, tree / "python")
-            self._install(tree, Home(tree / "python", version))
+            self._install(tree, CarriedPython(tree / "python", version))
             if self.native:
                 carried += self._carry(home, tree)
             floor = glibc.floor(tree)
             packed = base.bundle / DEPENDENCIES / BYTECODE_ARCHIVE
-            self._compile(Home(tree / "python", version).site, "--archive", packed)
+            self._compile(CarriedPython(tree / "python", version).site, "--archive", packed)
         if self.native:
             carried += additions.carry_glibc(home)
-        Launcher(template(what), home, floor).write_python()
+        Launcher(template(plan), home, floor).write_python()
         facts = {
             **self.source.facts(),
             "glibc_floor": floor,
@@ -100,35 +100,35 @@ class _Making:
         (base.folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
         seen = json.dumps(libraries.seen(carried))
         (base.folder / "carried.json").write_text(seen, encoding="utf-8")
-        document = self._sbom(Home(tree / "python", version))
+        document = self._sbom(CarriedPython(tree / "python", version))
         (base.folder / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
         self._keep(tree, home)
         release_tree.normalise(base.bundle, _EPOCH)
         with step("packing"):
-            members = archive.below(base.bundle, f"{what.project.program}/")
+            members = archive.below(base.bundle, f"{plan.project.program}/")
             part = archive.part(members, _EPOCH, level=_LEVEL)
             (base.folder / "part.tar.gz").write_bytes(part)
 
     def _wheels(self, pinned: str) -> None:
-        folder, target = self.base.bundle / DEPENDENCIES, self.what.system
+        folder, target = self.base.bundle / DEPENDENCIES, self.plan.system
         if self.native:
             wheels.native(self.tools, pinned, folder, target)
         else:
             wheels.foreign(self.tools, pinned, folder, target, version=self.source.version)
 
-    def _interpreter(self, home: Home) -> list[Path]:
+    def _interpreter(self, home: CarriedPython) -> list[Path]:
         """Make the interpreter; gives the machine's libraries that it took."""
         carried: list[Path] = []
         if self.source.standalone:
             relocate.from_standalone(self.source.standalone, home)
         else:
-            carried = relocate.from_installed(self.what.interpreter.path, home, self.tools)
+            carried = relocate.from_installed(self.plan.interpreter.path, home, self.tools)
         additions.equip(home, self.tools)
         self._compile(home.folder)
-        Launcher(template(self.what), home, "2.0").write_python()  # the floor is not known yet
+        Launcher(template(self.plan), home, "2.0").write_python()  # the floor is not known yet
         return carried
 
-    def _install(self, tree: Path, home: Home) -> None:
+    def _install(self, tree: Path, home: CarriedPython) -> None:
         """Install the wheels as on a target."""
         _zip_installer(self.tools, self.base.installer)
         script = self.base.bundle / "Script"
@@ -138,24 +138,24 @@ class _Making:
         shutil.rmtree(script)
 
     def _add(self, part: str, tree: Path, python: Path) -> None:
-        make_release = self.what.project.root / MAKE_RELEASE
+        make_release = self.plan.project.root / MAKE_RELEASE
         run([python, "-I", "-B", make_release, "--only", part, self.base.bundle, tree])
 
-    def _sbom(self, home: Home) -> dict[str, Any]:
+    def _sbom(self, home: CarriedPython) -> dict[str, Any]:
         """Describe what was installed; for another machine, what this one would install."""
-        project, python = self.what.project, home.python
+        project, python = self.plan.project, home.python
         if not self.native:
-            python = ensure(project, self.what.interpreter, "packages").python
+            python = ensure(project, self.plan.interpreter, "packages").python
         return sbom.collect(project, self.tools, python, self.source.version)
 
-    def _carry(self, home: Home, tree: Path) -> list[Path]:
+    def _carry(self, home: CarriedPython, tree: Path) -> list[Path]:
         """Carry what the wheels expect of a machine, mostly the C++ library; gives where it was."""
         extensions = (p for p in (tree / "python/lib").rglob("*.so*") if p.is_file())
         carried = relocate.carry(extensions, home, self.tools, inside=tree)
         shutil.copytree(home.folder / "lib", tree / "python/lib", dirs_exist_ok=True)
         return carried
 
-    def _keep(self, tree: Path, home: Home) -> None:
+    def _keep(self, tree: Path, home: CarriedPython) -> None:
         """Keep the tree as a target makes it: all but the project's own code is there."""
         for compiled in tree.rglob("*.pyc"):  # left by what described it
             compiled.unlink()
@@ -163,7 +163,7 @@ class _Making:
         self._add("bytecode", tree, self.tools.python)
         if self.native:
             with step("every distribution can be imported"):
-                python = Home(tree / "python", home.version).python
+                python = CarriedPython(tree / "python", home.version).python
                 loading.check([python, "-I", "-B", loading.PROBE], loading.modules(python))
         release_tree.normalise(tree, _EPOCH)
 

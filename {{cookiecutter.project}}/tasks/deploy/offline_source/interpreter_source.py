@@ -21,7 +21,7 @@ _RETRY_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
-class Source:
+class InterpreterSource:
     """An interpreter to carry, as it is before it is made ready for that."""
 
     standalone: Path | None
@@ -41,76 +41,76 @@ class Source:
         return {"python": self.version, "interpreter": self.kind}
 
 
-def choose(what: Plan, *, native: bool, fetch: bool) -> Source:
+def choose(plan: Plan, *, native: bool, fetch: bool) -> InterpreterSource:
     """Give the interpreter to carry, fetched now (if `fetch`) or kept from before.
 
     Without `fetch` nothing of it stays, and one that could be carried without fetching is not
     fetched. Raises `TaskError` where invoke.yaml or the platform asks for one that cannot be had.
     """
-    wanted = what.settings.interpreter
+    wanted = plan.settings.interpreter
     if wanted == "local" and native:
-        return _local(what)
+        return _local(plan)
     if wanted == "local":
         raise TaskError(
             "deploy.offline_source.interpreter is 'local', and this machine's interpreter does "
-            f"not run on {what.system}: expected auto or standalone"
+            f"not run on {plan.system}: expected auto or standalone"
         )
-    folder = what.rooms / "standalone"
-    kept = _kept(what, folder)
-    stamp = folder / f"{what.system}.unreachable"
+    folder = plan.build / "standalone"
+    kept = _kept(plan, folder)
+    stamp = folder / f"{plan.system}.unreachable"
     if kept:
         return kept
     insisted = wanted == "standalone" or not native
     if not fetch:
-        return _tried(what) if insisted else _local(what)
+        return _tried(plan) if insisted else _local(plan)
     if not insisted and stamp.exists() and time.time() - stamp.stat().st_mtime < _RETRY_SECONDS:
-        return _local(what)
+        return _local(plan)
     try:
-        _fetch(what, folder)
+        _fetch(plan, folder)
     except TaskError as error:
         if insisted:
-            raise _unobtainable(what, error) from error
-        print(f"  no standalone Python can be had: taking {what.interpreter.path}", flush=True)
+            raise _unobtainable(plan, error) from error
+        print(f"  no standalone Python can be had: taking {plan.interpreter.path}", flush=True)
         folder.mkdir(parents=True, exist_ok=True)
         stamp.touch()
-        return _local(what)
-    return _fetched(what, folder)
+        return _local(plan)
+    return _fetched(plan, folder)
 
 
-def _tried(what: Plan) -> Source:
+def _tried(plan: Plan) -> InterpreterSource:
     """Give the interpreter that a build would fetch; only fetching tells that it can be had."""
     with tempfile.TemporaryDirectory() as work:
         try:
-            _fetch(what, Path(work))
+            _fetch(plan, Path(work))
         except TaskError as error:
-            raise _unobtainable(what, error) from error
-        return _fetched(what, Path(work))
+            raise _unobtainable(plan, error) from error
+        return _fetched(plan, Path(work))
 
 
-def _fetched(what: Plan, folder: Path) -> Source:
-    found = _kept(what, folder)
+def _fetched(plan: Plan, folder: Path) -> InterpreterSource:
+    found = _kept(plan, folder)
     if not found:
-        raise TaskError(f"uv left no Python {_version(what)} for {what.system}")
+        raise TaskError(f"uv left no Python {_version(plan)} for {plan.system}")
     return found
 
 
-def _unobtainable(what: Plan, error: TaskError) -> TaskError:
+def _unobtainable(plan: Plan, error: TaskError) -> TaskError:
     return TaskError(
-        f"no standalone Python {_version(what)} for {what.system} can be had: {_in_one_line(error)}"
+        f"no standalone Python {_version(plan)} for {plan.system} can be had: {_in_one_line(error)}"
     )
 
 
-def _local(what: Plan) -> Source:
-    return Source(None, what.interpreter.version, what.interpreter.build)
+def _local(plan: Plan) -> InterpreterSource:
+    return InterpreterSource(None, plan.interpreter.version, plan.interpreter.build)
 
 
-def _version(what: Plan) -> str:
-    minor = ".".join(what.interpreter.version.split(".")[:2])
-    return what.settings.standalone_version or minor
+def _version(plan: Plan) -> str:
+    minor = ".".join(plan.interpreter.version.split(".")[:2])
+    return plan.settings.standalone_version or minor
 
 
-def _uv_system(what: Plan) -> str:
-    return f"linux-{_UV_MACHINES.get(what.machine, what.machine)}-gnu"
+def _uv_system(plan: Plan) -> str:
+    return f"linux-{_UV_MACHINES.get(plan.machine, plan.machine)}-gnu"
 
 
 def _in_one_line(error: TaskError) -> str:
@@ -118,28 +118,28 @@ def _in_one_line(error: TaskError) -> str:
     return ": ".join(line.rstrip(":") for line in lines if line)
 
 
-def _fetch(what: Plan, folder: Path) -> None:
+def _fetch(plan: Plan, folder: Path) -> None:
     uv = shutil.which("uv")
     if not uv:
         raise TaskError("uv is not here, which gets it")
     if not interpreter.may_fetch():
         raise TaskError("UV_PYTHON_DOWNLOADS is 'never'")
-    mirror = what.settings.standalone_mirror
-    with step(f"uv gets python-build-standalone {_version(what)} for {what.system}"):
+    mirror = plan.settings.standalone_mirror
+    with step(f"uv gets python-build-standalone {_version(plan)} for {plan.system}"):
         run(
             [uv, "python", "install", "--quiet", "--no-bin", "--install-dir", folder,
              *(["--mirror", mirror] if mirror else []),
-             f"cpython-{_version(what)}-{_uv_system(what)}"],
+             f"cpython-{_version(plan)}-{_uv_system(plan)}"],
             env={"UV_HTTP_RETRIES": "1"},
         )  # fmt: skip
 
 
-def _kept(what: Plan, folder: Path) -> Source | None:
-    pattern = f"cpython-{_version(what)}*-{_uv_system(what)}"
+def _kept(plan: Plan, folder: Path) -> InterpreterSource | None:
+    pattern = f"cpython-{_version(plan)}*-{_uv_system(plan)}"
     for found in sorted(folder.glob(pattern), key=_patch, reverse=True):
         version = found.name.split("-")[1]
-        if version == _version(what) or version.startswith(f"{_version(what)}."):
-            return Source(found, version, found.name)
+        if version == _version(plan) or version.startswith(f"{_version(plan)}."):
+            return InterpreterSource(found, version, found.name)
     return None
 
 
@@ -147,8 +147,8 @@ def _patch(folder: Path) -> list[int]:
     return [int(part) for part in folder.name.split("-")[1].split(".") if part.isdecimal()]
 
 
-def native_interpreter(source: Source, what: Plan) -> Interpreter:
+def native_interpreter(source: InterpreterSource, plan: Plan) -> Interpreter:
     """Give the interpreter of `source` as one that runs here."""
     if not source.standalone:
-        return what.interpreter
+        return plan.interpreter
     return Interpreter(source.standalone / "bin" / "python3", source.version, source.build)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..build.render import render
-from .carried_python import Home
+from .carried_python import CarriedPython
 
 FOLDER = Path("deploy/offline-source")
 TEMPLATE = FOLDER / "launcher.sh"
@@ -17,7 +17,7 @@ class Launcher:
 
     template: str
     """The text of launcher.sh."""
-    home: Home
+    home: CarriedPython
     floor: str
     """The oldest glibc of a machine that will do, such as `2.35`."""
 

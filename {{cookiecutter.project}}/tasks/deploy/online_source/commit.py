@@ -14,14 +14,14 @@ _CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
 @dataclass(frozen=True)
-class Source:
+class Commit:
     """A commit that hosts can fetch."""
 
     repository: str
     """The address that Git fetches from."""
     ref: str
     """What the user asked for, such as `v1.2.3`."""
-    commit: str
+    id: str
     tag: str
     """The name of the tag that was asked for; empty where it was something else."""
     folder: str
@@ -38,19 +38,19 @@ class Source:
         Raises `TaskError` where the repository cannot be asked or does not have it.
         """
         _git(target, "init", "--quiet")
-        fetched = _ask(target, "fetch", "--quiet", "--depth", "1", self.repository, self.commit)
+        fetched = _ask(target, "fetch", "--quiet", "--depth", "1", self.repository, self.id)
         if fetched.returncode and _ABSENT.search(fetched.stderr):
-            where = f"{self.ref} ({self.commit[:12]}) is not in {self.shown}"
+            where = f"{self.ref} ({self.id[:12]}) is not in {self.shown}"
             raise TaskError(f"{where}: hosts could not get it, push it first")
         if fetched.returncode:
             words = fetched.stderr.strip().splitlines() or ["Git does not say why"]
             said = _CREDENTIALS.sub("//", words[0].removeprefix("fatal: "))
             raise TaskError(f"cannot fetch from {self.shown}: {said}")
-        _git(target, "checkout", "--quiet", "--detach", self.commit)
+        _git(target, "checkout", "--quiet", "--detach", self.id)
         return target / self.folder
 
 
-def find(project: Project, repository: str, ref: str) -> Source:
+def find(project: Project, repository: str, ref: str) -> Commit:
     """Find the commit that `ref` names, or the one that is checked out, where hosts can get it.
 
     `repository` is a remote's name, a folder or a URL. Raises `TaskError` outside of Git, for
@@ -69,10 +69,10 @@ def find(project: Project, repository: str, ref: str) -> Source:
     if commit.returncode:
         raise TaskError(f"--ref is '{ref}': expected a tag, branch or commit that is here")
     is_tag = not _ask(root, "show-ref", "--verify", "--quiet", f"refs/tags/{ref}").returncode
-    return Source(
+    return Commit(
         repository=_address(root, repository),
         ref=ref or _git(root, "branch", "--show-current") or "HEAD",
-        commit=commit.stdout.strip(),
+        id=commit.stdout.strip(),
         tag=ref if is_tag else "",
         folder=_git(root, "rev-parse", "--show-prefix"),
     )
