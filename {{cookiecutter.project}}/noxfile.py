@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from tasks.checks import commands, findings  # noqa: E402
-from tasks.lib import interpreter, lock, project  # noqa: E402
+from tasks.lib import interpreter, lock, process, project  # noqa: E402
 
 THIS = project.load(ROOT)
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["security"]
@@ -99,7 +99,8 @@ def _problems(check: str, said: str) -> list[str]:
 
 
 def _crash(check: str, said: str) -> str:
-    return f"{check} crashed: {findings.last_words(said)} (all of it: {_path(check, 'log')})"
+    why = process.last_line(said, "it does not say why")
+    return f"{check} crashed: {why} (all of it: {_path(check, 'log')})"
 
 
 def _locked(session: nox.Session, *categories: str) -> None:

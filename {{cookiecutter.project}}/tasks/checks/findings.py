@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..lib.process import last_line
+
 # How pip-audit ends when the advisory service is away or broken; only with it does it use requests.
 _NO_ANSWER = re.compile(
     r"requests\.exceptions\.|pip_audit\._service\.interface\.|ERROR:.*: ?Could not connect to OSV"
@@ -87,15 +89,9 @@ def whole(check: str, output: str) -> str:
     return output
 
 
-def last_words(said: str) -> str:
-    """Give the line in which a program that crashed says why; a traceback's is its last one."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1] if lines else "it does not say why"
-
-
 def unreachable(check: str, said: str) -> bool:
     """Tell whether a check gave no report because a service does not answer as it should."""
-    return check == "pip-audit" and bool(_NO_ANSWER.match(last_words(said)))
+    return check == "pip-audit" and bool(_NO_ANSWER.match(last_line(said, "")))
 
 
 def problems(

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..lib.console import TaskError
 from ..lib.environment import ensure, interpreter
+from ..lib.process import first_line
 from ..lib.project import Project
 from .targets import Target
 
@@ -46,8 +47,9 @@ def play(
         }
         done = subprocess.run(command, env=environment, check=False, stderr=subprocess.PIPE)
         if not outcome.exists():
-            words = done.stderr.decode(errors="replace").strip().splitlines()
-            raise TaskError(f"Ansible does not work here: {words[0] if words else done.returncode}")
+            said = done.stderr.decode(errors="replace")
+            why = first_line(said, f"exit code {done.returncode}")
+            raise TaskError(f"Ansible does not work here: {why}")
         hosts: Outcome = json.loads(outcome.read_text(encoding="utf-8"))
     if not hosts:
         raise TaskError(f"{target.inventory.name} names no hosts")

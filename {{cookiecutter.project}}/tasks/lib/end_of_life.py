@@ -4,6 +4,7 @@ import datetime as dt
 import sys
 
 from .console import TaskError
+from .interpreter import minor
 
 # The last day of the month in which PEP 602's five years end, from each version's own schedule:
 # PEPs 664, 693, 719 and 745.
@@ -20,11 +21,11 @@ def check(version: str, today: dt.date, *, refuse: bool) -> None:
 
     A version that is not in the table passes.
     """
-    minor = ".".join(version.split(".")[:2])
-    last = LAST_DAYS.get(minor)
+    last = LAST_DAYS.get(minor(version))
     if last is None or today <= last:
         return
-    text = f"Python {minor} reached its end of life on {last}: nobody mends its security holes"
+    ended = f"Python {minor(version)} reached its end of life on {last}"
+    text = f"{ended}: nobody mends its security holes"
     if refuse:
         raise TaskError(f"{text} (deploy.end_of_life in invoke.yaml is 'refuse')")
     print(f"warning: {text}", file=sys.stderr)

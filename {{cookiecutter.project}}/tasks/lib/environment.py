@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import lock
 from .console import TaskError, step
-from .interpreter import Interpreter, InterpreterError, find
+from .interpreter import Interpreter, InterpreterError, find, minor
 from .process import run
 from .project import Project
 
@@ -101,7 +101,7 @@ def _require_whole(project: Project, made: Environment) -> None:
     if uv := shutil.which("uv"):
         check = [uv, "pip", "check", "--python", made.python]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
-    version = ".".join(made.interpreter.version.split(".")[:2])
+    version = minor(made.interpreter.version)
     try:
         lock.require_whole(project.lock, done.stdout + done.stderr, version, project.pythons)
     except lock.LockError as error:

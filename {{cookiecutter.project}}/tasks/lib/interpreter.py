@@ -66,13 +66,17 @@ def may_fetch() -> bool:
     return os.environ.get("UV_PYTHON_DOWNLOADS") != "never"
 
 
+def minor(version: str) -> str:
+    """Return the language version of a Python: `3.13` for `3.13.2`."""
+    return ".".join(version.split(".")[:2])
+
+
 def _candidates(wanted: str, *, fetch: bool) -> Iterator[Path]:
-    minor = ".".join(wanted.split(".")[:2])
     for folder in _pyenv(wanted):
         yield folder / "bin" / "python"
     # Every one on PATH, not the first alone: pyenv puts a shim there that may refuse to start.
     for folder in map(Path, os.get_exec_path()):
-        for name in (f"python{minor}", f"python{minor}.exe", "python.exe"):
+        for name in (f"python{minor(wanted)}", f"python{minor(wanted)}.exe", "python.exe"):
             if (folder / name).is_file():
                 yield folder / name
     if uv := shutil.which("uv"):

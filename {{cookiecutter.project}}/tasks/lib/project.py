@@ -9,6 +9,22 @@ _USER_LENGTH = 32  # useradd(8) refuses longer names
 
 
 @dataclass(frozen=True)
+class EntryPoint:
+    """A command of the project and the function that it calls."""
+
+    command: str
+    module: str
+    function: str
+
+    @property
+    def code(self) -> str:
+        """The Python that runs it, wherever `sys` is imported."""
+        name = self.function.partition(".")[0]
+        call = f"from {self.module} import {name}; sys.exit({self.function}())"
+        return f'sys.argv[0] = "{self.command}"; {call}'
+
+
+@dataclass(frozen=True)
 class Project:
     """The facts of pyproject.toml that tasks and sessions build on."""
 
@@ -19,8 +35,13 @@ class Project:
     license: str
     author: str
     email: str
-    package: str
     pythons: tuple[str, ...]
+    entry_points: tuple[EntryPoint, ...]
+
+    @property
+    def package(self) -> str:
+        """The name of the program's own package, which its first command begins in."""
+        return self.entry_points[0].module.partition(".")[0]
 
     @property
     def program(self) -> str:
@@ -74,7 +95,6 @@ def load(root: Path | None = None) -> Project:
     with (root / "pyproject.toml").open("rb") as file:
         metadata = tomllib.load(file)["project"]
     author = metadata["authors"][0]
-    entry_point = next(iter(metadata["scripts"].values()))
     language = re.compile(r"Programming Language :: Python :: (\d+\.\d+)$")
     return Project(
         root=root,
@@ -84,6 +104,9 @@ def load(root: Path | None = None) -> Project:
         license=metadata["license"],
         author=author["name"],
         email=author["email"],
-        package=entry_point.partition(":")[0].partition(".")[0],
         pythons=tuple(m[1] for m in map(language.match, metadata["classifiers"]) if m),
+        entry_points=tuple(
+            EntryPoint(command, *target.split(":"))
+            for command, target in metadata["scripts"].items()
+        ),
     )

@@ -4,12 +4,12 @@ import fnmatch
 import hashlib
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import git
+from .process import EARLIEST
 from .project import Project
 
 # What a build reads; any change here is another release.
@@ -19,7 +19,6 @@ INPUTS = ("src", "deploy", "tasks", "pyproject.toml", "Pipfile.lock", ".python-v
 # program. All else is, and so is data whose name begins with a dot (`.well-known/`).
 LEFTOVERS = ("__pycache__", "*.py[co]", "*.egg-info", ".*_cache", ".coverage*", ".env", ".git",
              ".idea", ".vscode", ".DS_Store", ".*.sw?", ".#*", "*~")  # fmt: skip
-_EPOCH_WITHOUT_GIT = 315_532_800  # 1980-01-01, the earliest date that a zip archive can hold
 
 
 @dataclass(frozen=True)
@@ -51,15 +50,15 @@ class Revision:
 
 def current(project: Project) -> Revision:
     """Look at the work tree as it is now."""
-    commit = _git(project.root, "rev-parse", "--verify", "HEAD")
-    if not _git(project.root, "ls-files", "pyproject.toml"):
+    commit = git.answer(project.root, "rev-parse", "--verify", "HEAD")
+    if not git.answer(project.root, "ls-files", "pyproject.toml"):
         commit = ""  # a repository around the project that does not hold it says nothing about it
-    shown = _git(project.root, "log", "-1", "--format=%ct") if commit else ""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH") or shown or _EPOCH_WITHOUT_GIT
+    shown = git.answer(project.root, "log", "-1", "--format=%ct") if commit else ""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH") or shown or EARLIEST
     return Revision(
         version=project.version,
         commit=commit or None,
-        dirty=bool(commit and _git(project.root, "status", "--porcelain", "--", ".")),
+        dirty=bool(commit and git.answer(project.root, "status", "--porcelain", "--", ".")),
         epoch=int(epoch),
         inputs=digest(project.root),
     )
@@ -86,13 +85,3 @@ def files(root: Path) -> Iterator[Path]:
 
 def _is_leftover(name: str) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in LEFTOVERS)
-
-
-def _git(root: Path, *arguments: str) -> str:
-    git = shutil.which("git")
-    if not git:
-        return ""
-    done = subprocess.run(
-        [git, "-C", str(root), *arguments], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -7,8 +7,6 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a zip archive can hold
-
 Members = Iterable[tuple[str, Path]]
 """Names in an archive, and the files and folders that they stand for."""
 
@@ -45,11 +43,11 @@ def end() -> bytes:
 
 
 def zipped(members: Members, path: Path) -> None:
-    """Write a zip archive of the files among the members, not compressed."""
+    """Write a zip archive of the files among the members, not compressed, dated 1980-01-01."""
     with zipfile.ZipFile(path, "w") as files:
         for name, member in members:
             if member.is_file():
-                files.writestr(zipfile.ZipInfo(name, _EARLIEST), member.read_bytes())
+                files.writestr(zipfile.ZipInfo(name), member.read_bytes())
 
 
 def below(folder: Path, prefix: str = "") -> Members:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ...lib.console import TaskError
-from ...lib.process import run
+from ...lib.process import last_line, run
 from ..settings import Settings
 from . import publish
 
@@ -123,5 +123,5 @@ def _ssh_keygen(arguments: list[str], content: bytes = b"") -> str:
         return f"cannot run ssh-keygen: {error.strerror}"
     if done.returncode == 0:
         return ""
-    words = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()
-    return words[-1].strip() if words else f"ssh-keygen ended with {done.returncode}"
+    said = (done.stdout + done.stderr).decode(errors="replace")
+    return last_line(said, f"ssh-keygen ended with {done.returncode}")

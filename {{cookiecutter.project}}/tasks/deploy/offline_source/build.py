@@ -2,15 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import time
-import tomllib
 from pathlib import Path
 
-from ...lib import revision
+from ...lib import git, revision
 from ...lib.console import closing, size, step
 from ...lib.environment import Environment, ensure
-from ...lib.process import run
+from ...lib.process import REPRODUCIBLE, run
 from ..build import archive, publish, release_tree, sbom, signing, smoke
 from ..build.plan import Plan, here, published, record
 from ..build.render import render
@@ -117,13 +115,8 @@ def _add_source(plan: Plan, target: Path) -> None:
 
 def _sources(root: Path) -> set[Path]:
     """Give the files of the project: those that Git tracks, and whatever a build reads."""
-    git = shutil.which("git")
-    command = [git or "git", "-C", str(root), "ls-files", "-z", "--cached"]
-    listed = subprocess.run(command, capture_output=True, check=False).stdout if git else b""
-    tracked = (root / os.fsdecode(name) for name in listed.split(b"\0") if name)
-    return {path for path in tracked if path.is_file() and not path.is_symlink()} | {
-        path for path in revision.files(root) if not path.is_symlink()
-    }
+    found = {*git.tracked(root), *revision.files(root)}
+    return {path for path in found if path.is_file() and not path.is_symlink()}
 
 
 def _add_scripts(plan: Plan, kept: BundleBase, script: Path, tools: Environment) -> None:
@@ -142,7 +135,7 @@ def _add_scripts(plan: Plan, kept: BundleBase, script: Path, tools: Environment)
     (code / stamp).write_text(plan.revision.stamp(), encoding="utf-8")
     packed = script / "program.zip.xz"
     compiler: list[str | Path] = [tools.python, "-I", BYTECODE, code]
-    run([*compiler, "--archive", packed, "--add", stamp], env={"PYTHONHASHSEED": "1"})
+    run([*compiler, "--archive", packed, "--add", stamp], env=REPRODUCIBLE)
 
 
 def _install(plan: Plan, kept: BundleBase, bundle: Path, output: Path, tools: Environment) -> Path:
@@ -154,19 +147,14 @@ def _install(plan: Plan, kept: BundleBase, bundle: Path, output: Path, tools: En
     run([tools.python, "-I", "-B", make_release, "--only", "project", bundle, tree])
     (tree / "bin").mkdir()
     release_tree.add_engine(tree, plan.project, "$tree/python/bin/python3")
-    run([tools.python, "-I", "-B", BYTECODE, tree / "host"], env={"PYTHONHASHSEED": "1"})
+    run([tools.python, "-I", "-B", BYTECODE, tree / "host"], env=REPRODUCIBLE)
     launcher = kept.launcher(plan)
-    for name, entry in _commands(plan.project.root).items():
-        launcher.write_program(tree / "bin" / name, entry)
+    for entry in plan.project.entry_points:
+        launcher.write_program(tree / "bin", entry)
     facts = kept.facts()
     needed = "none" if facts["glibc_carried"] else facts["glibc_floor"]
     release_tree.lay_out(tree, plan, tools, needed, output)
     return tree
-
-
-def _commands(root: Path) -> dict[str, str]:
-    metadata = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    return dict(metadata["project"]["scripts"])
 
 
 def _finish(plan: Plan, bundle: Path, tree: Path) -> None:

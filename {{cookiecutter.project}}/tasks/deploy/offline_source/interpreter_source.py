@@ -105,8 +105,7 @@ def _local(plan: Plan) -> InterpreterSource:
 
 
 def _version(plan: Plan) -> str:
-    minor = ".".join(plan.interpreter.version.split(".")[:2])
-    return plan.settings.standalone_version or minor
+    return plan.settings.standalone_version or interpreter.minor(plan.interpreter.version)
 
 
 def _uv_system(plan: Plan) -> str:

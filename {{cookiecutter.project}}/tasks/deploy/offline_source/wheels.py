@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ...lib.console import TaskError
 from ...lib.environment import Environment
-from ...lib.process import run
+from ...lib.interpreter import minor
+from ...lib.process import REPRODUCIBLE, run
 from ..build import publish
 
 REQUIREMENTS = "requirements.txt"
@@ -72,23 +73,14 @@ def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
 def _pip(tools: Environment, pinned: str, folder: Path, target: str, *command: str) -> None:
     folder.mkdir(parents=True)
     options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes")
-    # A wheel made here is the same again: no time of today in it.
-    fixed = {"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "1"}
     with tempfile.TemporaryDirectory() as work:
         listing = Path(work, REQUIREMENTS)
         listing.write_text(pinned, encoding="utf-8")
-        pip: list[str | Path] = [
-            tools.python,
-            "-m",
-            "pip",
-            *command,
-            folder,
-            *options,
-            "--requirement",
-            listing,
-        ]
+        pip: list[str | Path] = [tools.python, "-m", "pip", *command, folder, *options]
         try:
-            run(pip, env=fixed)
+            run(
+                [*pip, "--requirement", listing], env=REPRODUCIBLE
+            )  # a wheel made here is the same again
         except TaskError as error:
             raise TaskError(_reason(str(error), target, pinned.splitlines())) from error
 
@@ -116,6 +108,6 @@ def _environment(machine: str, version: str) -> dict[str, str]:
         "platform_system": "Linux",
         "platform_version": "",
         "python_full_version": version,
-        "python_version": ".".join(version.split(".")[:2]),
+        "python_version": minor(version),
         "sys_platform": "linux",
     }

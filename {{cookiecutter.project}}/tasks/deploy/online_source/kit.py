@@ -3,7 +3,6 @@
 import json
 import shutil
 import tarfile
-import tomllib
 from pathlib import Path
 
 from ...lib import lock
@@ -16,10 +15,8 @@ from .commit import Commit
 
 FOLDER = Path("deploy/online-source")
 _SCRIPTS = ("install.py", "common.py", "source.py", "environment.py", "layout.py")
-_CODE = (
-    'import site, sys; site.addsitedir(sys.argv.pop(1)); sys.argv[0] = "{program}"; '
-    "from {module} import {name}; sys.exit({call}())"
-)
+_PACKAGES = "import site, sys; site.addsitedir(sys.argv.pop(1)); "
+"""Lets a command find what is installed in the release, whose folder is its first argument."""
 
 
 def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Path:
@@ -41,8 +38,9 @@ def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Pa
     _write(kit / "release.json", plan.revision.stamp())
     _write(kit / "source.json", json.dumps(_facts(commit, plan), indent=2))
     launcher = (root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
-    for program, code in _commands(root).items():
-        _write(release / "bin" / program, render(launcher, {"program": program, "code": code}))
+    for entry in plan.project.entry_points:
+        values = {"program": entry.command, "code": _PACKAGES + entry.code}
+        _write(release / "bin" / entry.command, render(launcher, values))
     publish.write_manifest(release, {**plan.facts(), "python": plan.project.python})
     # A commit is its own release: two of one version stand beside each other.
     machine = {"version": name_of(plan), "machine": "%MACHINE%", "glibc": "none"}
@@ -68,17 +66,6 @@ def _facts(commit: Commit, plan: Plan) -> dict[str, str]:
         "package": plan.project.package,
         "python": plan.project.python,
     }
-
-
-def _commands(root: Path) -> dict[str, str]:
-    """Give the code that each command of the project runs."""
-    metadata = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    codes = {}
-    for program, entry in metadata["scripts"].items():
-        module, _, call = entry.partition(":")
-        name = call.partition(".")[0]
-        codes[program] = _CODE.format(program=program, module=module, name=name, call=call)
-    return codes
 
 
 def _write(path: Path, text: str) -> None:

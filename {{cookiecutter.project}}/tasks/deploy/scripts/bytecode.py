@@ -14,8 +14,6 @@ import py_compile
 import zipfile
 from pathlib import Path
 
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
-
 
 def compile_all(folder: Path) -> list[Path]:
     """Compile in a fixed order, since what a process compiled before shows in the bytes."""
@@ -29,7 +27,7 @@ def pack(folder: Path, archive: Path, compiled: list[Path], added: list[str]) ->
     with zipfile.ZipFile(buffer, "w") as files:
         for path in [*(folder / name for name in added), *compiled]:
             name = path.relative_to(folder).as_posix()
-            files.writestr(zipfile.ZipInfo(name, _EARLIEST), path.read_bytes())
+            files.writestr(zipfile.ZipInfo(name), path.read_bytes())
     for path in compiled:
         path.unlink()
     archive.write_bytes(lzma.compress(buffer.getvalue(), preset=9 | lzma.PRESET_EXTREME))
