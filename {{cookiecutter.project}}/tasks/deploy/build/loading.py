@@ -8,9 +8,8 @@ from pathlib import Path
 
 from ...lib.console import TaskError
 from ...lib.process import run
+from . import SCRIPTS
 
-MODULES = Path(__file__).parents[1] / "scripts/modules.py"
-PROBE = Path(__file__).parents[1] / "scripts/probe.py"
 _SECONDS = 300
 _FROM = re.compile(r"cannot import name '(\w+)' from (partially initialized module )?'([\w.]+)'")
 _LINE = re.compile(r"(?m)^(import|failed) (.*)$")
@@ -18,7 +17,7 @@ _LINE = re.compile(r"(?m)^(import|failed) (.*)$")
 
 def modules(python: Path, *distributions: str) -> list[str]:
     """Give the modules by which distributions are imported, of those that a Python has here."""
-    return list(json.loads(run([python, "-I", "-B", MODULES, *distributions])))
+    return list(json.loads(run([python, "-I", "-B", SCRIPTS / "modules.py", *distributions])))
 
 
 def check(command: Sequence[str | Path], modules: Sequence[str], *, settings: str = "") -> None:

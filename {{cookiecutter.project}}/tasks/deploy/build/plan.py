@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ...lib.environment import interpreter, require_lock
 from ...lib.interpreter import Interpreter
 from ...lib.project import Project
 from ..settings import Settings
-from . import publish, signing
+from . import bases, publish, signing
 
 _RECORD = "published.json"
 
@@ -71,14 +71,6 @@ class Plan:
             "source_date": dt.datetime.fromtimestamp(self.revision.epoch, dt.UTC).isoformat(),
         }
 
-    @property
-    def key(self) -> str:
-        """What must be unchanged for the published artefacts to be still the right ones."""
-        facts = [self.revision.inputs, self.revision.release, self.revision.epoch, self.system,
-                 self.interpreter.build, self.onefile, asdict(self.settings),
-                 signing.digests(self.settings)]  # fmt: skip
-        return json.dumps(facts, sort_keys=True)
-
 
 def here() -> str:
     """Give the system and machine that these tasks run on: `linux-x86_64`."""
@@ -103,24 +95,36 @@ def decide(
     return Plan(quadrant, project, revised, found, settings, system or here())
 
 
-def published(plan: Plan, is_current: Callable[[str], bool]) -> bool:
-    """Tell whether exactly this build is published, every byte of it as it was.
+def published(plan: Plan, **facts: str) -> bool:
+    """Return whether exactly this build is published, every byte of it as it was.
 
-    `is_current` gets what `record` was told the build was made with.
+    `facts` are what else decides it, as `record` was told.
     """
     try:
         record = json.loads((plan.build / _RECORD).read_text(encoding="utf-8"))
-        unchanged = record["key"] == plan.key and is_current(record["made_with"])
+        unchanged = record["key"] == _key(plan, facts) and _is_current(plan, record)
         return bool(unchanged and not (publish.verify(plan.dist) or _unsigned(plan)))
-    except (OSError, ValueError, TaskError):
+    except (KeyError, OSError, ValueError, TaskError):
         return False
+
+
+def _is_current(plan: Plan, record: Mapping[str, Any]) -> bool:
+    return bases.is_current(plan.build / record["base"])
 
 
 def _unsigned(plan: Plan) -> list[str]:
     return signing.verify(plan.dist, plan.settings, plan.project.program)
 
 
-def record(plan: Plan, made_with: str) -> None:
-    """Remember that this build has been published."""
-    text = json.dumps({"key": plan.key, "made_with": made_with})
+def record(plan: Plan, base: Path, **facts: str) -> None:
+    """Remember that this build has been published, and on which base."""
+    text = json.dumps({"key": _key(plan, facts), "base": base.name})
     (plan.build / _RECORD).write_text(text, encoding="utf-8")
+
+
+def _key(plan: Plan, facts: Mapping[str, str]) -> str:
+    """Return what must be unchanged for the published artefacts to be still the right ones."""
+    parts = [plan.revision.inputs, plan.revision.release, plan.revision.epoch, plan.system,
+             plan.interpreter.build, plan.onefile, asdict(plan.settings),
+             signing.digests(plan.settings), facts]  # fmt: skip
+    return json.dumps(parts, sort_keys=True)

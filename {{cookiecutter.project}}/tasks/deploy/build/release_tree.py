@@ -11,7 +11,7 @@ from typing import Any
 from ...lib.environment import Environment
 from ...lib.process import run
 from ...lib.project import Project
-from . import publish, signing
+from . import SCRIPTS, publish, signing
 from .plan import Plan
 from .render import render
 
@@ -126,7 +126,7 @@ def _facts(
 
 def _rank(environment: Environment, plan: Plan) -> str:
     epoch = str(plan.revision.epoch)
-    script = Path(__file__).parents[1] / "scripts/release_rank.py"
+    script = SCRIPTS / "release_rank.py"
     return run([environment.python, "-I", script, plan.project.version, epoch]).strip()
 
 

@@ -11,7 +11,8 @@ from ...lib.console import closing, size, step
 from ...lib.environment import ensure
 from ..build import glibc, publish, release_tree, sbom, signing, smoke
 from ..build.plan import Plan, published, record
-from . import package, program
+from . import package, program, program_base
+from .program_base import ProgramBase
 
 QUADRANT = "offline-binary"
 CATEGORIES = ("packages", "build")
@@ -24,7 +25,7 @@ _NEXT = {
 
 def describe(plan: Plan) -> None:
     """Say what a build would do; raises `TaskError` for what it would refuse before it begins."""
-    program.require_tools()
+    program_base.require_tools()
     hosts = "program, archive, .deb, .rpm" if plan.for_hosts else "program, archive"
     rows = {
         "release": plan.revision.release,
@@ -32,7 +33,7 @@ def describe(plan: Plan) -> None:
         "platform": plan.system,
         "makes": "one executable file" if plan.onefile else hosts,
         "where": _shown(plan),
-        "state": "unchanged, nothing to do" if _published(plan) else "to be built",
+        "state": "unchanged, nothing to do" if published(plan) else "to be built",
     }
     closing(f"plan of deploy.{QUADRANT}", rows)
 
@@ -43,23 +44,19 @@ def build(plan: Plan) -> None:
     Raises `TaskError` where any step fails; what was published before is whole then.
     """
     start = time.monotonic()
-    program.require_tools()
+    program_base.require_tools()
     with publish.exclusive(plan.project.build):
-        fresh = not _published(plan)
+        fresh = not published(plan)
         if fresh:
             with publish.staging(plan.dist) as output:
                 base = _fill(plan, output)
-            record(plan, base.folder.name)
+            record(plan, base.folder)
     _report(plan, time.monotonic() - start, fresh=fresh)
 
 
-def _published(plan: Plan) -> bool:
-    return published(plan, lambda name: program.Base(plan.build / name).is_current())
-
-
-def _fill(plan: Plan, output: Path) -> program.Base:
+def _fill(plan: Plan, output: Path) -> ProgramBase:
     environment = ensure(plan.project, plan.interpreter, *CATEGORIES)
-    base = program.base(plan.project, environment, plan.settings)
+    base = program_base.obtain(plan, environment)
     work = plan.build / "work"
     shutil.rmtree(work, ignore_errors=True)
     tree = work / "tree"
@@ -102,7 +99,7 @@ def _executable(plan: Plan) -> str:
     return f"{plan.project.program}{'.exe' if platform.system() == 'Windows' else ''}"
 
 
-def _facts(plan: Plan, base: program.Base, floor: str) -> dict[str, Any]:
+def _facts(plan: Plan, base: ProgramBase, floor: str) -> dict[str, Any]:
     return {
         **plan.facts(),
         "python": plan.interpreter.version,

@@ -14,7 +14,7 @@ from ..build.archive import below, tarball
 from ..build.plan import Plan
 from ..build.render import render
 from ..build.self_extracting import onefile
-from .program import FOLDER
+from .program_base import FOLDER
 
 _INSTALL = "install"
 _MAINTAINER_SCRIPTS = ("postinst", "prerm", "postrm", "posttrans")

@@ -13,9 +13,10 @@ from ..build import archive, publish, release_tree, sbom, signing, smoke
 from ..build.plan import Plan, here, published, record
 from ..build.render import render
 from ..build.self_extracting import onefile
+from . import fill_base
 from .bundle_base import BundleBase
 from .carried_python import CarriedPython
-from .fill_base import BYTECODE, MAKE_RELEASE, make
+from .fill_base import BYTECODE, MAKE_RELEASE
 from .interpreter_source import InterpreterSource, choose, native_interpreter
 from .launcher import FOLDER
 from .relocate import require_tools
@@ -37,7 +38,7 @@ def describe(plan: Plan) -> None:
         "platform": plan.system,
         "makes": f"{plan.stem}.run, {plan.stem}.tar.gz",
         "where": _shown(plan),
-        "state": "unchanged, nothing to do" if _published(plan, source) else "to be built",
+        "state": "unchanged, nothing to do" if published(plan, **source.facts()) else "to be built",
     }
     closing(f"plan of deploy.{QUADRANT}", rows)
 
@@ -50,11 +51,11 @@ def build(plan: Plan) -> None:
     start = time.monotonic()
     with publish.exclusive(plan.project.build):
         source = _source(plan, fetch=True)
-        fresh = not _published(plan, source)
+        fresh = not published(plan, **source.facts())
         if fresh:
             with publish.staging(plan.dist) as output:
-                kept = _fill(plan, source, output)
-            record(plan, kept.folder.name)
+                base = _fill(plan, source, output)
+            record(plan, base.folder, **source.facts())
     _report(plan, time.monotonic() - start, fresh=fresh)
 
 
@@ -69,41 +70,33 @@ def _native(plan: Plan) -> bool:
     return plan.system == here()
 
 
-def _published(plan: Plan, source: InterpreterSource) -> bool:
-    def is_current(name: str) -> bool:
-        kept = BundleBase(plan.build / name)
-        return kept.is_current() and source.facts().items() <= kept.facts().items()
-
-    return published(plan, is_current)
-
-
 def _fill(plan: Plan, source: InterpreterSource, output: Path) -> BundleBase:
     native = _native(plan)
     interpreter = native_interpreter(source, plan) if native else plan.interpreter
     tools = ensure(plan.project, interpreter, CATEGORY)
-    kept = make(plan, source, tools, native=native)
-    publish.write_manifest(output, {**plan.facts(), **kept.facts()})
-    sbom.write(output / publish.SBOM, kept.sbom(), plan.project, plan.revision.release)
+    base = fill_base.obtain(plan, source, tools, native=native)
+    publish.write_manifest(output, {**plan.facts(), **base.facts()})
+    sbom.write(output / publish.SBOM, base.sbom(), plan.project, plan.revision.release)
     work = plan.build / "work"
     shutil.rmtree(work, ignore_errors=True)
     bundle = work / plan.project.program
     with step("the project's own code"):
-        shutil.copytree(kept.bundle, bundle, copy_function=os.link)
+        shutil.copytree(base.bundle, bundle, copy_function=os.link)
         _add_source(plan, bundle / "ProjectSrc")
-        _add_scripts(plan, kept, bundle / "Script", tools)
-        tree = _install(plan, kept, bundle, output, tools)
+        _add_scripts(plan, base, bundle / "Script", tools)
+        tree = _install(plan, base, bundle, output, tools)
     if native:
         with step("the installed program answers for its release"):
             smoke.check(tree / "bin" / plan.project.program, plan.project, plan.revision)
             release_tree.try_engine(tree, plan.project)
     with step("packing"):
         _finish(plan, bundle, tree)
-        _pack(plan, kept, bundle, output)
+        _pack(plan, base, bundle, output)
     publish.write_checksums(output)
     signing.sign(output, plan.settings)
     release_tree.normalise(output, plan.revision.epoch)
     shutil.rmtree(work)
-    return kept
+    return base
 
 
 def _add_source(plan: Plan, target: Path) -> None:
@@ -119,7 +112,7 @@ def _sources(root: Path) -> set[Path]:
     return {path for path in found if path.is_file() and not path.is_symlink()}
 
 
-def _add_scripts(plan: Plan, kept: BundleBase, script: Path, tools: Environment) -> None:
+def _add_scripts(plan: Plan, base: BundleBase, script: Path, tools: Environment) -> None:
     script.mkdir()
     values = release_tree.tokens(plan.project)
     for name in SCRIPTS:
@@ -128,7 +121,7 @@ def _add_scripts(plan: Plan, kept: BundleBase, script: Path, tools: Environment)
             text = render(text, values)
         (script / name).write_text(text, encoding="utf-8", newline="\n")
         (script / name).chmod(0o755 if text.startswith("#!") else 0o644)
-    shutil.copyfile(kept.installer, script / "installer.zip")
+    shutil.copyfile(base.installer, script / "installer.zip")
     code = script.parent.with_name("code")
     shutil.copytree(script.with_name("ProjectSrc") / "src", code)
     stamp = f"{plan.project.package}/release.json"
@@ -138,20 +131,20 @@ def _add_scripts(plan: Plan, kept: BundleBase, script: Path, tools: Environment)
     run([*compiler, "--archive", packed, "--add", stamp], env=REPRODUCIBLE)
 
 
-def _install(plan: Plan, kept: BundleBase, bundle: Path, output: Path, tools: Environment) -> Path:
+def _install(plan: Plan, base: BundleBase, bundle: Path, output: Path, tools: Environment) -> Path:
     """Make the release tree that the target will make; gives its folder."""
     tree = bundle.with_name("tree")
-    home = CarriedPython(tree / "python", kept.home.version)
-    shutil.copytree(kept.python, home.folder, copy_function=os.link)
+    home = CarriedPython(tree / "python", base.home.version)
+    shutil.copytree(base.python, home.folder, copy_function=os.link)
     make_release = plan.project.root / MAKE_RELEASE
     run([tools.python, "-I", "-B", make_release, "--only", "project", bundle, tree])
     (tree / "bin").mkdir()
     release_tree.add_engine(tree, plan.project, "$tree/python/bin/python3")
     run([tools.python, "-I", "-B", BYTECODE, tree / "host"], env=REPRODUCIBLE)
-    launcher = kept.launcher(plan)
+    launcher = base.launcher(plan)
     for entry in plan.project.entry_points:
         launcher.write_program(tree / "bin", entry)
-    facts = kept.facts()
+    facts = base.facts()
     needed = "none" if facts["glibc_carried"] else facts["glibc_floor"]
     release_tree.lay_out(tree, plan, tools, needed, output)
     return tree
@@ -168,7 +161,7 @@ def _finish(plan: Plan, bundle: Path, tree: Path) -> None:
         release_tree.normalise(folder, plan.revision.epoch)
 
 
-def _pack(plan: Plan, kept: BundleBase, bundle: Path, output: Path) -> None:
+def _pack(plan: Plan, base: BundleBase, bundle: Path, output: Path) -> None:
     program = plan.project.program
     members = [
         (f"{program}/{path.relative_to(bundle).as_posix()}", path)
@@ -176,7 +169,7 @@ def _pack(plan: Plan, kept: BundleBase, bundle: Path, output: Path) -> None:
         for path in [bundle / name, *sorted((bundle / name).rglob("*"))]
     ]
     own = archive.part(members, plan.revision.epoch)
-    payload = kept.part() + own + archive.end()
+    payload = base.part() + own + archive.end()
     (output / f"{plan.stem}.tar.gz").write_bytes(payload)
     head = (plan.project.root / FOLDER / "head.sh").read_text(encoding="utf-8")
     single = output / f"{plan.stem}.run"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..build import libraries
 from ..build.plan import Plan
 from .carried_python import CarriedPython
 from .launcher import TEMPLATE, Launcher
@@ -44,14 +43,6 @@ class BundleBase:
     def installer(self) -> Path:
         """The library that installs wheels, as a zip that Python imports from."""
         return self.folder / "installer.zip"
-
-    def is_current(self) -> bool:
-        """Tell whether the machine's libraries are still those that were carried."""
-        try:
-            carried = json.loads((self.folder / "carried.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return False
-        return libraries.unchanged(carried)
 
     def part(self) -> bytes:
         """Give the bundle packed, as a piece of an archive."""

@@ -1,8 +1,6 @@
 """Makes the base of a bundle: gets wheels and interpreter, installs, compiles and packs them."""
 
-import hashlib
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +9,9 @@ from typing import Any
 from ...lib import lock
 from ...lib.console import TaskError, step
 from ...lib.environment import Environment, ensure
-from ...lib.process import run
-from ..build import archive, glibc, libraries, loading, release_tree, sbom
+from ...lib.interpreter import minor
+from ...lib.process import EARLIEST, REPRODUCIBLE, run
+from ..build import SCRIPTS, archive, bases, glibc, loading, release_tree, sbom
 from ..build.plan import Plan
 from . import additions, relocate, wheels
 from .bundle_base import BYTECODE_ARCHIVE, DEPENDENCIES, BundleBase, template
@@ -21,15 +20,15 @@ from .interpreter_source import InterpreterSource
 from .launcher import FOLDER, TEMPLATE, Launcher
 
 MAKE_RELEASE = FOLDER / "make_release.py"
-BYTECODE = Path(__file__).parents[1] / "scripts/bytecode.py"
-_KEPT_BASES = 3
-_EPOCH = 315_532_800  # 1980-01-01: a base serves many commits
+BYTECODE = SCRIPTS / "bytecode.py"
 _LEVEL = 9
 _NEEDED = ("installer/*.py", "installer/_scripts/__init__.py", "installer-*.dist-info/licenses/*")
 
 
-def make(plan: Plan, source: InterpreterSource, tools: Environment, *, native: bool) -> BundleBase:
-    """Give the base for a plan, made now or kept from before.
+def obtain(
+    plan: Plan, source: InterpreterSource, tools: Environment, *, native: bool
+) -> BundleBase:
+    """Return the base for a plan, filled now or kept from before.
 
     Raises `TaskError` for a dependency that cannot be had, and where a tool fails.
     """
@@ -37,41 +36,30 @@ def make(plan: Plan, source: InterpreterSource, tools: Environment, *, native: b
         pinned = lock.requirements(plan.project.lock, ["packages"])
     except lock.LockError as error:
         raise TaskError(str(error)) from error
-    made_by = [*sorted(Path(__file__).parent.glob("*.py")), loading.MODULES, loading.PROBE]
-    made_by += [plan.project.root / name for name in (TEMPLATE, MAKE_RELEASE)]
     facts = [pinned, source.kind, source.build, plan.system, plan.project.program]
-    facts += [tools.folder.name, *(path.read_text(encoding="utf-8") for path in made_by)]
-    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
-    kept = BundleBase(plan.build / f"base-{key}")
-    for left in plan.build.glob("base-*.*"):  # by a build that was killed
-        shutil.rmtree(left)
-    if not kept.is_current():
-        work = kept.folder.with_name(f"{kept.folder.name}.{os.getpid()}")
-        work.mkdir(parents=True)
-        try:
-            _Making(plan, source, tools, BundleBase(work), native).fill(pinned)
-            shutil.rmtree(kept.folder, ignore_errors=True)
-            work.rename(kept.folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    os.utime(kept.folder)
-    for old in sorted(plan.build.glob("base-*"), key=_age)[_KEPT_BASES:]:
-        shutil.rmtree(old, ignore_errors=True)
-    return kept
+    facts += [tools.folder.name]
+    code = [Path(__file__).parent, *(plan.project.root / name for name in (TEMPLATE, MAKE_RELEASE))]
+
+    def fill(work: Path) -> list[Path]:
+        return _Filling(plan, source, tools, BundleBase(work), native).fill(pinned)
+
+    return BundleBase(bases.obtain(plan.build, facts, code, fill))
 
 
 @dataclass(frozen=True)
-class _Making:
+class _Filling:
+    """Fills the folder of a base."""
+
     plan: Plan
     source: InterpreterSource
     tools: Environment
     base: BundleBase
     native: bool
 
-    def fill(self, pinned: str) -> None:
-        """Fill the base's folder."""
+    def fill(self, pinned: str) -> list[Path]:
+        """Fill the folder; return the files of this machine that went into it."""
         plan, base = self.plan, self.base
-        version = ".".join(self.source.version.split(".")[:2])
+        version = minor(self.source.version)
         home = CarriedPython(base.bundle / f"Python{version}", version)
         with step(f"wheels for {plan.system}, Python {self.source.version}"):
             self._wheels(pinned)
@@ -98,16 +86,15 @@ class _Making:
             "built_from_source": made_here,
         }
         (base.folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-        seen = json.dumps(libraries.seen(carried))
-        (base.folder / "carried.json").write_text(seen, encoding="utf-8")
         document = self._sbom(CarriedPython(tree / "python", version))
         (base.folder / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
         self._keep(tree, home)
-        release_tree.normalise(base.bundle, _EPOCH)
+        release_tree.normalise(base.bundle, EARLIEST)
         with step("packing"):
             members = archive.below(base.bundle, f"{plan.project.program}/")
-            part = archive.part(members, _EPOCH, level=_LEVEL)
+            part = archive.part(members, EARLIEST, level=_LEVEL)
             (base.folder / "part.tar.gz").write_bytes(part)
+        return carried
 
     def _wheels(self, pinned: str) -> None:
         folder, target = self.base.bundle / DEPENDENCIES, self.plan.system
@@ -164,13 +151,13 @@ class _Making:
         if self.native:
             with step("every distribution can be imported"):
                 python = CarriedPython(tree / "python", home.version).python
-                loading.check([python, "-I", "-B", loading.PROBE], loading.modules(python))
-        release_tree.normalise(tree, _EPOCH)
+                loading.check([python, "-I", "-B", SCRIPTS / "probe.py"], loading.modules(python))
+        release_tree.normalise(tree, EARLIEST)
 
     def _compile(self, folder: Path, *options: str | Path) -> None:
         """Compile with this machine's Python, which is of the same minor version."""
         compiler: list[str | Path] = [self.tools.python, "-I", "-B", BYTECODE, folder]
-        run([*compiler, *options], env={"PYTHONHASHSEED": "1"})
+        run([*compiler, *options], env=REPRODUCIBLE)
 
 
 def _zip_installer(tools: Environment, path: Path) -> None:
@@ -179,7 +166,3 @@ def _zip_installer(tools: Environment, path: Path) -> None:
     packages = Path(where).parents[1]
     found = sorted(path for pattern in _NEEDED for path in packages.glob(pattern))
     archive.zipped(((p.relative_to(packages).as_posix(), p) for p in found), path)
-
-
-def _age(folder: Path) -> float:
-    return -folder.stat().st_mtime

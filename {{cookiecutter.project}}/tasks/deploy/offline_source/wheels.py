@@ -10,10 +10,10 @@ from ...lib.console import TaskError
 from ...lib.environment import Environment
 from ...lib.interpreter import minor
 from ...lib.process import REPRODUCIBLE, run
-from ..build import publish
+from ..build import SCRIPTS, publish
 
 REQUIREMENTS = "requirements.txt"
-_APPLY = Path(__file__).parents[1] / "scripts/markers.py"
+_APPLY = SCRIPTS / "markers.py"
 _NEWEST_GLIBC = 39
 _OLDEST_GLIBC = 17
 # What pip says, and what that means to somebody who reads one line.
@@ -78,9 +78,8 @@ def _pip(tools: Environment, pinned: str, folder: Path, target: str, *command: s
         listing.write_text(pinned, encoding="utf-8")
         pip: list[str | Path] = [tools.python, "-m", "pip", *command, folder, *options]
         try:
-            run(
-                [*pip, "--requirement", listing], env=REPRODUCIBLE
-            )  # a wheel made here is the same again
+            # Reproducible, since what comes as source alone becomes a wheel here.
+            run([*pip, "--requirement", listing], env=REPRODUCIBLE)
         except TaskError as error:
             raise TaskError(_reason(str(error), target, pinned.splitlines())) from error
 
