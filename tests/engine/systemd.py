@@ -220,7 +220,8 @@ class ModelSystemd(Systemd):
         if unit is self.socket:
             unit.state = "active" if self.can_listen else "failed"
         elif unit is self.trial:
-            unit.state, unit.again, self.watch_failures = "active", _NEVER, 0
+            if self._condition(unit):
+                unit.state, unit.again, self.watch_failures = "active", _NEVER, 0
         elif unit is self.service:
             self._start_service()
         else:
@@ -229,11 +230,15 @@ class ModelSystemd(Systemd):
             folder = Path("/etc/demo", ".switch/next" if next_to else "")
             self._spawn(unit, found[1].decode() if found else "", folder)
 
+    def _condition(self, unit: Unit) -> bool:
+        found = re.search(rb"^ConditionPathExists=(.*)$", unit.text or b"", re.M)
+        return not found or found[1].decode() in self._world.disk.tree
+
     def _start_service(self) -> None:
         self.service.again = _NEVER
         self.service.state = "inactive"
         self._start(self.socket)
-        if self.guard.text:
+        if self.guard.text and self._condition(self.guard):
             self._world.guard()
         if self.service.state != "inactive":
             return
