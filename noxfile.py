@@ -16,7 +16,7 @@ import nox
 ROOT = Path(__file__).parent
 PROJECT = ROOT / "{{cookiecutter.project}}"
 # Not imported, for that would leave bytecode in the folder that is baked.
-requirements = runpy.run_path(str(PROJECT / "tasks" / "lock.py"))["requirements"]
+requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"]
 
 PYTHONS: list[str] = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))["PYTHONS"]
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
@@ -47,6 +47,7 @@ def lint(session: nox.Session) -> None:
                 session.run("mypy")
         playbooks = ("deploy/ansible", "deploy/inventory")
         with session.chdir(baked):
+            session.run("lint-imports", "--no-cache")
             session.run("ansible-lint", "--offline", "--profile", "production", *playbooks)
         scripts = shell_scripts(session, Path(folder, "shell"))
         with session.chdir(Path(folder, "shell")):

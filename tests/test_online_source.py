@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tasks import project
-from tasks.console import TaskError
-from tasks.deploy.online_source import source
+from tasks.deploy.build.plan import decide
+from tasks.deploy.online_source import commit
 from tasks.deploy.online_source.kit import pack
-from tasks.deploy.plan import plan
 from tasks.deploy.settings import Settings
-from tasks.environment import ensure, interpreter
+from tasks.lib import project
+from tasks.lib.console import TaskError
+from tasks.lib.environment import ensure, interpreter
 
 from tests.conftest import Bake
 from tests.support import commit_change, run
@@ -98,7 +98,7 @@ def test_a_lock_that_does_not_fit_the_pipfile(folder: Path) -> None:
 
 
 def test_a_python_past_its_end_of_life(folder: Path) -> None:
-    table = folder / "tasks/end_of_life.py"
+    table = folder / "tasks/lib/end_of_life.py"
     table.write_text(table.read_text().replace("dt.date(2029", "dt.date(2019"))
     commit_change(folder)
     run(["git", "push", "--quiet", "--force", "origin", "HEAD:refs/heads/other"], cwd=folder)
@@ -108,7 +108,7 @@ def test_a_python_past_its_end_of_life(folder: Path) -> None:
 
 def test_a_repository_that_cannot_be_asked(folder: Path) -> None:
     address = "http://user:" + "hidden" + "@127.0.0.1:9/x.git"
-    found = source.find(project.load(folder), address, "")
+    found = commit.find(project.load(folder), address, "")
     (folder.parent / "empty").mkdir()
     with pytest.raises(TaskError) as refused:
         found.check_out(folder.parent / "empty")
@@ -118,7 +118,7 @@ def test_a_repository_that_cannot_be_asked(folder: Path) -> None:
 
 def test_a_remote_that_does_not_exist(folder: Path) -> None:
     with pytest.raises(TaskError, match=r"^there is no remote 'up' .*; there are: origin \("):
-        source.find(project.load(folder), "up", "")
+        commit.find(project.load(folder), "up", "")
 
 
 def test_a_folder_outside_of_git(baked: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_project_below_the_top_of_its_repository(folder: Path, tmp_path: Path)
     run(["cp", "-R", folder, tmp_path / "inner"], cwd=tmp_path)
     run(["rm", "-rf", tmp_path / "inner/.git"], cwd=tmp_path)
     commit_change(tmp_path)
-    found = source.find(project.load(tmp_path / "inner"), ".", "")
+    found = commit.find(project.load(tmp_path / "inner"), ".", "")
     (tmp_path / "out").mkdir()
     assert found.check_out(tmp_path / "out") == tmp_path / "out" / "inner"
     assert found.folder == "inner/"
@@ -184,10 +184,9 @@ def packed(cloned: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     run(["git", "reset", "--quiet", "--hard", "origin/main"], cwd=cloned)
     work = tmp_path_factory.mktemp("kit")
     this = project.load(cloned)
-    found = source.find(this, "origin", "")
+    found = commit.find(this, "origin", "")
     tools = ensure(this, interpreter(this), "deploy")
-    what = plan("online-source", this, Settings())
-    pack(found, what, tools, work)
+    pack(found, decide("online-source", this, Settings()), tools, work)
     return work / "my-service", str(what.interpreter.path)
 
 

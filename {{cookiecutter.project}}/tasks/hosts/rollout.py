@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..console import TaskError, closing
-from ..project import Project
+from ..lib.console import TaskError, closing
+from ..lib.project import Project
 from .ansible import Outcome, play
 from .targets import Target
 
