@@ -5,9 +5,9 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path, PurePosixPath
 
 import pytest
-from tasks.console import TaskError
-from tasks.deploy import loading, modules
-from tasks.deploy.offline_binary import imports, named
+from tasks.deploy.build import loading
+from tasks.deploy.scripts import imports, modules, named
+from tasks.lib.console import TaskError
 
 from tests.support import run
 
@@ -107,7 +107,7 @@ GUNICORN = b'''
 class Logger(Setting):
     default = "gunicorn.glogging.Logger"
     other = 'gunicorn.workers.sync:SyncWorker'
-    desc = """Such as "gunicorn.statsd", or gunicorn.arbiter, or "gunicorn.nothing.Here", "os.path"."""
+    desc = """Such as "gunicorn.statsd", gunicorn.arbiter, "gunicorn.nothing.Here", or "os.path"."""
     config, half = "gunicorn.config', "gunicorn"
 '''
 

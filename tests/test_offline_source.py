@@ -1,5 +1,6 @@
 """`invoke deploy.offline-source`: what it publishes, and what it never does."""
 
+import json
 import os
 import re
 import shutil
@@ -351,9 +352,8 @@ def test_data_with_dots_before_its_names_arrives(copied: Path, tmp_path: Path) -
     with tarfile.open(next((copied / "dist/offline-source").glob("*.tar.gz"))) as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
     bundle = tmp_path / "unpacked/my-service"
-    made = shutil.copytree(bundle / "Script/release", tmp_path / "made")
-    shutil.copytree(home(bundle), made / "python")
-    install(bundle, made)
+    made = tmp_path / "made"
+    make_release(bundle, made)
     expected = digests(made)
     del expected["SHA256SUMS"]
     assert sums(made / "SHA256SUMS") == expected

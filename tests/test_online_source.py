@@ -186,8 +186,9 @@ def packed(cloned: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     this = project.load(cloned)
     found = commit.find(this, "origin", "")
     tools = ensure(this, interpreter(this), "deploy")
-    pack(found, decide("online-source", this, Settings()), tools, work)
-    return work / "my-service", str(what.interpreter.path)
+    plan = decide("online-source", this, Settings())
+    pack(found, plan, tools, work)
+    return work / "my-service", str(plan.interpreter.path)
 
 
 @pytest.fixture

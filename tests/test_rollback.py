@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tasks import project
-from tasks.console import TaskError
 from tasks.hosts import rollout
 from tasks.hosts.targets import Target
+from tasks.lib import project
+from tasks.lib.console import TaskError
 
 from tests.conftest import Bake
 from tests.support import offered_here, run
