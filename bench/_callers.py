@@ -84,6 +84,13 @@ class Callers:
         """Return what all of them saw together."""
         return sum(self._seen, Seen())
 
+    def longest(self) -> float:
+        """Return the longest wait since this was asked before."""
+        found = self.seen().longest
+        for seen in self._seen:
+            seen.longest = 0.0
+        return found
+
     def _begin(self) -> socket.socket:
         connection = socket.create_connection(self._address, PATIENCE)
         connection.sendall(HEAD)
