@@ -62,7 +62,7 @@ class Callers:
 
     def _thread(self, ask: _Ask, pause: float, number: int) -> threading.Thread:
         self._seen.append(Seen())
-        dice = random.Random(number)  # noqa: S311
+        dice = random.Random(number)  # noqa: S311  # nosec B311
         return threading.Thread(target=ask, args=(self._seen[-1], pause, dice))
 
     @contextmanager
