@@ -62,7 +62,7 @@ class Callers:
 
     def _thread(self, ask: _Ask, pause: float, number: int) -> threading.Thread:
         self._seen.append(Seen())
-        dice = random.Random(number)  # noqa: S311
+        dice = random.Random(number)  # noqa: S311  # nosec B311
         return threading.Thread(target=ask, args=(self._seen[-1], pause, dice))
 
     @contextmanager
@@ -83,6 +83,13 @@ class Callers:
     def seen(self) -> Seen:
         """Return what all of them saw together."""
         return sum(self._seen, Seen())
+
+    def longest(self) -> float:
+        """Return the longest wait since this was asked before."""
+        found = self.seen().longest
+        for seen in self._seen:
+            seen.longest = 0.0
+        return found
 
     def _begin(self) -> socket.socket:
         connection = socket.create_connection(self._address, PATIENCE)

@@ -177,7 +177,10 @@ def main() -> None:
     else:
         print("gunicorn is missing: nox -s bench installs it from the lock")
     print(f"{ROUNDS} reloads each, callers: {CALLERS}")
-    print(f"{'':12}  requests  failures  resets  longest wait  seconds of a reload")
+    print(
+        "The longest wait is that of a caller who keeps a connection, before and over the reloads."
+    )
+    print(f"{'':12}  requests  failures  resets  before     longest wait  a reload")
     for server in servers:
         with tempfile.TemporaryDirectory() as folder:
             measure(server(Path(folder)))
@@ -190,13 +193,15 @@ def measure(server: Server) -> None:
         wait_for(server.port)
         callers = Callers(server.port, **CALLERS)
         with callers.asking():
+            time.sleep(SECONDS)
+            quiet = callers.longest()
             taken = [lasting(SECONDS, server.reload) for _ in range(ROUNDS)]
     finally:
         server.stop()
     seen: Seen = callers.seen()
     print(
         f"{server.name:12}  {seen.requests:8}  {seen.failed:8}  {seen.resets:6}"
-        f"  {seen.longest * 1000:9.0f} ms  {max(taken):.1f}",
+        f"  {quiet * 1000:6.0f} ms  {seen.longest * 1000:9.0f} ms  {max(taken):.1f} s",
         *(f" {name}: {count}" for name, count in seen.reasons.items()),
     )
 
