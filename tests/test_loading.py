@@ -107,7 +107,7 @@ GUNICORN = b'''
 class Logger(Setting):
     default = "gunicorn.glogging.Logger"
     other = 'gunicorn.workers.sync:SyncWorker'
-    desc = """Such as "gunicorn.statsd", or gunicorn.arbiter, or "gunicorn.nothing.Here", "os.path"."""
+    desc = """Such as "gunicorn.statsd", gunicorn.arbiter, "gunicorn.nothing.Here", "os.path"."""
     config, half = "gunicorn.config', "gunicorn"
 '''
 
