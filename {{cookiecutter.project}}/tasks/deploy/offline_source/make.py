@@ -165,7 +165,8 @@ class _Making:
         if self.native:
             with step("every distribution can be imported"):
                 python = Home(tree / "python", home.version).python
-                loading.check([python, "-I", "-B", loading.PROBE], loading.modules(python))
+                command: list[str | Path] = [python, "-I", "-B", loading.PROBE]
+                loading.check(command, loading.modules(python), tree)
         release_tree.normalise(tree, _EPOCH)
 
     def _compile(self, folder: Path, *options: str | Path) -> None:
