@@ -84,30 +84,37 @@ def test_what_cannot_be_imported_is_told(code: str, ask: list[str | Path], tmp_p
     (tmp_path / "good.py").write_text("print('good', end='')\nprint('imported all')\n")
     (tmp_path / "failing.py").write_text(code)
     with pytest.raises(TaskError) as refused:
-        loading.check(ask, ["good", "failing"], settings=SETTING)
+        loading.check(ask, ["good", "failing"], tmp_path, settings=SETTING)
     told = f"failing cannot be imported in what was built: {reason}"
     assert str(refused.value) == f"{told} ({hint} in invoke.yaml)" if hint else told
     with pytest.raises(TaskError) as refused:
-        loading.check(ask, ["failing", "good"])
+        loading.check(ask, ["failing", "good"], tmp_path)
     assert str(refused.value) == told
 
 
-def test_all_that_fails_is_told(ask: list[str | Path]) -> None:
+def test_all_that_fails_is_told(ask: list[str | Path], tmp_path: Path) -> None:
     with pytest.raises(TaskError) as refused:
-        loading.check(ask, ["no_a", "json", "no_b"])
+        loading.check(ask, ["no_a", "json", "no_b"], tmp_path)
     assert [line.split()[0] for line in str(refused.value).splitlines()] == ["no_a", "no_b"]
+
+
+def test_what_an_import_leaves_is_gone(ask: list[str | Path], tmp_path: Path) -> None:
+    code = "import os\nos.makedirs('{0}/a/b')\nopen('{0}/a/b/c', 'w').close()\n"
+    (tmp_path / "good.py").write_text(code.format(tmp_path))
+    loading.check(ask, ["good"], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["good.py"]
 
 
 def test_what_does_not_even_start_is_told(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"^what was built does not start: .* exit code 3$"):
-        loading.check([sys.executable, "-c", "raise SystemExit(3)"], ["json"])
+        loading.check([sys.executable, "-c", "raise SystemExit(3)"], ["json"], tmp_path)
 
 
 GUNICORN = b'''
 class Logger(Setting):
     default = "gunicorn.glogging.Logger"
     other = 'gunicorn.workers.sync:SyncWorker'
-    desc = """Such as "gunicorn.statsd", gunicorn.arbiter, "gunicorn.nothing.Here", or "os.path"."""
+    desc = """Such as "gunicorn.statsd", gunicorn.arbiter, "gunicorn.nothing.Here", "os.path"."""
     config, half = "gunicorn.config', "gunicorn"
 '''
 

@@ -20,12 +20,15 @@ def modules(python: Path, *distributions: str) -> list[str]:
     return list(json.loads(run([python, "-I", "-B", SCRIPTS / "modules.py", *distributions])))
 
 
-def check(command: Sequence[str | Path], modules: Sequence[str], *, settings: str = "") -> None:
-    """Import modules by a program that runs probe.py.
+def check(
+    command: Sequence[str | Path], modules: Sequence[str], tree: Path, *, settings: str = ""
+) -> None:
+    """Import modules by a program that runs probe.py, and leave the `tree` it lies in as it was.
 
     `settings` is where invoke.yaml can add what is missing, if it can. Raises `TaskError` with a
     line for each module that cannot be imported.
     """
+    there = set(tree.rglob("*"))
     try:
         done = subprocess.run(
             [*command, *modules], capture_output=True, text=True, errors="replace", check=False,
@@ -33,6 +36,8 @@ def check(command: Sequence[str | Path], modules: Sequence[str], *, settings: st
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise TaskError(f"{' '.join(modules)} cannot be imported in {_SECONDS} s") from error
+    for made in sorted(set(tree.rglob("*")) - there, reverse=True):  # caches, mostly
+        made.rmdir() if made.is_dir() else made.unlink()
     failures = list(_failures(done.stdout, settings))
     if "imported all" not in done.stdout.splitlines():
         failures += [f"{_last(done.stdout)}: it ended with exit code {done.returncode}"]

@@ -165,6 +165,6 @@ def _import_all(work: Path, modules: Sequence[str]) -> None:
     (probe,) = (work / "work").glob(f"*/{name}")
     twin = shutil.copy(probe, work / "tree")
     try:
-        loading.check([twin], modules, settings="deploy.offline_binary")
+        loading.check([twin], modules, work / "tree", settings="deploy.offline_binary")
     finally:
         Path(twin).unlink()

@@ -151,7 +151,8 @@ class _Filling:
         if self.native:
             with step("every distribution can be imported"):
                 python = CarriedPython(tree / "python", home.version).python
-                loading.check([python, "-I", "-B", SCRIPTS / "probe.py"], loading.modules(python))
+                command: list[str | Path] = [python, "-I", "-B", SCRIPTS / "probe.py"]
+                loading.check(command, loading.modules(python), tree)
         release_tree.normalise(tree, EARLIEST)
 
     def _compile(self, folder: Path, *options: str | Path) -> None:
