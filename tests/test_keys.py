@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tasks import project
-from tasks.console import TaskError
-from tasks.deploy import artifact, keys, settings, signing
+from tasks.deploy import settings
+from tasks.deploy.build import keys, publish, signing
+from tasks.lib import project
+from tasks.lib.console import TaskError
 
 from tests.support import missing, run
 
@@ -221,7 +222,7 @@ def test_what_a_killed_run_laid_out_is_taken_back(
             os.link(work / f"key{suffix}", tmp_path / f"key{suffix}")
     if laid < len(ALL):
         made = keys.make(tmp_path / "key", this)
-        assert artifact.sha256(made.public) != artifact.sha256(made.private)
+        assert publish.sha256(made.public) != publish.sha256(made.private)
         assert names(tmp_path) == {"key", "key.pub"}
     else:
         with pytest.raises(TaskError, match="key is there already"):

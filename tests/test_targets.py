@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import yaml
-from tasks import project
-from tasks.console import TaskError
 from tasks.hosts import targets
+from tasks.lib import project
+from tasks.lib.console import TaskError
 
 HOSTS = {"inventory": "deploy/inventory/local.yml", "quadrant": "offline-source"}
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tasks.deploy import artifact
+from tasks.deploy.build import publish
 
 from tests.conftest import Bake
 from tests.support import commit
@@ -67,7 +67,7 @@ def use(machine: Machine) -> dict[str, object]:
 
 
 def test_what_came_as_source_became_a_wheel(published: Path) -> None:
-    made = artifact.read_manifest(published)["built_from_source"]
+    made = publish.read_manifest(published)["built_from_source"]
     assert [name.partition("-")[0] for name in made] == ["docopt"]
 
 

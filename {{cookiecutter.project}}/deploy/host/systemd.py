@@ -88,17 +88,17 @@ class Systemd:
             return ""
         if not self.property(unit, "InvocationID"):
             return ""
-        ended = self._end(unit) or "the program ended by itself"
+        ended = self._ending(unit) or "the program ended by itself"
         line = self.last_line(unit)
         return f"{ended}: {line}" if line else ended
 
     def failure(self, unit: str) -> str:
         """Return how a service that is about to be started again failed; empty if it did not."""
-        ended = self._end(unit)
+        ended = self._ending(unit)
         line = self.last_line(unit) if ended else ""
         return f"{ended}: {line}" if line else ended
 
-    def _end(self, unit: str) -> str:
+    def _ending(self, unit: str) -> str:
         result = self.property(unit, "Result")
         if result == "success":
             return ""

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..console import TaskError
-from ..environment import ensure, interpreter
-from ..project import Project
+from ..lib.console import TaskError
+from ..lib.environment import ensure, interpreter
+from ..lib.process import first_line
+from ..lib.project import Project
 from .targets import Target
 
 FOLDER = Path("deploy/ansible")
@@ -41,14 +42,14 @@ def play(
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(project.root / FOLDER / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback")),
             "ANSIBLE_STDOUT_CALLBACK": "outcome",
             "HOSTS_OUTCOME": str(outcome),
         }
         done = subprocess.run(command, env=environment, check=False, stderr=subprocess.PIPE)
         if not outcome.exists():
-            words = done.stderr.decode(errors="replace").strip().splitlines()
-            raise TaskError(f"Ansible does not work here: {words[0] if words else done.returncode}")
+            said = done.stderr.decode(errors="replace")
+            why = first_line(said, f"exit code {done.returncode}")
+            raise TaskError(f"Ansible does not work here: {why}")
         hosts: Outcome = json.loads(outcome.read_text(encoding="utf-8"))
     if not hosts:
         raise TaskError(f"{target.inventory.name} names no hosts")

@@ -6,9 +6,9 @@ from typing import Any
 
 from invoke.context import Context
 
-from .. import project
-from ..console import TaskError, closing
-from ..task import task
+from ..lib import project
+from ..lib.console import TaskError, closing
+from ..lib.task import task
 from .ansible import play
 from .targets import find
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..console import TaskError
-from ..project import Project
+from ..lib.console import TaskError
+from ..lib.project import Project
 
 _ALLOWED = {
     "quadrant": (r"(online|offline)-source|offline-binary",

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from invoke.context import Context
 
-from ... import project
-from ...console import TaskError
-from ...task import task
-from ..carry import HELP, carry, destination
-from ..plan import plan
+from ...lib import project
+from ...lib.console import TaskError
+from ...lib.task import task
+from ..build.plan import decide
+from ..delivery import HELP, carry, destination
 from . import build
 
 
@@ -41,9 +41,9 @@ def offline_binary(  # noqa: PLR0913 (an option each)
     goal = destination(
         this, deploy, build.QUADRANT, to, allow_downgrade=allow_downgrade, check=check
     )
-    what = replace(plan(build.QUADRANT, this, goal.settings, python=python), onefile=onefile)
+    plan = replace(decide(build.QUADRANT, this, goal.settings, python=python), onefile=onefile)
     if dry_run:
-        build.describe(what)
+        build.describe(plan)
         return
-    build.build(what)
-    carry(what, what.target / f"{what.stem}.tar.gz", [f"ROOM/{what.stem}/install"], goal)
+    build.build(plan)
+    carry(plan, plan.dist / f"{plan.stem}.tar.gz", [f"ROOM/{plan.stem}/install"], goal)

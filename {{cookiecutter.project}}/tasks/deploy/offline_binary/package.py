@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...environment import Environment
-from ...process import run
-from .. import release_tree
-from ..archive import below, tarball
-from ..onefile import onefile
-from ..plan import Plan
-from ..render import render
-from .program import FOLDER
+from ...lib.environment import Environment
+from ...lib.process import run
+from ..build import release_tree
+from ..build.archive import below, tarball
+from ..build.plan import Plan
+from ..build.render import render
+from ..build.self_extracting import onefile
+from .program_base import FOLDER
 
 _INSTALL = "install"
 _MAINTAINER_SCRIPTS = ("postinst", "prerm", "postrm", "posttrans")
@@ -37,10 +37,10 @@ class Packing:
 
 def release(packing: Packing) -> None:
     """Complete the release tree and write the archive and, for Linux, the packages."""
-    what, tree = packing.plan, packing.tree
-    release_tree.lay_out(tree, what, packing.environment, packing.glibc, packing.output)
-    packers = (_archive, _deb, _rpm) if what.for_hosts else (_archive,)
-    if what.for_hosts:
+    plan, tree = packing.plan, packing.tree
+    release_tree.lay_out(tree, plan, packing.environment, packing.glibc, packing.output)
+    packers = (_archive, _deb, _rpm) if plan.for_hosts else (_archive,)
+    if plan.for_hosts:
         _prepare(packing)
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(packer, packing) for packer in packers]:
@@ -49,23 +49,23 @@ def release(packing: Packing) -> None:
 
 def single(packing: Packing) -> Path:
     """Write the program as one executable file and give its path."""
-    what = packing.plan
-    release_tree.normalise(packing.tree, what.revision.epoch)
-    head = (what.project.root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
-    payload = tarball(below(packing.tree / "bin"), what.revision.epoch)
-    path = packing.output / f"{what.stem}.run"
-    path.write_bytes(onefile(head, release_tree.tokens(what.project), payload))
+    plan = packing.plan
+    release_tree.normalise(packing.tree, plan.revision.epoch)
+    head = (plan.project.root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
+    payload = tarball(below(packing.tree / "bin"), plan.revision.epoch)
+    path = packing.output / f"{plan.stem}.run"
+    path.write_bytes(onefile(head, release_tree.tokens(plan.project), payload))
     path.chmod(0o755)
     return path
 
 
 def _archive(packing: Packing) -> None:
-    what = packing.plan
-    members = [*below(packing.tree, f"{what.stem}/")]
-    if what.for_hosts:
-        members.append((f"{what.stem}/{_INSTALL}", packing.tree.with_name(_INSTALL)))
-    content = tarball(members, what.revision.epoch)
-    (packing.output / f"{what.stem}.tar.gz").write_bytes(content)
+    plan = packing.plan
+    members = [*below(packing.tree, f"{plan.stem}/")]
+    if plan.for_hosts:
+        members.append((f"{plan.stem}/{_INSTALL}", packing.tree.with_name(_INSTALL)))
+    content = tarball(members, plan.revision.epoch)
+    (packing.output / f"{plan.stem}.tar.gz").write_bytes(content)
 
 
 def _deb(packing: Packing) -> None:

@@ -2,13 +2,13 @@
 
 from invoke.context import Context
 
-from ... import project
-from ...console import TaskError
-from ...task import task
-from ..carry import HELP, carry, destination
-from ..plan import here, plan
+from ...lib import project
+from ...lib.console import TaskError
+from ...lib.task import task
+from ..build.plan import decide, here
+from ..delivery import HELP, carry, destination
 from . import build
-from .source import PLATFORMS
+from .interpreter_source import PLATFORMS
 
 
 @task(
@@ -35,13 +35,13 @@ def offline_source(  # noqa: PLR0913 (an option each)
         this, deploy, build.QUADRANT, to, allow_downgrade=allow_downgrade, check=check
     )
     system = _system(platform)
-    what = plan(build.QUADRANT, this, goal.settings, python=python, system=system)
+    plan = decide(build.QUADRANT, this, goal.settings, python=python, system=system)
     if dry_run:
-        build.describe(what)
+        build.describe(plan)
         return
-    build.build(what)
-    single = what.target / f"{what.stem}.run"
-    carry(what, single, ["sh", f"ROOM/{single.name}"], goal)
+    build.build(plan)
+    single = plan.dist / f"{plan.stem}.run"
+    carry(plan, single, ["sh", f"ROOM/{single.name}"], goal)
 
 
 def _system(wanted: str) -> str:

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...environment import Environment
-from ...process import require, run
-from .home import Home
+from ...lib.environment import Environment
+from ...lib.process import require, run
+from .carried_python import CarriedPython
 
 # What no service needs: tests, Tk, what builds extensions, second implementations in Python of
 # modules that are there in C; and what would oblige whoever passes a bundle on to the licences of
@@ -46,7 +46,7 @@ def require_tools() -> None:
     require(("ldd", "strip"), "making an interpreter relocatable")
 
 
-def from_installed(interpreter: Path, home: Home, tools: Environment) -> list[Path]:
+def from_installed(interpreter: Path, home: CarriedPython, tools: Environment) -> list[Path]:
     """Copy an installed interpreter and the libraries that it loads, and loosen it from its place.
 
     Gives the libraries that were copied. Raises `TaskError` where a tool fails.
@@ -74,7 +74,7 @@ def from_installed(interpreter: Path, home: Home, tools: Environment) -> list[Pa
     return carried
 
 
-def from_standalone(folder: Path, home: Home) -> None:
+def from_standalone(folder: Path, home: CarriedPython) -> None:
     """Copy a python-build-standalone interpreter without what no service needs."""
     shutil.copytree(folder / "lib" / home.stdlib.name, home.stdlib, ignore=PRUNED)
     for library in sorted((folder / "lib").glob("libpython*.so*")):
@@ -87,7 +87,7 @@ def from_standalone(folder: Path, home: Home) -> None:
 
 
 def carry(
-    files: Iterable[Path], home: Home, tools: Environment, *, inside: Path | None = None
+    files: Iterable[Path], home: CarriedPython, tools: Environment, *, inside: Path | None = None
 ) -> list[Path]:
     """Copy the libraries besides glibc that ELF files load into the interpreter's lib/.
 

@@ -6,13 +6,14 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...console import TaskError
-from ...environment import Environment
-from ...process import run
-from .. import artifact
+from ...lib.console import TaskError
+from ...lib.environment import Environment
+from ...lib.interpreter import minor
+from ...lib.process import REPRODUCIBLE, run
+from ..build import SCRIPTS, publish
 
 REQUIREMENTS = "requirements.txt"
-_APPLY = Path(__file__).with_name("markers.py")
+_APPLY = SCRIPTS / "markers.py"
 _NEWEST_GLIBC = 39
 _OLDEST_GLIBC = 17
 # What pip says, and what that means to somebody who reads one line.
@@ -61,7 +62,7 @@ def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
     lines, made = [], {}
     for wheel in sorted(folder.glob("*.whl")):
         name, version = wheel.name.split("-")[:2]
-        digest = artifact.sha256(wheel)
+        digest = publish.sha256(wheel)
         lines.append(f"{name.replace('_', '-').lower()}=={version} --hash=sha256:{digest}\n")
         if f"sha256:{digest}" not in pinned:
             made[wheel.name] = digest
@@ -72,23 +73,13 @@ def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
 def _pip(tools: Environment, pinned: str, folder: Path, target: str, *command: str) -> None:
     folder.mkdir(parents=True)
     options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes")
-    # A wheel made here is the same again: no time of today in it.
-    fixed = {"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "1"}
     with tempfile.TemporaryDirectory() as work:
         listing = Path(work, REQUIREMENTS)
         listing.write_text(pinned, encoding="utf-8")
-        pip: list[str | Path] = [
-            tools.python,
-            "-m",
-            "pip",
-            *command,
-            folder,
-            *options,
-            "--requirement",
-            listing,
-        ]
+        pip: list[str | Path] = [tools.python, "-m", "pip", *command, folder, *options]
         try:
-            run(pip, env=fixed)
+            # Reproducible, since what comes as source alone becomes a wheel here.
+            run([*pip, "--requirement", listing], env=REPRODUCIBLE)
         except TaskError as error:
             raise TaskError(_reason(str(error), target, pinned.splitlines())) from error
 
@@ -116,6 +107,6 @@ def _environment(machine: str, version: str) -> dict[str, str]:
         "platform_system": "Linux",
         "platform_version": "",
         "python_full_version": version,
-        "python_version": ".".join(version.split(".")[:2]),
+        "python_version": minor(version),
         "sys_platform": "linux",
     }
