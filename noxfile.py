@@ -18,7 +18,7 @@ PROJECT = ROOT / "{{cookiecutter.project}}"
 # Not imported, for that would leave bytecode in the folder that is baked.
 requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"]
 
-PYTHONS: list[str] = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
+PYTHONS: list[str] = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))["PYTHONS"]
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
 
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # which Python runs is the user's choice

@@ -46,7 +46,8 @@ def rollback(context: Context, to: str, release: str = "") -> None:
     this, target = project.load(), _target(context, to)
     settings = read(target.over(context.config.get("deploy", {})))
     variables = {"rollback_to": release}
-    act = Act("rollback", "rollback", variables, health_seconds=settings.health_seconds)
+    seconds = settings.health_seconds
+    act = Act("rollback", "rollback", variables, health_seconds=seconds, returns=True)
     roll_out(this, target, act)
 
 

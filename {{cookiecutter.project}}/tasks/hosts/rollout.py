@@ -32,6 +32,8 @@ class Act:
     """The release id that hosts shall have; those that have it are left alone."""
     quadrant: str = ""
     health_seconds: int = 30
+    returns: bool = False
+    """Whether hosts go back, which those cannot where nothing is installed: they are left alone."""
     options: tuple[str, ...] = ()
     """Of Ansible: `CHECK`, or nothing."""
 
@@ -45,7 +47,8 @@ def roll_out(
     """Do it, batch by batch, and end at the first host that does not become healthy.
 
     What `explain` says of the outcome comes before the closing block. Raises `TaskError` after that
-    block where a host failed or could not be reached.
+    block where a host failed, could not be reached, or has nothing to go back from; without any
+    block where that holds for all of them.
     """
     start = time.monotonic()
     variables = {
@@ -58,10 +61,14 @@ def roll_out(
         "health_seconds": act.health_seconds,
         "deployed_by": _who(),
         "act": act.role,
+        "returns": act.returns,
         **act.variables,
     }
     with _alone(project, target):
         hosts = play(project, target, _PLAYBOOK, variables, *act.options)
+    bare = [host for host, facts in hosts.items() if act.returns and _is_bare(facts)]
+    if len(bare) == len(hosts):
+        raise TaskError(_nothing_on(target.name))
     for text in explain(hosts):
         print(text)
     rows = {host: _line(facts, hosts, act) for host, facts in hosts.items()}
@@ -72,6 +79,8 @@ def roll_out(
     closing(f"{'check of ' if act.options else ''}{act.title} on {target.name}", rows)
     if failed := [host for host, facts in hosts.items() if _failed(facts)]:
         raise TaskError(f"{failed[0]}: {hosts[failed[0]]['reason']}")
+    if bare:
+        raise TaskError(_nothing_on(", ".join(bare)))
 
 
 @contextmanager
@@ -102,6 +111,15 @@ def _who() -> str:
 
 def _failed(facts: Mapping[str, Any]) -> bool:
     return bool(facts["failures"] or facts["unreachable"])
+
+
+def _is_bare(facts: Mapping[str, Any]) -> bool:
+    """Tell whether a host has answered that nothing is installed."""
+    return not _failed(facts) and "before" in facts and not facts["before"].get("active")
+
+
+def _nothing_on(place: str) -> str:
+    return f"nothing is installed on {place}: there is nothing to go back to"
 
 
 def _line(facts: Mapping[str, Any], hosts: Outcome, act: Act) -> str:
