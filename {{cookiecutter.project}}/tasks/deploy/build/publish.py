@@ -1,9 +1,7 @@
 """One way to publish what was built: whole or not at all, with checksums and a manifest."""
 
-import ctypes
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,9 +19,6 @@ CHECKSUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 MANIFEST = "manifest.json"
 SBOM = "sbom.cdx.json"
-
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2  # renameat2(2)
 
 
 @contextmanager
@@ -134,23 +129,15 @@ def _beside(target: Path, role: str) -> Path:
 
 
 def _replace(work: Path, target: Path) -> None:
-    if not target.exists():
-        work.rename(target)
-        return
-    if not _exchange(work, target):
-        # Not Linux, or a file system without it: two renames. Killed between them, the old
-        # artefacts lie whole under the other name, and the next run puts them back.
+    """Put the new folder in the place of the old one.
+
+    Killed between the two renames, the old artefacts lie whole beside it, and the next run puts
+    them back.
+    """
+    if target.exists():
         old = _beside(target, "old")
         target.rename(old)
         work.rename(target)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders in one step; tells whether the system could."""
-    try:
-        rename = ctypes.CDLL(None).renameat2
-    except (AttributeError, OSError, TypeError):
-        return False
-    names = (os.fsencode(one), os.fsencode(other))
-    return bool(rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0)
+    else:
+        work.rename(target)

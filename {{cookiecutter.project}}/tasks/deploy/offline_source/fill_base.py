@@ -25,9 +25,7 @@ _LEVEL = 9
 _NEEDED = ("installer/*.py", "installer/_scripts/__init__.py", "installer-*.dist-info/licenses/*")
 
 
-def obtain(
-    plan: Plan, source: InterpreterSource, tools: Environment, *, native: bool
-) -> BundleBase:
+def obtain(plan: Plan, source: InterpreterSource, tools: Environment) -> BundleBase:
     """Return the base for a plan, filled now or kept from before.
 
     Raises `TaskError` for a dependency that cannot be had, and where a tool fails.
@@ -41,7 +39,7 @@ def obtain(
     code = [Path(__file__).parent, *(plan.project.root / name for name in (TEMPLATE, MAKE_RELEASE))]
 
     def fill(work: Path) -> list[Path]:
-        return _Filling(plan, source, tools, BundleBase(work), native).fill(pinned)
+        return _Filling(plan, source, tools, BundleBase(work)).fill(pinned)
 
     return BundleBase(bases.obtain(plan.build, facts, code, fill))
 
@@ -54,7 +52,6 @@ class _Filling:
     source: InterpreterSource
     tools: Environment
     base: BundleBase
-    native: bool
 
     def fill(self, pinned: str) -> list[Path]:
         """Fill the folder; return the files of this machine that went into it."""
@@ -71,12 +68,12 @@ class _Filling:
             (tree / "python").parent.mkdir()
             shutil.copytree(home.folder, tree / "python")
             self._install(tree, CarriedPython(tree / "python", version))
-            if self.native:
+            if self.plan.native:
                 carried += self._carry(home, tree)
             floor = glibc.floor(tree)
             packed = base.bundle / DEPENDENCIES / BYTECODE_ARCHIVE
             self._compile(CarriedPython(tree / "python", version).site, "--archive", packed)
-        if self.native:
+        if self.plan.native:
             carried += additions.carry_glibc(home)
         Launcher(template(plan), home, floor).write_python()
         facts = {
@@ -98,7 +95,7 @@ class _Filling:
 
     def _wheels(self, pinned: str) -> None:
         folder, target = self.base.bundle / DEPENDENCIES, self.plan.system
-        if self.native:
+        if self.plan.native:
             wheels.native(self.tools, pinned, folder, target)
         else:
             wheels.foreign(self.tools, pinned, folder, target, version=self.source.version)
@@ -121,7 +118,7 @@ class _Filling:
         script = self.base.bundle / "Script"
         script.mkdir()
         shutil.copy(self.base.installer, script)
-        self._add("wheels", tree, home.python if self.native else self.tools.python)
+        self._add("wheels", tree, home.python if self.plan.native else self.tools.python)
         shutil.rmtree(script)
 
     def _add(self, part: str, tree: Path, python: Path) -> None:
@@ -131,7 +128,7 @@ class _Filling:
     def _sbom(self, home: CarriedPython) -> dict[str, Any]:
         """Describe what was installed; for another machine, what this one would install."""
         project, python = self.plan.project, home.python
-        if not self.native:
+        if not self.plan.native:
             python = ensure(project, self.plan.interpreter, "packages").python
         return sbom.collect(project, self.tools, python, self.source.version)
 
@@ -148,7 +145,7 @@ class _Filling:
             compiled.unlink()
         shutil.copytree(home.folder, tree / "python", dirs_exist_ok=True)
         self._add("bytecode", tree, self.tools.python)
-        if self.native:
+        if self.plan.native:
             with step("every distribution can be imported"):
                 python = CarriedPython(tree / "python", home.version).python
                 loading.check([python, "-I", "-B", SCRIPTS / "probe.py"], loading.modules(python))

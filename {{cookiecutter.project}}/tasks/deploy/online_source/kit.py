@@ -13,7 +13,7 @@ from ..build.plan import Plan
 from ..build.render import render
 from .commit import Commit
 
-FOLDER = Path("deploy/online-source")
+SCRIPTS_FOLDER = Path("deploy/online-source")
 _SCRIPTS = ("install.py", "common.py", "source.py", "environment.py", "layout.py")
 _PACKAGES = "import site, sys; site.addsitedir(sys.argv.pop(1)); "
 """Lets a command find what is installed in the release, whose folder is its first argument."""
@@ -29,7 +29,7 @@ def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Pa
     (release / "bin").mkdir(parents=True)
     root = plan.project.root
     for name in _SCRIPTS:
-        shutil.copyfile(root / FOLDER / name, kit / name)
+        shutil.copyfile(root / SCRIPTS_FOLDER / name, kit / name)
     try:
         pinned = lock.requirements(plan.project.lock, ["packages"])
     except lock.LockError as error:
@@ -37,7 +37,7 @@ def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Pa
     _write(kit / "requirements.txt", pinned)
     _write(kit / "release.json", plan.revision.stamp())
     _write(kit / "source.json", json.dumps(_facts(commit, plan), indent=2))
-    launcher = (root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
+    launcher = (root / SCRIPTS_FOLDER / "launcher.sh").read_text(encoding="utf-8")
     for entry in plan.project.entry_points:
         values = {"program": entry.command, "code": _PACKAGES + entry.code}
         _write(release / "bin" / entry.command, render(launcher, values))
