@@ -31,6 +31,11 @@ nox.options.sessions = ["lint", "security", "test", "e2e"]
 def lint(session: nox.Session) -> None:
     """Check style, types, shell scripts and playbooks of the template and of what it makes."""
     install(session, "lint", "test")
+    if session.posargs:  # a Git hook's: the style of some files alone
+        session.run("ruff", "check", "--force-exclude", *session.posargs)
+        session.run("ruff", "format", "--check", "--force-exclude", *session.posargs)
+        return
+    session.run("python", "docs/quadrants.py", "--check")
     install(session, "packages", "test", "dev-packages", folder=PROJECT)
     # Below .nox ruff would find nothing to check, and say that all is well.
     with tempfile.TemporaryDirectory() as folder:
@@ -77,6 +82,12 @@ def e2e(session: nox.Session) -> None:
     # Half of the time is waiting for machines; a file's tests share theirs.
     together = ["--numprocesses=2", "--dist=loadfile"]
     session.run("pytest", *(session.posargs or [*together, "tests/e2e"]))
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Write the README's picture and table of what exists; `-- --check` only compares them."""
+    session.run("python", "docs/quadrants.py", *session.posargs)
 
 
 @nox.session(default=False)

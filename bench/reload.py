@@ -57,6 +57,7 @@ class Server(ABC):
     name: str
 
     def __init__(self, place: Path) -> None:
+        """Choose a port; all that it writes is to go to `place`."""
         self.place = place
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -65,14 +66,20 @@ class Server(ABC):
     def start(self) -> None:
         """Start it."""
 
-    @abstractmethod
     def reload(self) -> None:
-        """Let it take up a new release."""
+        """Let it take up a new release: here by the signal that most servers know."""
+        self.running().send_signal(signal.SIGHUP)
 
     def launch(self, *command: str | Path) -> None:
         """Start the process that is asked to reload, and to end."""
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen(command, cwd=self.place, stdout=quiet, stderr=quiet)
+
+    def running(self) -> subprocess.Popen[bytes]:
+        """Return the process that was started."""
+        if self.process is None:
+            raise SystemExit(f"{self.name} was not started")
+        return self.process
 
     def stop(self) -> None:
         """End it."""
@@ -87,6 +94,7 @@ class Service(Server):
     name = "this service"
 
     def __init__(self, place: Path) -> None:
+        """Bake the project, make its environment, and listen as systemd does."""
         super().__init__(place)
         project = bake(place, f"{sys.version_info.major}.{sys.version_info.minor}")
         self._python = environment(project, "plain", "packages")
@@ -117,12 +125,12 @@ class Service(Server):
             "PYTHONPATH": str(self._source),
             "RUNTIME_DIRECTORY": str(folder),
         }
-        program = [self._python, "-m", "my_service"]
+        program = [str(self._python), "-m", "my_service"]
         with Path(folder, "log").open("wb") as log:
             process = subprocess.Popen(
                 ["sh", "-c", HAND_OVER, "sh", *program, "serve", *options],
                 env=variables,
-                stdin=self._socket,
+                stdin=self._socket.fileno(),
                 stdout=log,
                 stderr=log,
             )
@@ -143,11 +151,6 @@ class Nginx(Server):
         self._configuration.write_text(text, encoding="utf-8")
         self.launch("nginx", "-p", self.place, "-c", self._configuration)
 
-    def reload(self) -> None:
-        """Send the signal that `nginx -s reload` sends."""
-        assert self.process
-        self.process.send_signal(signal.SIGHUP)
-
 
 class Gunicorn(Server):
     """gunicorn with threads, its worker that keeps connections."""
@@ -160,11 +163,6 @@ class Gunicorn(Server):
         options = ["--worker-class=gthread", "--threads=100", "--keep-alive=75"]
         where = f"--bind=127.0.0.1:{self.port}"
         self.launch(sys.executable, "-m", "gunicorn", *options, where, "trivial:app")
-
-    def reload(self) -> None:
-        """Send the signal that its manual says a reload is."""
-        assert self.process
-        self.process.send_signal(signal.SIGHUP)
 
 
 def main() -> None:

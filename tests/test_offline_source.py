@@ -1,5 +1,6 @@
 """`invoke deploy.offline-source`: what it publishes, and what it never does."""
 
+import json
 import os
 import re
 import shutil
@@ -351,9 +352,8 @@ def test_data_with_dots_before_its_names_arrives(copied: Path, tmp_path: Path) -
     with tarfile.open(next((copied / "dist/offline-source").glob("*.tar.gz"))) as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
     bundle = tmp_path / "unpacked/my-service"
-    made = shutil.copytree(bundle / "Script/release", tmp_path / "made")
-    shutil.copytree(home(bundle), made / "python")
-    install(bundle, made)
+    made = tmp_path / "made"
+    make_release(bundle, made)
     expected = digests(made)
     del expected["SHA256SUMS"]
     assert sums(made / "SHA256SUMS") == expected
@@ -590,10 +590,10 @@ def test_run_names_every_file_that_is_wrong(telling: Path) -> None:
     os.mkfifo(telling / "Script/pipe")
     said = script(telling, "run", "version", code=1)
     assert said.stderr.splitlines() == [
-        "neither file nor folder: ProjectSrc/README.md",
-        "neither file nor folder: Script/pipe",
         "missing: ProjectSrc/LICENSE",
-        "not of the bundle: PyPI/evil-1.0-py3-none-any.whl",
+        "not listed in SHA256SUMS: PyPI/evil-1.0-py3-none-any.whl",
+        "not listed in SHA256SUMS: Script/pipe",
+        "changed: ProjectSrc/README.md",
         "changed: PyPI/requirements.txt",
         not_whole(telling),
     ]

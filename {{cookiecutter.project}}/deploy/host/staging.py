@@ -99,7 +99,7 @@ def _bundle(this: Installation, origin: Origin, staging: Path) -> Path:
     pythons = sorted(copied.glob("Python*/bin/python3"))
     if len(pythons) != 1:
         raise HostError(f"{origin.source} is not whole: there is not one Python in it")
-    command = ("sh", pythons[0], "-I", "-B", copied / _MAKER, copied, made)
+    command = ("sh", pythons[0], "-I", "-S", "-B", copied / _MAKER, "--link", copied, made)
     done = run(command, _MAKE_SECONDS)
     if done.returncode:
         said = reason(done.stderr) or f"exit code {done.returncode}"

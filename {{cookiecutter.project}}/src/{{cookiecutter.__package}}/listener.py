@@ -33,7 +33,7 @@ class Refusal(asyncio.Protocol):
     def __init__(self, refused: set["Refusal"]) -> None:
         self._refused = refused
         self._refused.add(self)
-        self._end: asyncio.TimerHandle | None = None
+        self._end: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Answer, and close our side."""
@@ -46,8 +46,7 @@ class Refusal(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the caller."""
         self._refused.discard(self)
-        if self._end:
-            self._end.cancel()
+        self._end.cancel()
 
 
 class Listener:
