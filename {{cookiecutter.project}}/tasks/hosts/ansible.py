@@ -38,13 +38,13 @@ def play(
             *options,
             project.root / FOLDER / playbook,
         ]  # fmt: skip
-        environment = {
+        environ = {
             **os.environ,
             "ANSIBLE_CONFIG": str(project.root / FOLDER / "ansible.cfg"),
             "ANSIBLE_STDOUT_CALLBACK": "outcome",
             "HOSTS_OUTCOME": str(outcome),
         }
-        done = subprocess.run(command, env=environment, check=False, stderr=subprocess.PIPE)
+        done = subprocess.run(command, env=environ, check=False, stderr=subprocess.PIPE)
         if not outcome.exists():
             said = done.stderr.decode(errors="replace")
             why = first_line(said, f"exit code {done.returncode}")

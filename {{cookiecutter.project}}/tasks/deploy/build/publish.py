@@ -36,22 +36,22 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def staging(target: Path) -> Iterator[Path]:
-    """Give an empty folder that takes the place of `target` when the block ends well.
+def staging(folder: Path) -> Iterator[Path]:
+    """Give an empty folder that takes the place of `folder` when the block ends well.
 
-    An exception or an interruption at any moment leaves what was in `target` before.
+    An exception or an interruption at any moment leaves what was in `folder` before.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    old = _beside(target, "old")
-    if old.exists() and not target.exists():
-        old.rename(target)
-    for left in target.parent.glob(f".{target.name}.*"):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = _beside(folder, "old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for left in folder.parent.glob(f".{folder.name}.*"):
         shutil.rmtree(left)
-    work = _beside(target, "new")
+    work = _beside(folder, "new")
     work.mkdir()
     try:
         yield work
-        _replace(work, target)
+        _replace(work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -124,20 +124,20 @@ def _names(folder: Path) -> list[str]:
     return sorted(name for name in found if name not in (CHECKSUMS, SIGNATURE))
 
 
-def _beside(target: Path, role: str) -> Path:
-    return target.with_name(f".{target.name}.{role}")
+def _beside(folder: Path, role: str) -> Path:
+    return folder.with_name(f".{folder.name}.{role}")
 
 
-def _replace(work: Path, target: Path) -> None:
+def _replace(work: Path, folder: Path) -> None:
     """Put the new folder in the place of the old one.
 
     Killed between the two renames, the old artefacts lie whole beside it, and the next run puts
     them back.
     """
-    if target.exists():
-        old = _beside(target, "old")
-        target.rename(old)
-        work.rename(target)
+    if folder.exists():
+        old = _beside(folder, "old")
+        folder.rename(old)
+        work.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     else:
-        work.rename(target)
+        work.rename(folder)

@@ -72,11 +72,11 @@ def _rpm(packing: Packing) -> None:
     _nfpm(packing, "rpm", packing.artefacts.rpm)
 
 
-def _nfpm(packing: Packing, packager: str, target: Path) -> None:
+def _nfpm(packing: Packing, packager: str, output: Path) -> None:
     nfpm = packing.environment.command("nfpm")
     config = packing.tree.with_name("nfpm.yaml")
     run(
-        [nfpm, "package", "--config", config, "--packager", packager, "--target", target],
+        [nfpm, "package", "--config", config, "--packager", packager, "--target", output],
         env={"SOURCE_DATE_EPOCH": str(packing.plan.revision.epoch), "DOLLAR": "$"},
     )
 

@@ -92,9 +92,9 @@ def _build(plan: Plan, source: InterpreterSource, output: Path) -> Path:
     return base.folder
 
 
-def _add_source(plan: Plan, target: Path) -> None:
+def _add_source(plan: Plan, folder: Path) -> None:
     for path in sorted(_sources(plan.project.root)):
-        copy = target / path.relative_to(plan.project.root)
+        copy = folder / path.relative_to(plan.project.root)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
 

@@ -62,19 +62,19 @@ class _Filling:
             self._wheels(pinned)
             made_here = wheels.write_requirements(base.bundle / DEPENDENCIES, pinned)
         with step(f"interpreter that runs from any folder ({self.source.kind})"):
-            carried = self._interpreter(home)
+            taken = self._interpreter(home)
         with step("environment and bytecode"):
             tree = base.folder / "tree"
             (tree / "python").parent.mkdir()
             shutil.copytree(home.folder, tree / "python")
             self._install(tree, CarriedPython(tree / "python", version))
             if self.plan.native:
-                carried += self._carry(home, tree)
+                taken += self._add_libraries(home, tree)
             floor = glibc.floor(tree)
             packed = base.bundle / DEPENDENCIES / BYTECODE_ARCHIVE
             self._compile(CarriedPython(tree / "python", version).site, "--archive", packed)
         if self.plan.native:
-            carried += additions.carry_glibc(home)
+            taken += additions.add_glibc(home)
         Launcher(template(plan), home, floor).write_python()
         facts = {
             **self.source.facts(),
@@ -91,26 +91,26 @@ class _Filling:
             members = archive.below(base.bundle, f"{plan.project.program}/")
             part = archive.part(members, EARLIEST, level=_LEVEL)
             (base.folder / "part.tar.gz").write_bytes(part)
-        return carried
+        return taken
 
     def _wheels(self, pinned: str) -> None:
-        folder, target = self.base.bundle / DEPENDENCIES, self.plan.system
+        folder, system = self.base.bundle / DEPENDENCIES, self.plan.system
         if self.plan.native:
-            wheels.native(self.tools, pinned, folder, target)
+            wheels.native(self.tools, pinned, folder, system)
         else:
-            wheels.foreign(self.tools, pinned, folder, target, version=self.source.version)
+            wheels.foreign(self.tools, pinned, folder, system, version=self.source.version)
 
     def _interpreter(self, home: CarriedPython) -> list[Path]:
         """Make the interpreter; gives the machine's libraries that it took."""
-        carried: list[Path] = []
+        taken: list[Path] = []
         if self.source.standalone:
             relocate.from_standalone(self.source.standalone, home)
         else:
-            carried = relocate.from_installed(self.plan.interpreter.path, home, self.tools)
-        additions.equip(home, self.tools)
+            taken = relocate.from_installed(self.plan.interpreter.path, home, self.tools)
+        additions.add_data(home, self.tools)
         self._compile(home.folder)
         Launcher(template(self.plan), home, "2.0").write_python()  # the floor is not known yet
-        return carried
+        return taken
 
     def _install(self, tree: Path, home: CarriedPython) -> None:
         """Install the wheels as on a target."""
@@ -132,12 +132,12 @@ class _Filling:
             python = ensure(project, self.plan.interpreter, "packages").python
         return sbom.collect(project, self.tools, python, self.source.version)
 
-    def _carry(self, home: CarriedPython, tree: Path) -> list[Path]:
+    def _add_libraries(self, home: CarriedPython, tree: Path) -> list[Path]:
         """Carry what the wheels expect of a machine, mostly the C++ library; gives where it was."""
         extensions = (p for p in (tree / "python/lib").rglob("*.so*") if p.is_file())
-        carried = relocate.carry(extensions, home, self.tools, inside=tree)
+        taken = relocate.add_libraries(extensions, home, self.tools, inside=tree)
         shutil.copytree(home.folder / "lib", tree / "python/lib", dirs_exist_ok=True)
-        return carried
+        return taken
 
     def _keep(self, tree: Path, home: CarriedPython) -> None:
         """Keep the tree as a target makes it: all but the project's own code is there."""

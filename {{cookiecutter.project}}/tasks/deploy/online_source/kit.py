@@ -43,9 +43,9 @@ def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Pa
         _write(release / "bin" / entry.command, render(launcher, values))
     publish.write_manifest(release, {**plan.facts(), "python": plan.project.python})
     # A commit is its own release: two of one version stand beside each other.
-    machine = {"version": name_of(plan), "machine": "%MACHINE%", "glibc": "none"}
+    more = {"version": name_of(plan), "machine": "%MACHINE%", "glibc": "none"}
     release_tree.add_engine(release, plan.project, "%PYTHON%")
-    release_tree.add_host(release, plan, environment, machine)
+    release_tree.add_host(release, plan, environment, more)
     archive = work / f"{plan.project.program}.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
         file.add(kit, kit.name)
