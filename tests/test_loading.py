@@ -5,7 +5,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path, PurePosixPath
 
 import pytest
-from tasks.deploy.build import loading
+from tasks.deploy.build import SCRIPTS, loading
 from tasks.deploy.scripts import imports, modules, named
 from tasks.lib.console import TaskError
 
@@ -49,7 +49,7 @@ def ask(tmp_path: Path) -> list[str | Path]:
     start = (
         "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_path(sys.argv.pop(1))"
     )
-    return [sys.executable, "-c", start, tmp_path, loading.PROBE]
+    return [sys.executable, "-c", start, tmp_path, SCRIPTS / "probe.py"]
 
 
 FAILING = {

@@ -238,7 +238,7 @@ def test_a_program_that_does_not_run_is_not_published(folder: Path, published: P
 def test_a_wrong_release_id_is_not_published(folder: Path, published: Path) -> None:
     path = folder / "src/my_service/release.py"
     path.write_text(path.read_text().replace('facts["release"]', '"0.0.9+lies"'))
-    assert "it says that it is release 0.0.9+lies, not 0.1.0+" in build(folder, code=1)
+    assert "release is 0.0.9+lies, expected 0.1.0+" in build(folder, code=1)
 
 
 def test_a_kill_at_any_moment_leaves_what_was_there(folder: Path, published: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from tasks.hosts import rollout
-from tasks.hosts.targets import Target
+from tasks.hosts.outcome import HostOutcome
+from tasks.hosts.settings import HostSettings
 from tasks.lib import project
 from tasks.lib.console import TaskError
 
@@ -18,8 +19,9 @@ BACK = rollout.Act("rollback", "rollback", {"rollback_to": ""}, returns=True)
 INSTALLED = {"active": "0.2.0", "service": "healthy at http://127.0.0.1:8000"}
 
 
-def host(**facts: object) -> dict[str, Any]:
-    return {"changed": 0, "failures": 0, "unreachable": 0, "reason": "", "seconds": 1.0, **facts}
+def host(**facts: Any) -> HostOutcome:
+    counters = {"changed": 0, "failures": 0, "unreachable": 0, "reason": "", "seconds": 1.0}
+    return HostOutcome.of({**counters, **facts})
 
 
 def test_a_machine_with_nothing_installed_is_one_line(bake: Bake, tmp_path: Path) -> None:
@@ -46,7 +48,7 @@ def test_among_others_it_is_named_after_what_came_of_them(
     monkeypatch.setattr(rollout, "play", lambda *_: outcome)
     monkeypatch.setattr(project.Project, "build", property(lambda _: baked.parent / "build"))
     with pytest.raises(TaskError) as refused:
-        rollout.roll_out(project.load(baked), Target("staging", Path("hosts.yml")), BACK)
+        rollout.roll_out(HostSettings(project.load(baked), "staging", Path("hosts.yml")), BACK)
     assert str(refused.value) == "nothing is installed on two: there is nothing to go back to"
     said = capsys.readouterr().out
     assert "  one      0.2.0 -> 0.1.0, healthy at http://127.0.0.1:8000, 1.0 s\n" in said
@@ -60,4 +62,4 @@ def test_a_host_that_answers_nothing_is_not_taken_for_one_without_a_release(
     monkeypatch.setattr(rollout, "play", lambda *_: outcome)
     monkeypatch.setattr(project.Project, "build", property(lambda _: baked.parent / "build"))
     with pytest.raises(TaskError, match=r"^one: cannot be reached: no route$"):
-        rollout.roll_out(project.load(baked), Target("staging", Path("hosts.yml")), BACK)
+        rollout.roll_out(HostSettings(project.load(baked), "staging", Path("hosts.yml")), BACK)

@@ -29,7 +29,7 @@ def verify(context: Context, path: str) -> None:
     closing(f"{path} is whole", rows | {"signature": signing.state(folder, known)})
 
 
-@task(help={"path": "Where the private key goes (default: ~/.config/NAME/signing-key)."})
+@task(help={"path": "The new folder for them (default: ~/.config/NAME/signing)."})
 def keygen(_context: Context, path: str = "") -> None:
     """Make the keys that sign what is built; none is ever overwritten."""
     this = project.load()

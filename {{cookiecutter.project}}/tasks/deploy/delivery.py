@@ -1,14 +1,14 @@
-"""What the offline quadrants do on hosts: carry a file there, and run its own installer."""
+"""Delivers what a build made: takes an artefact to a target and installs it there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..hosts import targets
-from ..hosts.rollout import CHECK, Act, roll_out
 from ..lib.console import TaskError
 from ..lib.project import Project
+from ..lib.target import Rollout
+from . import targets
 from .build.plan import Plan
 from .settings import Settings, read
 
@@ -17,6 +17,8 @@ HELP = {
     "allow-downgrade": "With --to: also over a newer release.",
     "check": "With --to: show what would change on the hosts, and change nothing there.",
 }
+FOLDER = "FOLDER"
+"""Stands, in the command of an installer, for the folder there that holds the artefact."""
 
 
 @dataclass(frozen=True)
@@ -25,51 +27,57 @@ class Destination:
 
     target: targets.Target | None
     options: tuple[str, ...]
-    """Of the installer on the hosts."""
+    """Of the installer there."""
     check: bool
     settings: Settings
 
 
-def destination(
+def find(
     project: Project, deploy: Mapping[str, Any], quadrant: str, to: str, **switches: bool
 ) -> Destination:
-    """Find out where to, before anything is built; `switches` are those that need `--to`.
+    """Find the destination before anything is built; `switches` are those that need `--to`.
 
     Raises `TaskError` for a switch without a target, and as `targets.find` and `settings.read` do.
     """
     if not to and (alone := [name for name, on in switches.items() if on]):
         raise TaskError(f"--{alone[0].replace('_', '-')} is about hosts: it needs --to")
-    target = targets.find(project, deploy, to, quadrant) if to else None
     return Destination(
-        target,
+        targets.find(project, deploy, to, quadrant) if to else None,
         ("--allow-downgrade",) if switches["allow_downgrade"] else (),
         switches["check"],
-        read(target.over(deploy) if target else deploy),
+        read(targets.over(deploy, to) if to else deploy),
     )
 
 
-def carry(plan: Plan, artifact: Path, installer: Sequence[str], goal: Destination) -> None:
-    """Install an artefact of `plan` on the hosts; nothing where there is no target.
+def deliver(plan: Plan, artefact: Path, installer: Sequence[str], destination: Destination) -> None:
+    """Install an artefact of a plan at its destination, if it has one.
 
-    `installer` is the command there, in which `ROOM` stands for the folder with the artefact; an
-    archive is unpacked there. Raises `TaskError` as `roll_out` does.
+    `installer` is the command there, in which `FOLDER` stands for the folder with the artefact; an
+    archive is unpacked there. Raises `TaskError` as `Target.roll_out` does.
     """
-    if goal.target:
-        variables = {
-            "carry_artifact": str(artifact),
-            "carry_installer": [*installer, *goal.options],
+    if destination.target:
+        means = {
+            "deliver_artefact": str(artefact),
+            "deliver_installer": [*installer, *destination.options],
         }
-        roll_out(plan.project, goal.target, act("carry", plan, variables, check=goal.check))
+        destination.target.roll_out(rollout("deliver", plan, means, check=destination.check))
 
 
-def act(role: str, plan: Plan, variables: Mapping[str, Any], *, check: bool) -> Act:
-    """Give the act that brings hosts to the release of `plan`."""
-    return Act(
-        role=role,
-        title=plan.revision.release,
-        variables=variables,
-        wanted=plan.revision.release,
+def rollout(
+    way: str,
+    plan: Plan,
+    means: Mapping[str, Any],
+    *,
+    check: bool,
+    compare: Callable[[str], str] | None = None,
+) -> Rollout:
+    """Return what brings a target to the release of a plan."""
+    return Rollout(
+        release=plan.revision.release,
         quadrant=plan.quadrant,
+        way=way,
+        means=means,
         health_seconds=plan.settings.health_seconds,
-        options=CHECK if check else (),
+        check=check,
+        compare=compare,
     )

@@ -1,15 +1,14 @@
 """`deploy.status`, `deploy.history`, `deploy.rollback`: what works on every target."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from invoke.context import Context
 
-from ..hosts.ansible import play
-from ..hosts.rollout import Act, roll_out
-from ..hosts.targets import Target, find
 from ..lib import project
 from ..lib.console import TaskError, closing
+from ..lib.target import Report
 from ..lib.task import task
+from . import targets
 from .settings import read
 
 _TO = "A target of invoke.yaml."
@@ -18,55 +17,35 @@ _TO = "A target of invoke.yaml."
 @task(help={"to": _TO})
 def status(context: Context, to: str) -> None:
     """Ask each host of a target which release it runs, since when, and whether it is healthy."""
-    this = project.load()
-    hosts = play(this, _target(context, to), "look.yml", {"program": this.program})
-    closing(f"status of {to}", {host: _state(facts) for host, facts in hosts.items()})
-    ill = [host for host, facts in hosts.items() if not _well(facts)]
-    if ill:
-        raise TaskError(f"not healthy: {', '.join(ill)}")
+    reports = _target(context, to).state()
+    closing(f"status of {to}", {place: report.lines[0] for place, report in reports.items()})
+    _raise_problems(reports)
 
 
 @task(help={"to": _TO})
 def history(context: Context, to: str) -> None:
     """Ask each host of a target what was activated when, and what failed and why."""
-    this = project.load()
-    hosts = play(this, _target(context, to), "history.yml", {"program": this.program})
-    for host, facts in hosts.items():
-        lines = facts.get("history") or [facts["reason"] or "nothing was ever activated here"]
-        print(f"\n{host}")
-        for line in lines:
+    reports = _target(context, to).history()
+    for place, report in reports.items():
+        print(f"\n{place}")
+        for line in report.lines:
             print(f"  {line}")
-    if unreached := [host for host, facts in hosts.items() if facts["unreachable"]]:
-        raise TaskError(f"not reached: {', '.join(unreached)}")
+    _raise_problems(reports)
 
 
 @task(help={"to": _TO, "release": "Go to this one (default: the one before the active one)."})
 def rollback(context: Context, to: str, release: str = "") -> None:
     """Switch the hosts of a target back, in the same batches as a deployment."""
-    this, target = project.load(), _target(context, to)
-    settings = read(target.over(context.config.get("deploy", {})))
-    variables = {"rollback_to": release}
-    seconds = settings.health_seconds
-    act = Act("rollback", "rollback", variables, health_seconds=seconds, returns=True)
-    roll_out(this, target, act)
+    target = _target(context, to)
+    settings = read(targets.over(context.config.get("deploy", {}), to))
+    target.roll_back(release, settings.health_seconds)
 
 
-def _target(context: Context, name: str) -> Target:
-    return find(project.load(), context.config.get("deploy", {}), name)
+def _target(context: Context, name: str) -> targets.Target:
+    return targets.find(project.load(), context.config.get("deploy", {}), name)
 
 
-def _state(facts: dict[str, Any]) -> str:
-    state = facts.get("state") or {}
-    if facts["unreachable"]:
-        return f"not reached: {facts['reason']}"
-    if facts["failures"]:
-        return f"failed: {facts['reason']}"
-    if not state.get("active"):
-        return "nothing is installed"
-    quadrant, since = state["quadrant"] or "unknown", state["since"] or "unknown"
-    return f"{state['active']} ({quadrant}) since {since}, {state['service']}"
-
-
-def _well(facts: dict[str, Any]) -> bool:
-    service = str((facts.get("state") or {}).get("service", ""))
-    return service.startswith(("healthy", "none"))
+def _raise_problems(reports: Mapping[str, Report]) -> None:
+    for problem in sorted({report.problem for report in reports.values()} - {""}):
+        places = [place for place, report in reports.items() if report.problem == problem]
+        raise TaskError(f"{problem}: {', '.join(places)}")

@@ -36,9 +36,8 @@ class Settings:
     """Where uv gets python-build-standalone from instead of its own place, a URL."""
 
 
-KEEP_RELEASES = rules.whole_number(2)
 RULES: rules.Rules = {
-    "keep_releases": KEEP_RELEASES,
+    "keep_releases": rules.whole_number(2),
     "health_seconds": rules.whole_number(1),
     "trial_seconds": rules.whole_number(0),
     "overlap": rules.SWITCH,

@@ -13,9 +13,7 @@ from ...lib.process import run
 from ...lib.project import Project
 from . import signing
 
-# By suffix, in the order in which they appear; the private key comes last and says: complete.
-_PUBLIC, _PACKAGES_PUBLIC, _PACKAGES, _PRIVATE = ".pub", ".pub.asc", ".asc", ""
-_SUFFIXES = (_PUBLIC, _PACKAGES_PUBLIC, _PACKAGES, _PRIVATE)
+_NAME = "signing-key"
 _ALGORITHM = "rsa4096"  # rpm before 4.15, such as RHEL 8's, checks no other kind
 _LONGEST = 107 - len("/gpg-12345678/S.gpg-agent.browser")
 
@@ -24,36 +22,41 @@ _LONGEST = 107 - len("/gpg-12345678/S.gpg-agent.browser")
 class Keys:
     """Where a pair of keys for checksums lies, and one for packages where gpg could make it."""
 
-    private: Path
+    folder: Path
     fingerprint: str
     packages_fingerprint: str
     """Empty where there is no gpg."""
 
     @property
+    def private(self) -> Path:
+        """The private key for checksums."""
+        return self.folder / _NAME
+
+    @property
     def public(self) -> Path:
         """What machines check checksums with."""
-        return _named(self.private, _PUBLIC)
+        return self.folder / f"{_NAME}.pub"
 
     @property
     def packages(self) -> Path:
         """The private key for packages."""
-        return _named(self.private, _PACKAGES)
+        return self.folder / f"{_NAME}.asc"
 
     @property
     def packages_public(self) -> Path:
         """What rpm and gpg check packages with."""
-        return _named(self.private, _PACKAGES_PUBLIC)
+        return self.folder / f"{_NAME}.pub.asc"
 
 
 def default(project: Project) -> Path:
-    """Give where the keys of a project are kept if nothing else is said."""
-    return Path.home() / ".config" / project.program / "signing-key"
+    """Return the folder where the keys of a project are kept if nothing else is said."""
+    return Path.home() / ".config" / project.program / "signing"
 
 
 def make(path: Path, project: Project) -> Keys:
-    """Make the keys: `path` and, beside it, those with a suffix; all of them or none.
+    """Make the keys in the new folder `path`; all of them or none.
 
-    Raises `TaskError` for a path inside the project, for one where a key is already, and where the
+    Raises `TaskError` for a path inside the project, for one that is there already, and where the
     keys cannot be made or written.
     """
     try:
@@ -87,46 +90,29 @@ def report(keys: Keys, project: Project) -> None:
 
 
 def _make(path: Path, program: str) -> Keys:
-    work = path.parent / f".{path.name}.new"
-    _take_back(work, path)
-    for suffix in reversed(_SUFFIXES):
-        if os.path.lexists(_named(path, suffix)):
-            raise TaskError(
-                f"{_named(path, suffix)} is there already, and a key is never overwritten: "
-                "choose another --path"
-            )
+    if os.path.lexists(path):
+        raise TaskError(
+            f"{path} is there already, and a key is never overwritten: choose another --path"
+        )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    work = path.with_name(f".{path.name}.new")
+    shutil.rmtree(work, ignore_errors=True)  # left by a run that was killed
     try:
         work.mkdir(mode=0o700)
-        made = work / "key"
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", program, "-f", made])
+        made = Keys(work, "", "")
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", program, "-f", made.private])
         packages = _for_packages(made, program) if shutil.which("gpg") else ""
-        keys = Keys(path, signing.fingerprint(_named(made, _PUBLIC)), packages)
-        for suffix in _SUFFIXES:
-            if _named(made, suffix).exists():
-                os.link(_named(made, suffix), _named(path, suffix))  # never over another file
+        keys = Keys(path, signing.fingerprint(made.public), packages)
+        work.rename(path)
     finally:
-        _take_back(work, path)
+        shutil.rmtree(work, ignore_errors=True)
     return keys
 
 
-def _take_back(work: Path, path: Path) -> None:
-    """Delete the work folder of a run, and what that run laid out if it did not come to its end."""
-    whole = _same(_named(work / "key", _PRIVATE), path)
-    for suffix in _SUFFIXES:
-        if not whole and _same(_named(work / "key", suffix), _named(path, suffix)):
-            _named(path, suffix).unlink()
-    shutil.rmtree(work, ignore_errors=True)
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.samefile(other)
-
-
-def _for_packages(made: Path, program: str) -> str:
-    """Make an OpenPGP pair beside an OpenSSH key, and give its fingerprint."""
-    # Of its own, since gpg's agent keeps every key that it ever saw; and short, since it puts a
-    # socket there, whose path may have some hundred characters (unix(7)).
+def _for_packages(made: Keys, program: str) -> str:
+    """Make an OpenPGP pair beside an OpenSSH one, and return its fingerprint."""
+    # A home of its own, since gpg's agent keeps every key that it ever saw; and a short path, since
+    # the agent puts a socket there, whose path may have some hundred characters (unix(7)).
     long = len(os.fsencode(tempfile.gettempdir())) > _LONGEST
     home = tempfile.mkdtemp(prefix="gpg-", dir=Path.home() if long else None)
     gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--no-tty", "--trust-model", "always"]
@@ -136,17 +122,13 @@ def _for_packages(made: Path, program: str) -> str:
             identity = f"{program} packages"
             run([*gpg, "--quick-generate-key", identity, _ALGORITHM, "sign", "never"])
         listing = run([*gpg, "--with-colons", "--fingerprint"])
-        for suffix, export in ((_PACKAGES, "--export-secret-keys"), (_PACKAGES_PUBLIC, "--export")):
-            run([*gpg, "--armor", "--output", _named(made, suffix), export])
+        run([*gpg, "--armor", "--output", made.packages, "--export-secret-keys"])
+        run([*gpg, "--armor", "--output", made.packages_public, "--export"])
     finally:
         with suppress(TaskError):
             run(["gpgconf", "--homedir", home, "--kill", "all"])
         shutil.rmtree(home, ignore_errors=True)
     return next(line for line in listing.splitlines() if line.startswith("fpr:")).split(":")[9]
-
-
-def _named(path: Path, suffix: str) -> Path:
-    return Path(f"{path}{suffix}")
 
 
 def _yaml(path: Path) -> str:

@@ -1,22 +1,17 @@
 """Decides what a build gives, and whether exactly that is published already."""
 
 import datetime as dt
-import json
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...lib import end_of_life, lock, revision
-from ...lib.console import TaskError
 from ...lib.environment import interpreter, require_lock
 from ...lib.interpreter import Interpreter
 from ...lib.project import Project
 from ..settings import Settings
-from . import bases, publish, signing
-
-_RECORD = "published.json"
+from . import signing
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,11 @@ class Plan:
         return self.system.partition("-")[2]
 
     @property
+    def native(self) -> bool:
+        """Whether what is built runs here."""
+        return self.system == here()
+
+    @property
     def for_hosts(self) -> bool:
         """Whether what is built can be installed as a service, which is so on Linux alone."""
         return self.system.startswith("linux-")
@@ -51,6 +51,11 @@ class Plan:
     def dist(self) -> Path:
         """Where the artefacts are published."""
         return self.project.dist / self.quadrant
+
+    @property
+    def where(self) -> str:
+        """The same place, as people are told."""
+        return f"{self.dist.relative_to(self.project.root).as_posix()}/"
 
     @property
     def build(self) -> Path:
@@ -93,38 +98,3 @@ def decide(
     end_of_life.check(found.version, dt.date.today(), refuse=refuse)
     revised = revision.current(project)
     return Plan(quadrant, project, revised, found, settings, system or here())
-
-
-def published(plan: Plan, **facts: str) -> bool:
-    """Return whether exactly this build is published, every byte of it as it was.
-
-    `facts` are what else decides it, as `record` was told.
-    """
-    try:
-        record = json.loads((plan.build / _RECORD).read_text(encoding="utf-8"))
-        unchanged = record["key"] == _key(plan, facts) and _is_current(plan, record)
-        return bool(unchanged and not (publish.verify(plan.dist) or _unsigned(plan)))
-    except (KeyError, OSError, ValueError, TaskError):
-        return False
-
-
-def _is_current(plan: Plan, record: Mapping[str, Any]) -> bool:
-    return bases.is_current(plan.build / record["base"])
-
-
-def _unsigned(plan: Plan) -> list[str]:
-    return signing.verify(plan.dist, plan.settings, plan.project.program)
-
-
-def record(plan: Plan, base: Path, **facts: str) -> None:
-    """Remember that this build has been published, and on which base."""
-    text = json.dumps({"key": _key(plan, facts), "base": base.name})
-    (plan.build / _RECORD).write_text(text, encoding="utf-8")
-
-
-def _key(plan: Plan, facts: Mapping[str, str]) -> str:
-    """Return what must be unchanged for the published artefacts to be still the right ones."""
-    parts = [plan.revision.inputs, plan.revision.release, plan.revision.epoch, plan.system,
-             plan.interpreter.build, plan.onefile, asdict(plan.settings),
-             signing.digests(plan.settings), facts]  # fmt: skip
-    return json.dumps(parts, sort_keys=True)

@@ -1,9 +1,7 @@
 """One way to publish what was built: whole or not at all, with checksums and a manifest."""
 
-import ctypes
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,9 +20,6 @@ SIGNATURE = "SHA256SUMS.sig"
 MANIFEST = "manifest.json"
 SBOM = "sbom.cdx.json"
 
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2  # renameat2(2)
-
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
@@ -41,22 +36,22 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def staging(target: Path) -> Iterator[Path]:
-    """Give an empty folder that takes the place of `target` when the block ends well.
+def staging(folder: Path) -> Iterator[Path]:
+    """Give an empty folder that takes the place of `folder` when the block ends well.
 
-    An exception or an interruption at any moment leaves what was in `target` before.
+    An exception or an interruption at any moment leaves what was in `folder` before.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    old = _beside(target, "old")
-    if old.exists() and not target.exists():
-        old.rename(target)
-    for left in target.parent.glob(f".{target.name}.*"):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = _beside(folder, "old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for left in folder.parent.glob(f".{folder.name}.*"):
         shutil.rmtree(left)
-    work = _beside(target, "new")
+    work = _beside(folder, "new")
     work.mkdir()
     try:
         yield work
-        _replace(work, target)
+        _replace(work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -129,28 +124,20 @@ def _names(folder: Path) -> list[str]:
     return sorted(name for name in found if name not in (CHECKSUMS, SIGNATURE))
 
 
-def _beside(target: Path, role: str) -> Path:
-    return target.with_name(f".{target.name}.{role}")
+def _beside(folder: Path, role: str) -> Path:
+    return folder.with_name(f".{folder.name}.{role}")
 
 
-def _replace(work: Path, target: Path) -> None:
-    if not target.exists():
-        work.rename(target)
-        return
-    if not _exchange(work, target):
-        # Not Linux, or a file system without it: two renames. Killed between them, the old
-        # artefacts lie whole under the other name, and the next run puts them back.
-        old = _beside(target, "old")
-        target.rename(old)
-        work.rename(target)
+def _replace(work: Path, folder: Path) -> None:
+    """Put the new folder in the place of the old one.
+
+    Killed between the two renames, the old artefacts lie whole beside it, and the next run puts
+    them back.
+    """
+    if folder.exists():
+        old = _beside(folder, "old")
+        folder.rename(old)
+        work.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders in one step; tells whether the system could."""
-    try:
-        rename = ctypes.CDLL(None).renameat2
-    except (AttributeError, OSError, TypeError):
-        return False
-    names = (os.fsencode(one), os.fsencode(other))
-    return bool(rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0)
+    else:
+        work.rename(folder)

@@ -47,17 +47,17 @@ def lay_out(tree: Path, plan: Plan, environment: Environment, glibc: str, publis
     normalise(tree, plan.revision.epoch)
 
 
-def add_host(tree: Path, plan: Plan, environment: Environment, machine: Mapping[str, str]) -> None:
+def add_host(tree: Path, plan: Plan, environment: Environment, more: Mapping[str, str]) -> None:
     """Add `host/`: the units, and release.json, which says all that the engine needs to know.
 
-    `machine` says of release.json what only the kind of build knows.
+    `more` says of release.json what only the kind of build knows.
     """
     host = tree / "host"
     host.mkdir(exist_ok=True)
     for source in sorted((plan.project.root / _UNIT_FILES).glob("*.in")):
         _add(source, host, plan.project)
     shutil.copyfile(plan.project.root / HAND_OVER, host / HAND_OVER.name)
-    facts = _facts(tree, plan, environment, machine)
+    facts = _facts(tree, plan, environment, more)
     _write(host / "release.json", json.dumps(facts, indent=2) + "\n")
 
 
@@ -106,7 +106,7 @@ def _add(source: Path, host: Path, project: Project) -> None:
 
 
 def _facts(
-    tree: Path, plan: Plan, environment: Environment, machine: Mapping[str, str]
+    tree: Path, plan: Plan, environment: Environment, more: Mapping[str, str]
 ) -> dict[str, Any]:
     settings = plan.settings
     return {
@@ -120,7 +120,7 @@ def _facts(
         "health_seconds": settings.health_seconds,
         "trial_seconds": settings.trial_seconds,
         "overlap": settings.overlap,
-        **machine,
+        **more,
     }
 
 

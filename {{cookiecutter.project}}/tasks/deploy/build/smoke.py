@@ -1,30 +1,29 @@
 """Starts what was built and asks it who it is: what does not run is never published."""
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Mapping
 from pathlib import Path
 
 from ...lib.console import TaskError
+from ...lib.process import last_line, last_lines
 from ...lib.project import Project
 from ...lib.revision import Revision
 
 _START_SECONDS = 30
 _STOP_SECONDS = 10
 _PAUSE_SECONDS = 0.02
-_LAST_WORDS = 12
 
 
-def check(program: Path, project: Project, revision: Revision) -> float:
-    """Start the program, wait for the right release id at /healthz, stop it; seconds to the answer.
+def check(program: Path, project: Project, revision: Revision) -> None:
+    """Start the program, let it check that it answers as the right release, and stop it.
 
-    Raises `TaskError` where it exits, stays silent, answers for another release, or does not stop.
+    The check is the program's own command, on which every switch on a machine relies. Raises
+    `TaskError` where the program exits, is not ready as this release, or does not stop.
     """
     with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
         port = _free_port()
@@ -34,41 +33,39 @@ def check(program: Path, project: Project, revision: Revision) -> float:
             "XDG_CACHE_HOME": folder,
         }
         kept = {k: v for k, v in os.environ.items() if not k.startswith(project.prefix)}
-        start = time.monotonic()
         with subprocess.Popen(
             [program, "serve"], env=kept | settings, stdout=log, stderr=log, cwd=folder
-        ) as process:
+        ) as serving:
             try:
-                _wait(process, port, revision.release)
-                seconds = time.monotonic() - start
-                process.send_signal(signal.SIGTERM)
-                process.wait(_STOP_SECONDS)
+                _wait(serving, _asking(program, port, revision.release), kept | settings)
+                serving.send_signal(signal.SIGTERM)
+                serving.wait(_STOP_SECONDS)
             except (TaskError, subprocess.TimeoutExpired) as error:
                 log.seek(0)
-                words = log.read().decode(errors="replace").splitlines()[-_LAST_WORDS:]
-                said = "".join(f"\n    {line}" for line in words)
+                said = last_lines(log.read().decode(errors="replace"))
                 raise TaskError(f"the built program does not work: {error}{said}") from error
             finally:
-                process.kill()
-    return seconds
+                serving.kill()
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, release: str) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise TaskError(f"it ended with exit code {process.returncode}")
-        try:
-            with closing(HTTPConnection("127.0.0.1", port, timeout=1)) as connection:
-                connection.request("GET", "/healthz")
-                answered = json.load(connection.getresponse()).get("release")
-        except (OSError, HTTPException, ValueError):
+def _asking(program: Path, port: int, release: str) -> list[str]:
+    where = ["--url", f"http://127.0.0.1:{port}"]
+    return [str(program), "check", *where, "--release", release, "--wait", str(_START_SECONDS)]
+
+
+def _wait(serving: subprocess.Popen[bytes], command: list[str], env: Mapping[str, str]) -> None:
+    """Run the check; stop it as soon as the program that it asks has ended."""
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as asking:
+        while asking.poll() is None and serving.poll() is None:
             time.sleep(_PAUSE_SECONDS)
-            continue
-        if answered != release:
-            raise TaskError(f"it says that it is release {answered}, not {release}")
-        return
-    raise TaskError(f"no answer on port {port} in {_START_SECONDS} s")
+        asking.kill()
+        said = asking.communicate()[0]
+    if serving.poll() is not None:
+        raise TaskError(f"it ended with exit code {serving.returncode}")
+    if asking.returncode:
+        raise TaskError(last_line(said, f"its check ended with exit code {asking.returncode}"))
 
 
 def _free_port() -> int:

@@ -8,23 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from ...lib.console import closing, size, step
-from ...lib.environment import ensure
-from ..build import glibc, publish, release_tree, sbom, signing, smoke
-from ..build.plan import Plan, published, record
+from ...lib.environment import Environment, ensure
+from ..build import glibc, publish, release_tree, sbom, smoke
+from ..build.plan import Plan
+from ..build.record import build_once, is_published
 from . import package, program, program_base
+from .artefacts import Artefacts
 from .program_base import ProgramBase
 
 QUADRANT = "offline-binary"
 CATEGORIES = ("packages", "build")
-_NEXT = {
-    ".deb": ("install", "sudo dpkg -i {}"),
-    ".rpm": ("or", "sudo dnf install {}"),
-    ".run": ("start", "{} serve"),
-}
 
 
 def describe(plan: Plan) -> None:
-    """Say what a build would do; raises `TaskError` for what it would refuse before it begins."""
+    """Say what a build would do; raise `TaskError` for what it would refuse before it begins."""
     program_base.require_tools()
     hosts = "program, archive, .deb, .rpm" if plan.for_hosts else "program, archive"
     rows = {
@@ -32,13 +29,13 @@ def describe(plan: Plan) -> None:
         "python": f"{plan.interpreter.version} ({plan.interpreter.path})",
         "platform": plan.system,
         "makes": "one executable file" if plan.onefile else hosts,
-        "where": _shown(plan),
-        "state": "unchanged, nothing to do" if published(plan) else "to be built",
+        "where": plan.where,
+        "state": "unchanged, nothing to do" if is_published(plan) else "to be built",
     }
     closing(f"plan of deploy.{QUADRANT}", rows)
 
 
-def build(plan: Plan) -> None:
+def build(plan: Plan) -> Artefacts:
     """Build, try and publish the artefacts, unless they are there and unchanged.
 
     Raises `TaskError` where any step fails; what was published before is whole then.
@@ -46,48 +43,56 @@ def build(plan: Plan) -> None:
     start = time.monotonic()
     program_base.require_tools()
     with publish.exclusive(plan.project.build):
-        fresh = not published(plan)
-        if fresh:
-            with publish.staging(plan.dist) as output:
-                base = _fill(plan, output)
-            record(plan, base.folder)
-    _report(plan, time.monotonic() - start, fresh=fresh)
+        fresh = build_once(plan, lambda output: _build(plan, output))
+    artefacts = Artefacts(plan, plan.dist)
+    _report(artefacts, time.monotonic() - start, fresh=fresh)
+    return artefacts
 
 
-def _fill(plan: Plan, output: Path) -> ProgramBase:
+def _build(plan: Plan, output: Path) -> Path:
     environment = ensure(plan.project, plan.interpreter, *CATEGORIES)
     base = program_base.obtain(plan, environment)
     work = plan.build / "work"
     shutil.rmtree(work, ignore_errors=True)
     tree = work / "tree"
     with step("the project's own code"):
-        engine = plan.for_hosts and not plan.onefile
-        program.assemble(plan.project, environment, base, plan.revision, tree / "bin")
-        if engine:
-            program.add_engine(plan.project, environment, tree / "bin")
-        else:
-            program.remove_engine(plan.project, tree / "bin")
+        _assemble(plan, environment, base, tree / "bin")
         floor = glibc.floor(tree / "bin")
     publish.write_manifest(output, _facts(plan, base, floor))
     sbom.write(output / publish.SBOM, base.sbom(), plan.project, plan.revision.release)
-    packing = package.Packing(plan, environment, floor, tree, output)
+    packing = package.Packing(plan, environment, floor, tree, Artefacts(plan, output))
     if plan.onefile:
         with step("packing"):
-            single = package.single(packing)
-        _try(plan, single)
+            package.single(packing)
+        _try(plan, packing.artefacts.single)
     else:
-        with ThreadPoolExecutor() as pool:
-            packed = pool.submit(package.release, packing)
-            _try(plan, tree / "bin" / _executable(plan))
-            with step("packing"):
-                packed.result()
-        if engine:
-            release_tree.try_engine(tree, plan.project)
-    publish.write_checksums(output)
-    signing.sign(output, plan.settings)
-    release_tree.normalise(output, plan.revision.epoch)
+        _pack_and_try(packing)
     shutil.rmtree(work)
-    return base
+    return base.folder
+
+
+def _assemble(plan: Plan, environment: Environment, base: ProgramBase, target: Path) -> None:
+    program.assemble(plan.project, environment, base, plan.revision, target)
+    if _has_engine(plan):
+        program.add_engine(plan.project, environment, target)
+    else:
+        program.remove_engine(plan.project, target)
+
+
+def _has_engine(plan: Plan) -> bool:
+    return plan.for_hosts and not plan.onefile
+
+
+def _pack_and_try(packing: package.Packing) -> None:
+    """Pack the release while the program in it is tried."""
+    plan, tree = packing.plan, packing.tree
+    with ThreadPoolExecutor() as pool:
+        packed = pool.submit(package.release, packing)
+        _try(plan, tree / "bin" / _executable(plan))
+        with step("packing"):
+            packed.result()
+    if _has_engine(plan):
+        release_tree.try_engine(tree, plan.project)
 
 
 def _try(plan: Plan, built: Path) -> None:
@@ -108,19 +113,19 @@ def _facts(plan: Plan, base: ProgramBase, floor: str) -> dict[str, Any]:
     }
 
 
-def _report(plan: Plan, seconds: float, *, fresh: bool) -> None:
-    rows = {"release": plan.revision.release, "where": _shown(plan)}
-    found = sorted(plan.dist.iterdir())
-    rows |= {path.name: size(path) for path in found}
+def _report(artefacts: Artefacts, seconds: float, *, fresh: bool) -> None:
+    plan = artefacts.plan
+    rows = {"release": plan.revision.release, "where": plan.where}
+    rows |= {path.name: size(path) for path in sorted(plan.dist.iterdir())}
     rows["seconds"] = f"{seconds:.1f}"
-    by_suffix = {path.suffix: path.relative_to(plan.project.root).as_posix() for path in found}
-    for suffix, (title, command) in _NEXT.items():
-        if suffix in by_suffix:
-            rows[title] = command.format(by_suffix[suffix])
+    next_steps = {
+        "install": ("sudo dpkg -i {}", artefacts.deb),
+        "or": ("sudo dnf install {}", artefacts.rpm),
+        "start": ("{} serve", artefacts.single),
+    }
+    for title, (command, path) in next_steps.items():
+        if path.exists():
+            rows[title] = command.format(path.relative_to(plan.project.root).as_posix())
     if not plan.for_hosts:
         rows["not here"] = "the .deb and the .rpm are built on Linux"
     closing(f"deploy.{QUADRANT}: {'built' if fresh else 'unchanged, nothing to do'}", rows)
-
-
-def _shown(plan: Plan) -> str:
-    return f"{plan.dist.relative_to(plan.project.root).as_posix()}/"

@@ -12,30 +12,30 @@ from .program_base import ProgramBase
 
 
 def assemble(
-    project: Project, environment: Environment, base: ProgramBase, revision: Revision, target: Path
+    project: Project, environment: Environment, base: ProgramBase, revision: Revision, folder: Path
 ) -> None:
-    """Write the whole program to `target`: the base and the compiled package, with its release."""
-    shutil.copytree(base.tree, target)
-    package = _copy(project.source, target / "_internal" / project.package)
+    """Write the whole program to `folder`: the base and the compiled package, with its release."""
+    shutil.copytree(base.tree, folder)
+    package = _copy(project.source, folder / "_internal" / project.package)
     (package / "release.json").write_text(revision.stamp(), encoding="utf-8")
     _compile(environment, package)
 
 
-def add_engine(project: Project, environment: Environment, target: Path) -> None:
-    """Complete the engine, the second program in `target`, which shares all files."""
+def add_engine(project: Project, environment: Environment, folder: Path) -> None:
+    """Complete the engine, the second program in `folder`, which shares all files."""
     engine = project.root / release_tree.ENGINE
-    _compile(environment, _copy(engine, target / "_internal" / "host", "*.sh"))
+    _compile(environment, _copy(engine, folder / "_internal" / "host", "*.sh"))
 
 
-def remove_engine(project: Project, target: Path) -> None:
+def remove_engine(project: Project, folder: Path) -> None:
     """Remove the second program, where nothing is to be installed with it."""
-    for engine in target.glob(f"{release_tree.admin(project)}*"):
+    for engine in folder.glob(f"{release_tree.admin(project)}*"):
         engine.unlink()
 
 
-def _copy(source: Path, target: Path, *unwanted: str) -> Path:
+def _copy(source: Path, folder: Path, *unwanted: str) -> Path:
     ignored = shutil.ignore_patterns(*LEFTOVERS, *unwanted)
-    return shutil.copytree(source, target, ignore=ignored)
+    return shutil.copytree(source, folder, ignore=ignored)
 
 
 def _compile(environment: Environment, package: Path) -> None:

@@ -18,7 +18,7 @@ _TERMINALS = ("ansi", "dumb", "linux", "screen", "screen-256color", "tmux", "tmu
 _TERMINFO = (Path("/usr/share/terminfo"), Path("/lib/terminfo"), Path("/etc/terminfo"))
 
 
-def equip(home: CarriedPython, tools: Environment) -> None:
+def add_data(home: CarriedPython, tools: Environment) -> None:
     """Add what a bare machine lacks: certificates, time zones and descriptions of terminals."""
     share = home.folder / "share"
     share.mkdir(exist_ok=True)
@@ -34,7 +34,7 @@ def equip(home: CarriedPython, tools: Environment) -> None:
                 break
 
 
-def carry_glibc(home: CarriedPython) -> list[Path]:
+def add_glibc(home: CarriedPython) -> list[Path]:
     """Add this machine's glibc, for machines that have an older one or none; gives its files."""
     here = loaded([home.folder / "bin" / f"python{home.version}"])
     libc = here.get("libc.so.6")

@@ -10,10 +10,12 @@ from ...lib.console import closing, size, step
 from ...lib.environment import Environment, ensure
 from ...lib.process import REPRODUCIBLE, run
 from ..build import archive, publish, release_tree, sbom, signing, smoke
-from ..build.plan import Plan, here, published, record
+from ..build.plan import Plan
+from ..build.record import build_once, is_published
 from ..build.render import render
 from ..build.self_extracting import onefile
 from . import fill_base
+from .artefacts import Artefacts
 from .bundle_base import BundleBase
 from .carried_python import CarriedPython
 from .fill_base import BYTECODE, MAKE_RELEASE
@@ -30,20 +32,21 @@ SCRIPTS = (
 
 
 def describe(plan: Plan) -> None:
-    """Say what a build would do; raises `TaskError` for what it would refuse before it begins."""
-    source = _source(plan, fetch=False)
+    """Say what a build would do; raise `TaskError` for what it would refuse before it begins."""
+    source, made = _source(plan, fetch=False), Artefacts(plan, plan.dist)
+    unchanged = is_published(plan, **source.facts())
     rows = {
         "release": plan.revision.release,
         "python": f"{source.version} ({source.kind})",
         "platform": plan.system,
-        "makes": f"{plan.stem}.run, {plan.stem}.tar.gz",
-        "where": _shown(plan),
-        "state": "unchanged, nothing to do" if published(plan, **source.facts()) else "to be built",
+        "makes": f"{made.single.name}, {made.archive.name}",
+        "where": plan.where,
+        "state": "unchanged, nothing to do" if unchanged else "to be built",
     }
     closing(f"plan of deploy.{QUADRANT}", rows)
 
 
-def build(plan: Plan) -> None:
+def build(plan: Plan) -> Artefacts:
     """Build, try and publish the bundle, unless it is there and unchanged.
 
     Raises `TaskError` where any step fails; what was published before is whole then.
@@ -51,30 +54,23 @@ def build(plan: Plan) -> None:
     start = time.monotonic()
     with publish.exclusive(plan.project.build):
         source = _source(plan, fetch=True)
-        fresh = not published(plan, **source.facts())
-        if fresh:
-            with publish.staging(plan.dist) as output:
-                base = _fill(plan, source, output)
-            record(plan, base.folder, **source.facts())
-    _report(plan, time.monotonic() - start, fresh=fresh)
+        fresh = build_once(plan, lambda output: _build(plan, source, output), **source.facts())
+    artefacts = Artefacts(plan, plan.dist)
+    _report(artefacts, time.monotonic() - start, fresh=fresh)
+    return artefacts
 
 
 def _source(plan: Plan, *, fetch: bool) -> InterpreterSource:
-    source = choose(plan, native=_native(plan), fetch=fetch)
+    source = choose(plan, fetch=fetch)
     if not source.standalone:
         require_tools()
     return source
 
 
-def _native(plan: Plan) -> bool:
-    return plan.system == here()
-
-
-def _fill(plan: Plan, source: InterpreterSource, output: Path) -> BundleBase:
-    native = _native(plan)
-    interpreter = native_interpreter(source, plan) if native else plan.interpreter
+def _build(plan: Plan, source: InterpreterSource, output: Path) -> Path:
+    interpreter = native_interpreter(source, plan) if plan.native else plan.interpreter
     tools = ensure(plan.project, interpreter, CATEGORY)
-    base = fill_base.obtain(plan, source, tools, native=native)
+    base = fill_base.obtain(plan, source, tools)
     publish.write_manifest(output, {**plan.facts(), **base.facts()})
     sbom.write(output / publish.SBOM, base.sbom(), plan.project, plan.revision.release)
     work = plan.build / "work"
@@ -85,23 +81,20 @@ def _fill(plan: Plan, source: InterpreterSource, output: Path) -> BundleBase:
         _add_source(plan, bundle / "ProjectSrc")
         _add_scripts(plan, base, bundle / "Script", tools)
         tree = _install(plan, base, bundle, output, tools)
-    if native:
+    if plan.native:
         with step("the installed program answers for its release"):
             smoke.check(tree / "bin" / plan.project.program, plan.project, plan.revision)
             release_tree.try_engine(tree, plan.project)
     with step("packing"):
         _finish(plan, bundle, tree)
-        _pack(plan, base, bundle, output)
-    publish.write_checksums(output)
-    signing.sign(output, plan.settings)
-    release_tree.normalise(output, plan.revision.epoch)
+        _pack(base, bundle, Artefacts(plan, output))
     shutil.rmtree(work)
-    return base
+    return base.folder
 
 
-def _add_source(plan: Plan, target: Path) -> None:
+def _add_source(plan: Plan, folder: Path) -> None:
     for path in sorted(_sources(plan.project.root)):
-        copy = target / path.relative_to(plan.project.root)
+        copy = folder / path.relative_to(plan.project.root)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
 
@@ -161,8 +154,8 @@ def _finish(plan: Plan, bundle: Path, tree: Path) -> None:
         release_tree.normalise(folder, plan.revision.epoch)
 
 
-def _pack(plan: Plan, base: BundleBase, bundle: Path, output: Path) -> None:
-    program = plan.project.program
+def _pack(base: BundleBase, bundle: Path, made: Artefacts) -> None:
+    plan, program = made.plan, made.plan.project.program
     members = [
         (f"{program}/{path.relative_to(bundle).as_posix()}", path)
         for name in ("ProjectSrc", "Script")
@@ -170,20 +163,16 @@ def _pack(plan: Plan, base: BundleBase, bundle: Path, output: Path) -> None:
     ]
     own = archive.part(members, plan.revision.epoch)
     payload = base.part() + own + archive.end()
-    (output / f"{plan.stem}.tar.gz").write_bytes(payload)
+    made.archive.write_bytes(payload)
     head = (plan.project.root / FOLDER / "head.sh").read_text(encoding="utf-8")
-    single = output / f"{plan.stem}.run"
-    single.write_bytes(onefile(head, release_tree.tokens(plan.project), payload))
-    single.chmod(0o755)
+    made.single.write_bytes(onefile(head, release_tree.tokens(plan.project), payload))
+    made.single.chmod(0o755)
 
 
-def _report(plan: Plan, seconds: float, *, fresh: bool) -> None:
-    rows = {"release": plan.revision.release, "where": _shown(plan)}
+def _report(artefacts: Artefacts, seconds: float, *, fresh: bool) -> None:
+    plan = artefacts.plan
+    rows = {"release": plan.revision.release, "where": plan.where}
     rows |= {path.name: size(path) for path in sorted(plan.dist.iterdir())}
     rows["seconds"] = f"{seconds:.1f}"
-    rows["install"] = f"sudo sh {plan.stem}.run   (there; a plain user's goes to ~/.local)"
+    rows["install"] = f"sudo sh {artefacts.single.name}   (there; a plain user's goes to ~/.local)"
     closing(f"deploy.{QUADRANT}: {'built' if fresh else 'unchanged, nothing to do'}", rows)
-
-
-def _shown(plan: Plan) -> str:
-    return f"{plan.dist.relative_to(plan.project.root).as_posix()}/"

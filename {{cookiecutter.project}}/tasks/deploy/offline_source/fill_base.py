@@ -25,9 +25,7 @@ _LEVEL = 9
 _NEEDED = ("installer/*.py", "installer/_scripts/__init__.py", "installer-*.dist-info/licenses/*")
 
 
-def obtain(
-    plan: Plan, source: InterpreterSource, tools: Environment, *, native: bool
-) -> BundleBase:
+def obtain(plan: Plan, source: InterpreterSource, tools: Environment) -> BundleBase:
     """Return the base for a plan, filled now or kept from before.
 
     Raises `TaskError` for a dependency that cannot be had, and where a tool fails.
@@ -41,7 +39,7 @@ def obtain(
     code = [Path(__file__).parent, *(plan.project.root / name for name in (TEMPLATE, MAKE_RELEASE))]
 
     def fill(work: Path) -> list[Path]:
-        return _Filling(plan, source, tools, BundleBase(work), native).fill(pinned)
+        return _Filling(plan, source, tools, BundleBase(work)).fill(pinned)
 
     return BundleBase(bases.obtain(plan.build, facts, code, fill))
 
@@ -54,7 +52,6 @@ class _Filling:
     source: InterpreterSource
     tools: Environment
     base: BundleBase
-    native: bool
 
     def fill(self, pinned: str) -> list[Path]:
         """Fill the folder; return the files of this machine that went into it."""
@@ -65,19 +62,19 @@ class _Filling:
             self._wheels(pinned)
             made_here = wheels.write_requirements(base.bundle / DEPENDENCIES, pinned)
         with step(f"interpreter that runs from any folder ({self.source.kind})"):
-            carried = self._interpreter(home)
+            taken = self._interpreter(home)
         with step("environment and bytecode"):
             tree = base.folder / "tree"
             (tree / "python").parent.mkdir()
             shutil.copytree(home.folder, tree / "python")
             self._install(tree, CarriedPython(tree / "python", version))
-            if self.native:
-                carried += self._carry(home, tree)
+            if self.plan.native:
+                taken += self._add_libraries(home, tree)
             floor = glibc.floor(tree)
             packed = base.bundle / DEPENDENCIES / BYTECODE_ARCHIVE
             self._compile(CarriedPython(tree / "python", version).site, "--archive", packed)
-        if self.native:
-            carried += additions.carry_glibc(home)
+        if self.plan.native:
+            taken += additions.add_glibc(home)
         Launcher(template(plan), home, floor).write_python()
         facts = {
             **self.source.facts(),
@@ -94,26 +91,26 @@ class _Filling:
             members = archive.below(base.bundle, f"{plan.project.program}/")
             part = archive.part(members, EARLIEST, level=_LEVEL)
             (base.folder / "part.tar.gz").write_bytes(part)
-        return carried
+        return taken
 
     def _wheels(self, pinned: str) -> None:
-        folder, target = self.base.bundle / DEPENDENCIES, self.plan.system
-        if self.native:
-            wheels.native(self.tools, pinned, folder, target)
+        folder, system = self.base.bundle / DEPENDENCIES, self.plan.system
+        if self.plan.native:
+            wheels.native(self.tools, pinned, folder, system)
         else:
-            wheels.foreign(self.tools, pinned, folder, target, version=self.source.version)
+            wheels.foreign(self.tools, pinned, folder, system, version=self.source.version)
 
     def _interpreter(self, home: CarriedPython) -> list[Path]:
         """Make the interpreter; gives the machine's libraries that it took."""
-        carried: list[Path] = []
+        taken: list[Path] = []
         if self.source.standalone:
             relocate.from_standalone(self.source.standalone, home)
         else:
-            carried = relocate.from_installed(self.plan.interpreter.path, home, self.tools)
-        additions.equip(home, self.tools)
+            taken = relocate.from_installed(self.plan.interpreter.path, home, self.tools)
+        additions.add_data(home, self.tools)
         self._compile(home.folder)
         Launcher(template(self.plan), home, "2.0").write_python()  # the floor is not known yet
-        return carried
+        return taken
 
     def _install(self, tree: Path, home: CarriedPython) -> None:
         """Install the wheels as on a target."""
@@ -121,7 +118,7 @@ class _Filling:
         script = self.base.bundle / "Script"
         script.mkdir()
         shutil.copy(self.base.installer, script)
-        self._add("wheels", tree, home.python if self.native else self.tools.python)
+        self._add("wheels", tree, home.python if self.plan.native else self.tools.python)
         shutil.rmtree(script)
 
     def _add(self, part: str, tree: Path, python: Path) -> None:
@@ -131,16 +128,16 @@ class _Filling:
     def _sbom(self, home: CarriedPython) -> dict[str, Any]:
         """Describe what was installed; for another machine, what this one would install."""
         project, python = self.plan.project, home.python
-        if not self.native:
+        if not self.plan.native:
             python = ensure(project, self.plan.interpreter, "packages").python
         return sbom.collect(project, self.tools, python, self.source.version)
 
-    def _carry(self, home: CarriedPython, tree: Path) -> list[Path]:
+    def _add_libraries(self, home: CarriedPython, tree: Path) -> list[Path]:
         """Carry what the wheels expect of a machine, mostly the C++ library; gives where it was."""
         extensions = (p for p in (tree / "python/lib").rglob("*.so*") if p.is_file())
-        carried = relocate.carry(extensions, home, self.tools, inside=tree)
+        taken = relocate.add_libraries(extensions, home, self.tools, inside=tree)
         shutil.copytree(home.folder / "lib", tree / "python/lib", dirs_exist_ok=True)
-        return carried
+        return taken
 
     def _keep(self, tree: Path, home: CarriedPython) -> None:
         """Keep the tree as a target makes it: all but the project's own code is there."""
@@ -148,7 +145,7 @@ class _Filling:
             compiled.unlink()
         shutil.copytree(home.folder, tree / "python", dirs_exist_ok=True)
         self._add("bytecode", tree, self.tools.python)
-        if self.native:
+        if self.plan.native:
             with step("every distribution can be imported"):
                 python = CarriedPython(tree / "python", home.version).python
                 command: list[str | Path] = [python, "-I", "-B", SCRIPTS / "probe.py"]

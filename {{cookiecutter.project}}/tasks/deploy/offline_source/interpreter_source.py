@@ -41,14 +41,14 @@ class InterpreterSource:
         return {"python": self.version, "interpreter": self.kind}
 
 
-def choose(plan: Plan, *, native: bool, fetch: bool) -> InterpreterSource:
+def choose(plan: Plan, *, fetch: bool) -> InterpreterSource:
     """Give the interpreter to carry, fetched now (if `fetch`) or kept from before.
 
     Without `fetch` nothing of it stays, and one that could be carried without fetching is not
     fetched. Raises `TaskError` where invoke.yaml or the platform asks for one that cannot be had.
     """
     wanted = plan.settings.interpreter
-    if wanted == "local" and native:
+    if wanted == "local" and plan.native:
         return _local(plan)
     if wanted == "local":
         raise TaskError(
@@ -60,7 +60,7 @@ def choose(plan: Plan, *, native: bool, fetch: bool) -> InterpreterSource:
     stamp = folder / f"{plan.system}.unreachable"
     if kept:
         return kept
-    insisted = wanted == "standalone" or not native
+    insisted = wanted == "standalone" or not plan.native
     if not fetch:
         return _tried(plan) if insisted else _local(plan)
     if not insisted and stamp.exists() and time.time() - stamp.stat().st_mtime < _RETRY_SECONDS:

@@ -64,14 +64,14 @@ def from_installed(interpreter: Path, home: CarriedPython, tools: Environment) -
     own = Path(facts["stdlib"]), Path(facts["extensions"] or facts["stdlib"])
     originals = [Path(facts["executable"]), *(p for folder in own for p in folder.rglob("*.so"))]
     wanted = {p.name for p in extensions.iterdir()} | {program.name, Path(originals[0]).name}
-    carried = carry((p for p in originals if p.name in wanted), home, tools)
+    taken = add_libraries((p for p in originals if p.name in wanted), home, tools)
     _loosen(program, "$ORIGIN/../lib", tools)
     for extension in extensions.glob("*.so"):
         _loosen(extension, "$ORIGIN/../..", tools)
     home.site.mkdir()
     if str(home.site) not in run([program, "-I", "-c", "import sys; print(sys.path)"]):
         (home.stdlib / "sitecustomize.py").write_text(_SITE, encoding="utf-8")
-    return carried
+    return taken
 
 
 def from_standalone(folder: Path, home: CarriedPython) -> None:
@@ -86,7 +86,7 @@ def from_standalone(folder: Path, home: CarriedPython) -> None:
     home.site.mkdir()
 
 
-def carry(
+def add_libraries(
     files: Iterable[Path], home: CarriedPython, tools: Environment, *, inside: Path | None = None
 ) -> list[Path]:
     """Copy the libraries besides glibc that ELF files load into the interpreter's lib/.
@@ -94,13 +94,13 @@ def carry(
     Those that are found `inside` a folder are there already. Gives where the others were.
     """
     libraries = home.folder / "lib"
-    carried = []
+    taken = []
     for name, path in sorted(loaded(files, inside).items()):
         if not _GLIBC.fullmatch(name) and not (libraries / name).exists():
             shutil.copy(path, libraries / name)
             _loosen(libraries / name, "$ORIGIN", tools)
-            carried.append(path)
-    return carried
+            taken.append(path)
+    return taken
 
 
 def loaded(files: Iterable[Path], inside: Path | None = None) -> dict[str, Path]:

@@ -2,23 +2,22 @@
 
 import datetime as dt
 import tempfile
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from invoke.context import Context
 
-from ...hosts import targets
-from ...hosts.ansible import Outcome
-from ...hosts.rollout import roll_out
+from ...hosts.settings import HostSettings
 from ...lib import end_of_life, lock, project, revision
 from ...lib.console import TaskError, closing, step
 from ...lib.environment import Environment, ensure, interpreter
 from ...lib.task import task
+from .. import targets
 from ..build.plan import Plan
-from ..delivery import act
+from ..delivery import FOLDER, rollout
 from ..settings import Settings, read
 from .commit import Commit, difference, find
-from .kit import FOLDER, pack
+from .kit import SCRIPTS_FOLDER, pack
 
 QUADRANT = "online-source"
 _CATEGORY = "deploy"
@@ -44,39 +43,33 @@ def online_source(  # noqa: PLR0913 (an option each)
 ) -> None:
     """Bring the hosts of a target to one commit, which they fetch and install by themselves."""
     deploy, this = context.config.get("deploy", {}), project.load()
-    target = targets.find(this, deploy, to, QUADRANT)
-    settings = read(target.over(deploy))
-    commit = find(this, target.repository, ref)
+    target = targets.hosts(this, deploy, to, QUADRANT)
+    settings = read(targets.over(deploy, to))
+    commit = find(this, target.settings.repository, ref)
     tools = ensure(this, interpreter(this), _CATEGORY)
     with tempfile.TemporaryDirectory() as work:
         with step(f"{commit.ref} from {commit.shown}"):
             plan = _plan(commit, tools, settings, Path(work))
         if dry_run:
-            _describe(commit, plan, target)
+            _describe(commit, plan, target.settings)
             return
         kit = pack(commit, plan, tools, Path(work))
         program = plan.project.program
         options = ["--allow-downgrade"] if allow_downgrade else []
-        variables = {
+        means = {
             "source_kit": str(kit),
-            "source_installer": [f"ROOM/{program}/install.py", *options],
+            "source_installer": [f"{FOLDER}/{program}/install.py", *options],
             "python_wanted": plan.project.python,
             "python_here": str(plan.interpreter.path),
         }
-        roll_out(
-            this,
-            target,
-            act("source", plan, variables, check=check),
-            lambda hosts: _differences(this, commit, hosts) if check else (),
-        )
+        compare = partial(_difference, this, commit) if check else None
+        target.roll_out(rollout("source", plan, means, check=check, compare=compare))
 
 
-def _differences(this: project.Project, commit: Commit, hosts: Outcome) -> Iterator[str]:
-    """Yield for each commit that is on hosts what differs from the one to deploy."""
-    there = {str((facts.get("before") or {}).get("commit") or "") for facts in hosts.values()}
-    for old in sorted(there - {"", commit.id}):
-        yield f"\n{old[:12]} -> {commit.id[:12]}"
-        yield difference(this, old, commit.id)
+def _difference(this: project.Project, commit: Commit, old: str) -> str:
+    if old == commit.id:
+        return ""
+    return f"\n{old[:12]} -> {commit.id[:12]}\n{difference(this, old, commit.id)}"
 
 
 def _plan(commit: Commit, tools: Environment, settings: Settings, work: Path) -> Plan:
@@ -88,8 +81,8 @@ def _plan(commit: Commit, tools: Environment, settings: Settings, work: Path) ->
     folder = work / "checkout"
     folder.mkdir()
     fetched = project.load(commit.check_out(folder))
-    if not (fetched.root / FOLDER).is_dir():
-        raise TaskError(f"{commit.ref} has no {FOLDER}: it cannot be deployed in this way")
+    if not (fetched.root / SCRIPTS_FOLDER).is_dir():
+        raise TaskError(f"{commit.ref} has no {SCRIPTS_FOLDER}: it cannot be deployed in this way")
     try:
         lock.require_fitting(fetched.lock)
     except lock.LockError as error:
@@ -100,7 +93,7 @@ def _plan(commit: Commit, tools: Environment, settings: Settings, work: Path) ->
     return Plan(QUADRANT, fetched, this, tools.interpreter, settings, "linux")
 
 
-def _describe(commit: Commit, plan: Plan, target: targets.Target) -> None:
+def _describe(commit: Commit, plan: Plan, target: HostSettings) -> None:
     rows = {
         "release": plan.revision.release,
         "ref": f"{commit.ref}, commit {commit.id}",

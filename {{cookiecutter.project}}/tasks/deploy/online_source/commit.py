@@ -32,21 +32,21 @@ class Commit:
         """The repository's address without what only Git is to know."""
         return _CREDENTIALS.sub("//", self.repository)
 
-    def check_out(self, target: Path) -> Path:
-        """Fetch the commit, as a host does, into the empty folder `target`; gives the project's.
+    def check_out(self, into: Path) -> Path:
+        """Fetch the commit, as a host does, into the empty folder `into`; gives the project's.
 
         Raises `TaskError` where the repository cannot be asked or does not have it.
         """
-        git.run(target, "init", "--quiet")
-        fetched = git.ask(target, "fetch", "--quiet", "--depth", "1", self.repository, self.id)
+        git.run(into, "init", "--quiet")
+        fetched = git.ask(into, "fetch", "--quiet", "--depth", "1", self.repository, self.id)
         if fetched.returncode and _ABSENT.search(fetched.stderr):
             where = f"{self.ref} ({self.id[:12]}) is not in {self.shown}"
             raise TaskError(f"{where}: hosts could not get it, push it first")
         if fetched.returncode:
             why = _CREDENTIALS.sub("//", first_line(fetched.stderr, "Git does not say why"))
             raise TaskError(f"cannot fetch from {self.shown}: {why}")
-        git.run(target, "checkout", "--quiet", "--detach", self.id)
-        return target / self.folder
+        git.run(into, "checkout", "--quiet", "--detach", self.id)
+        return into / self.folder
 
 
 def find(project: Project, repository: str, ref: str) -> Commit:

@@ -13,7 +13,7 @@ from ..build.plan import Plan
 from ..build.render import render
 from .commit import Commit
 
-FOLDER = Path("deploy/online-source")
+SCRIPTS_FOLDER = Path("deploy/online-source")
 _SCRIPTS = ("install.py", "common.py", "source.py", "environment.py", "layout.py")
 _PACKAGES = "import site, sys; site.addsitedir(sys.argv.pop(1)); "
 """Lets a command find what is installed in the release, whose folder is its first argument."""
@@ -29,7 +29,7 @@ def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Pa
     (release / "bin").mkdir(parents=True)
     root = plan.project.root
     for name in _SCRIPTS:
-        shutil.copyfile(root / FOLDER / name, kit / name)
+        shutil.copyfile(root / SCRIPTS_FOLDER / name, kit / name)
     try:
         pinned = lock.requirements(plan.project.lock, ["packages"])
     except lock.LockError as error:
@@ -37,15 +37,15 @@ def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Pa
     _write(kit / "requirements.txt", pinned)
     _write(kit / "release.json", plan.revision.stamp())
     _write(kit / "source.json", json.dumps(_facts(commit, plan), indent=2))
-    launcher = (root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
+    launcher = (root / SCRIPTS_FOLDER / "launcher.sh").read_text(encoding="utf-8")
     for entry in plan.project.entry_points:
         values = {"program": entry.command, "code": _PACKAGES + entry.code}
         _write(release / "bin" / entry.command, render(launcher, values))
     publish.write_manifest(release, {**plan.facts(), "python": plan.project.python})
     # A commit is its own release: two of one version stand beside each other.
-    machine = {"version": name_of(plan), "machine": "%MACHINE%", "glibc": "none"}
+    more = {"version": name_of(plan), "machine": "%MACHINE%", "glibc": "none"}
     release_tree.add_engine(release, plan.project, "%PYTHON%")
-    release_tree.add_host(release, plan, environment, machine)
+    release_tree.add_host(release, plan, environment, more)
     archive = work / f"{plan.project.program}.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
         file.add(kit, kit.name)
