@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from host import account, lock, place, preflight, trial
+from host import tree as trees
 
-from host import activate, lock, trial
 from tests.engine import world
 
 
@@ -13,10 +14,10 @@ def model() -> Iterator[None]:
     """Keep the engine off the real machine: the model stands for all that a switch rests on."""
     with pytest.MonkeyPatch.context() as patch:
         for module, names in (
-            (activate.place, ("require_owner", "require_steady", "require_way_in")),
-            (activate.preflight, ("require_fit",)),
-            (activate.trees, ("require_whole",)),
-            (activate.account, ("prepare", "link_commands", "tell_of_lingering")),
+            (place, ("require_owner", "require_steady", "require_way_in")),
+            (preflight, ("require_fit",)),
+            (trees, ("require_whole",)),
+            (account, ("prepare", "link_commands", "tell_of_lingering")),
         ):
             for name in names:
                 patch.setattr(module, name, lambda *_: None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host.disk import Disk
+
 from tests.engine.fault import broken, os_error
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from host.disk import Disk
 from host.state import Change, States
+
 from tests.engine.fault import CUT, KILL, Fault
 from tests.engine.scenes import OLD, Scene, Settings
 from tests.engine.world import World
@@ -13,7 +14,7 @@ _CURRENT = "/opt/demo/current"
 
 
 def at_every_step(world: World) -> None:
-    """`current` names a whole release, and so it would after a power cut; nothing needed is gone."""
+    """See that `current` names a whole release, also after a power cut, and nothing is gone."""
     for tree in (world.disk.tree, world.disk.durable):
         link = tree.get(_CURRENT)
         if link:
@@ -29,13 +30,23 @@ def _changes(world: World) -> list[Change]:
     return _read_changes(node[1] if node else b"{}")
 
 
+class _One(Disk):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def read(self, path: Path) -> bytes | None:
+        return self._content
+
+
 @lru_cache
 def _read_changes(content: bytes) -> list[Change]:
-    disk = Disk()
-    disk.read = lambda _: content  # type: ignore[method-assign]
-    state = States(Path(), disk).load()
+    state = States(Path(), _One(content)).load()
     found = [state.switch, state.trial.change if state.trial else None]
     return [change for change in found if change]
+
+
+def is_under_way(world: World) -> bool:
+    return bool(_changes(world))
 
 
 def settings_in_force(world: World) -> dict[str, bytes]:
@@ -51,20 +62,21 @@ def serving(world: World) -> tuple[str, Settings]:
     service = systemd.service
     assert systemd.next.state in {"inactive", "failed"}, "NEXT still runs"
     assert service.is_ready, f"the service is {service.state}"
-    assert not service.is_sick
+    assert not service.is_sick, f"{service.release} is sick"
     assert systemd.socket.is_ready
     assert service.release == this.active, "another release runs than current names"
     assert service.settings == settings_in_force(world), "it runs with other settings"
+    assert not systemd.answered_by_broken, "a broken release was let to callers"
     return service.release, service.settings
 
 
 def in_the_end(world: World, scene: Scene) -> tuple[str, Settings]:
-    """The old or the new one serves, with its own settings, and nothing is left to be done."""
+    """See that the old or the new one serves with its own settings, and nothing is left to do."""
     at_every_step(world)
     kind = world.fault.kind
     world.fault = Fault()
     found = serving(world)
-    assert found in (scene.old, scene.new)
+    assert found in (scene.old, scene.new), f"there is something else: {found}"
     this = world.this
     trial = this.states.load().trial
     # A trial of another boot is over with the next run, should the guard have been killed.
@@ -80,4 +92,3 @@ def in_the_end(world: World, scene: Scene) -> tuple[str, Settings]:
         if kind in {"", KILL, CUT}:
             assert f"MARK={this.active}\n" in text, "it runs with another release's unit"
     return found
-

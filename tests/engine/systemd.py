@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from host.place import Place
 from host.systemd import Systemd, SystemdError
+from host.trial import Seen
+
 from tests.engine import programs
 from tests.engine.programs import Kind
 
@@ -68,7 +70,7 @@ class ModelSystemd(Systemd):
         }
         self.jobs: list[Callable[[], None]] = []
         self.numbers = 0
-        self.watch_failures = 0
+        self.watch_seen = Seen()
         self.answered_by_broken = 0
         """How often something that never proved itself was let to callers beside the old one."""
         self.can_listen = True
@@ -145,6 +147,9 @@ class ModelSystemd(Systemd):
         }
         return values.get(name, "")
 
+    def failure(self, unit: str) -> str:
+        return ""
+
     def last_line(self, unit: str) -> str:
         return ""
 
@@ -177,7 +182,7 @@ class ModelSystemd(Systemd):
     def _await(self, names: tuple[str, ...], seconds: float) -> None:
         """Wait as systemctl does for the jobs of units. Raises SystemdError where one fails."""
         until = self._world.now + seconds
-        while any(self.units[name].state == "activating" and not self._fell(name) for name in names):
+        while any(self._is_starting(self.units[name]) for name in names):
             if self._world.now >= until:
                 raise SystemdError(f"no answer in {seconds:.0f} s")
             self._world.wait(1.0)
@@ -185,9 +190,10 @@ class ModelSystemd(Systemd):
             if not self.units[name].is_ready:
                 raise SystemdError(f"job for {name} failed")
 
-    def _fell(self, name: str) -> bool:
-        """Whether a unit waits to be started again: the job of whoever asked has failed."""
-        return self.units[name].again < _NEVER
+    @staticmethod
+    def _is_starting(unit: Unit) -> bool:
+        """Return whether a job goes on; that of a unit which waits for its restart has failed."""
+        return unit.state == "activating" and unit.again == _NEVER
 
     # --- units ------------------------------------------------------------------------------------
 
@@ -221,7 +227,9 @@ class ModelSystemd(Systemd):
             unit.state = "active" if self.can_listen else "failed"
         elif unit is self.trial:
             if self._condition(unit):
-                unit.state, unit.again, self.watch_failures = "active", _NEVER, 0
+                unit.state, unit.again, self.watch_seen = "active", _NEVER, Seen()
+            else:
+                unit.state, unit.again = "inactive", _NEVER
         elif unit is self.service:
             self._start_service()
         else:
@@ -273,7 +281,7 @@ class ModelSystemd(Systemd):
         if unit is self.socket:  # PartOf=
             self._end(self.service)
         if unit is self.trial:
-            self.watch_failures = 0
+            self.watch_seen = Seen()
 
     def _accept(self, unit: Unit) -> None:
         if unit.is_ready and unit.kind.start != programs.DEAF:
@@ -281,9 +289,14 @@ class ModelSystemd(Systemd):
             if unit.kind.start != programs.GOOD:
                 self.answered_by_broken += 1
 
+    def crash(self) -> None:
+        """Let the service's process die."""
+        if self.service.is_ready:
+            self._fail(self.service, "signal")
+
     def watch_ended(self, *, failed: bool) -> None:
         self.trial.state = "failed" if failed else "inactive"
-        self.watch_failures = 0
+        self.watch_seen = Seen()
         again = re.search(rb"Restart=on-failure\nRestartSec=(\d+)", self.trial.text or b"")
         if failed and again:
             self.trial.state, self.trial.again = "activating", self._world.now + int(again[1])

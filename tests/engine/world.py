@@ -16,9 +16,21 @@ from host.place import Place
 from host.settings import Settings
 from host.state import States
 from host.units import Units
+
 from tests.engine.disk import MemoryDisk
 from tests.engine.fault import (
-    BLIND, CUT, ERROR, FULL, KILL, LATE, READONLY, Fault, Killed, Parked, PowerCut, os_error,
+    BLIND,
+    CUT,
+    ERROR,
+    FULL,
+    KILL,
+    LATE,
+    READONLY,
+    Fault,
+    Killed,
+    Parked,
+    PowerCut,
+    os_error,
 )  # fmt: skip
 from tests.engine.programs import ModelPrograms
 from tests.engine.systemd import ModelSystemd
@@ -185,7 +197,7 @@ class World:
         """Let the watch look once."""
         try:
             with self.process(WATCH):
-                seen = trial.look(self.this, self.systemd.watch_failures)
+                seen = trial.look(self.this, self.systemd.watch_seen)
         except Parked:
             return
         except (Killed, HostError, OSError) as error:
@@ -195,7 +207,7 @@ class World:
         if seen is None:
             self.systemd.watch_ended(failed=False)
         else:
-            self.systemd.watch_failures = seen
+            self.systemd.watch_seen = seen
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -223,7 +235,7 @@ def held(file: Path, seconds: float) -> Iterator[None]:
     """Hold the model's lock, in the place of `host.lock.held`."""
     world = World.current
     if world.holder and world.holder not in world.dead:
-        if seconds > 1000:  # noqa: PLR2004
+        if seconds > 1000:
             raise Parked
         raise Busy(f"another run is at work, {world.holder}")
     world.holder = world.processes[-1]

@@ -6,9 +6,9 @@ import subprocess
 
 from invoke.context import Context
 
-from . import project
-from .environment import ensure, interpreter, require_lock
-from .task import task
+from .lib import project
+from .lib.environment import ensure, interpreter, require_lock
+from .lib.task import task
 
 
 @task(help={"port": "Port to listen on (default: the program's own, 8000)."})

@@ -167,6 +167,9 @@ def _prepare(this: Installation, new: str, files: Mapping[str, bytes]) -> Change
     try:
         if this.states.load().trial:
             end_trial(this)
+    except OSError as error:
+        raise HostError(f"{_not_written(this, error)}; nothing was changed") from error
+    try:
         old = this.active
         change = Change(old, new, this.states.load().before, this.settings.prepare(files))
         if old:

@@ -10,6 +10,8 @@ from .errors import HostError, last_line, one_line
 from .place import Place
 
 _SECONDS = 30.0
+_ANSWER_SECONDS = 10.0
+"""For what systemd does at once."""
 
 
 class SystemdError(HostError):
@@ -31,6 +33,10 @@ class Systemd:
         if self._place.of_user:
             return (self._place.user_runtime / "systemd/private").exists()
         return Path("/run/systemd/system").is_dir()
+
+    def require_answers(self) -> None:
+        """Raise SystemdError where the manager does not even tell its version."""
+        self._ask("show", "-p", "Version", seconds=_ANSWER_SECONDS)
 
     def reload(self) -> None:
         """Read the units anew."""
@@ -62,7 +68,7 @@ class Systemd:
 
     def forget_failures(self, *units: str) -> None:
         """Take units out of the list of failed ones."""
-        self._run(("systemctl", *self._options, "reset-failed", *units), _SECONDS)
+        self._run(("systemctl", *self._options, "reset-failed", *units), _ANSWER_SECONDS)
 
     def is_active(self, unit: str) -> bool:
         """Return whether a unit runs and has said that it is ready."""
@@ -71,7 +77,7 @@ class Systemd:
     def property(self, unit: str, name: str) -> str:
         """Return one property of a unit; empty where systemd does not say."""
         show = ("systemctl", *self._options, "show", "-p", name, "--value", unit)
-        done = self._run(show, _SECONDS)
+        done = self._run(show, _ANSWER_SECONDS)
         return done.stdout.strip()
 
     def needs_reload(self, *units: str) -> bool:
@@ -79,8 +85,13 @@ class Systemd:
         return any(self.property(unit, "NeedDaemonReload") == "yes" for unit in units)
 
     def reason(self, unit: str) -> str:
-        """Return why a service has ended, with the last line that it printed; empty if it runs."""
+        """Return why a service has ended, with the last line that it printed.
+
+        Empty where it runs, and where it was never started.
+        """
         if self.property(unit, "ActiveState") not in {"failed", "inactive", "activating"}:
+            return ""
+        if not self.property(unit, "InvocationID"):
             return ""
         ended = self._ending(unit) or "the program ended by itself"
         line = self.last_line(unit)
@@ -129,7 +140,7 @@ class Systemd:
 
     def _ask(self, *words: str, seconds: float = _SECONDS, wait: bool = True) -> None:
         options = self._options if wait else (*self._options, "--no-block")
-        done = self._run(("systemctl", *options, *words), seconds)
+        done = self._run(("systemctl", *options, *words), seconds if wait else _ANSWER_SECONDS)
         if done.returncode:
             said = last_line(done.stderr) or f"exit code {done.returncode}"
             raise SystemdError(f"systemctl {words[0]}: {said}")

@@ -1,9 +1,11 @@
 """The time after a switch: what systemd calls to have an interrupted or failed one undone."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from .installation import Installation
 from .lock import Busy, held
+from .state import Trial
 from .switch import is_in_service, on_trial, recover, return_from_trial
 from .systemd import SystemdError
 
@@ -36,30 +38,38 @@ def watch(this: Installation) -> None:
 
     Begun before the switch, it waits for the lock, whose holder makes the switch or is killed.
     """
-    failures = 0
-    while (counted := look(this, failures)) is not None:
-        failures = counted
+    seen = look(this, Seen())
+    while seen:
         this.clock.sleep(_PAUSE)
+        seen = look(this, seen)
 
 
-def look(this: Installation, failures: int) -> int | None:
-    """Look once at the release on trial, after so many failed checks in a row.
+@dataclass(frozen=True)
+class Seen:
+    """What the watch knows."""
 
-    Return how many there are now; None when there is nothing to watch any more.
-    """
+    trial: Trial | None = None
+    failures: int = 0
+    """How many checks in that trial have failed in a row."""
+
+
+def look(this: Installation, seen: Seen) -> Seen | None:
+    """Look once at the release on trial; return None when there is nothing to watch any more."""
     trial = on_trial(this)
+    failures = seen.failures if trial == seen.trial else 0
     if trial and failures < _FAILURES:
         if not _is_well(this, trial.change.new):
-            return failures + 1
+            return Seen(trial, failures + 1)
         if this.clock.seconds() < trial.ends:
-            return 0
+            return Seen(trial)
     # Only now: a guard that finds the lock taken would let a release that has crashed start again.
     with held(this.place.engine / LOCK, _FOREVER):
         if trial and failures >= _FAILURES and trial == on_trial(this):
             return_from_trial(this, "it stopped being ready")
             return None
         recover(this)
-        return 0 if on_trial(this) else None
+        trial = on_trial(this)
+        return Seen(trial) if trial else None
 
 
 def _is_well(this: Installation, release: str) -> bool:
