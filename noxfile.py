@@ -16,9 +16,9 @@ import nox
 ROOT = Path(__file__).parent
 PROJECT = ROOT / "{{cookiecutter.project}}"
 # Not imported, for that would leave bytecode in the folder that is baked.
-requirements = runpy.run_path(str(PROJECT / "tasks" / "lock.py"))["requirements"]
+requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"]
 
-PYTHONS: list[str] = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
+PYTHONS: list[str] = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))["PYTHONS"]
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
 
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # which Python runs is the user's choice
@@ -31,6 +31,11 @@ nox.options.sessions = ["lint", "security", "test", "e2e"]
 def lint(session: nox.Session) -> None:
     """Check style, types, shell scripts and playbooks of the template and of what it makes."""
     install(session, "lint", "test")
+    if session.posargs:  # a Git hook's: the style of some files alone
+        session.run("ruff", "check", "--force-exclude", *session.posargs)
+        session.run("ruff", "format", "--check", "--force-exclude", *session.posargs)
+        return
+    session.run("python", "docs/quadrants.py", "--check")
     install(session, "packages", "test", "dev-packages", folder=PROJECT)
     # Below .nox ruff would find nothing to check, and say that all is well.
     with tempfile.TemporaryDirectory() as folder:
@@ -42,6 +47,7 @@ def lint(session: nox.Session) -> None:
                 session.run("mypy")
         playbooks = ("deploy/ansible", "deploy/inventory")
         with session.chdir(baked):
+            session.run("lint-imports", "--no-cache")
             session.run("ansible-lint", "--offline", "--profile", "production", *playbooks)
         scripts = shell_scripts(session, Path(folder, "shell"))
         with session.chdir(Path(folder, "shell")):
@@ -76,6 +82,12 @@ def e2e(session: nox.Session) -> None:
     # Half of the time is waiting for machines; a file's tests share theirs.
     together = ["--numprocesses=2", "--dist=loadfile"]
     session.run("pytest", *(session.posargs or [*together, "tests/e2e"]))
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Write the README's picture and table of what exists; `-- --check` only compares them."""
+    session.run("python", "docs/quadrants.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -89,7 +89,7 @@ def make(place: Path) -> Application:
     (project / "src/my_service/catalogue.py").write_text(_CATALOGUE, encoding="utf-8")
     with (project / "src/my_service/app.py").open("a", encoding="utf-8") as file:
         file.write(_MOUNT)
-    lock = runpy.run_path(str(project / "tasks/lock.py"))
+    lock = runpy.run_path(str(project / "tasks/lib/lock.py"))
     listing = place / "requirements.txt"
     listing.write_text(lock["requirements"](project / "Pipfile.lock", ["packages"]), "utf-8")
     base = Path(sys.base_prefix, "bin", f"python{version}")

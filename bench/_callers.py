@@ -5,9 +5,10 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 
 PATIENCE = 10.0
@@ -42,6 +43,9 @@ class Seen:
         self.reasons[error if isinstance(error, str) else type(error).__name__] += 1
 
 
+_Ask = Callable[[Seen, float, random.Random], None]
+
+
 class Callers:
     """So many callers of each kind."""
 
@@ -56,10 +60,10 @@ class Callers:
             *(self._thread(self._slow, 0.3, number) for number in range(slow)),
         ]
 
-    def _thread(self, ask: object, pause: float, number: int) -> threading.Thread:
+    def _thread(self, ask: _Ask, pause: float, number: int) -> threading.Thread:
         self._seen.append(Seen())
-        arguments = (self._seen[-1], pause, random.Random(number))
-        return threading.Thread(target=ask, args=arguments)  # type: ignore[arg-type]
+        dice = random.Random(number)  # noqa: S311  # nosec B311
+        return threading.Thread(target=ask, args=(self._seen[-1], pause, dice))
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -80,6 +84,13 @@ class Callers:
         """Return what all of them saw together."""
         return sum(self._seen, Seen())
 
+    def longest(self) -> float:
+        """Return the longest wait since this was asked before."""
+        found = self.seen().longest
+        for seen in self._seen:
+            seen.longest = 0.0
+        return found
+
     def _begin(self) -> socket.socket:
         connection = socket.create_connection(self._address, PATIENCE)
         connection.sendall(HEAD)
@@ -98,7 +109,7 @@ class Callers:
                 connection.request("GET", "/")
                 response = connection.getresponse()
                 response.read()
-                if response.status != 200:
+                if response.status != HTTPStatus.OK:
                     seen.fail(f"status {response.status}")
             except (OSError, HTTPException) as error:
                 seen.fail(error)

@@ -57,7 +57,7 @@ def build(project: Path) -> dict[str, list[str]]:
 
 def environment(project: Path, name: str, *categories: str) -> Path:
     """Make a virtual environment from the lock and give its Python."""
-    requirements = runpy.run_path(str(project / "tasks/lock.py"))["requirements"]
+    requirements = runpy.run_path(str(project / "tasks/lib/lock.py"))["requirements"]
     listing = project.parent / "requirements.txt"
     listing.write_text(requirements(project / "Pipfile.lock", categories), encoding="utf-8")
     folder = project.parent / name

@@ -14,7 +14,7 @@ ROUNDS = 5
 
 def main() -> None:
     """Print the table; the aim is that pipenv takes at least ten times as long."""
-    requirements = runpy.run_path(str(PROJECT / "tasks" / "lock.py"))["requirements"]
+    requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         for name in ("Pipfile", "Pipfile.lock"):

@@ -8,7 +8,7 @@ import json
 import keyword
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 # Nothing in it can end the string: tojson escapes quotes, line ends and all that is not ASCII.
 ANSWERS = r"""{{ cookiecutter | tojson }}"""
@@ -19,6 +19,11 @@ def none_of(names: Iterable[str]) -> str:
     return rf"(?i)(?!({'|'.join(names).replace('_', '[._-]')})\Z).*"
 
 
+def listed(choices: Sequence[str]) -> str:
+    """Give choices as a sentence has them."""
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"
+
+
 MODULES = [*sys.stdlib_module_names, "test", "annotationlib", "compression"]  # two are 3.14's
 TOP_LEVEL = "build deploy dist docs noxfile ops reports src tasks tests".split()
 NEEDED = """anyio certifi click coverage ecs_logging h11 httpcore2 httpx2 idna iniconfig invoke nox
@@ -26,7 +31,10 @@ NEEDED = """anyio certifi click coverage ecs_logging h11 httpcore2 httpx2 idna i
     truststore typing_extensions uvicorn""".split()
 USERS = """adm backup bin daemon dbus ftp games gnats halt irc list lp mail man messagebus news
     nobody operator proxy root shutdown sshd sync sys uucp www_data""".split()
-LICENSES = r"MIT|Apache-2\.0|BSD-3-Clause|proprietary"
+# These are no lists in cookiecutter.json: what is not on a list ends cookiecutter with a traceback,
+# before anything of a template runs that could refuse it.
+PYTHONS = "3.11 3.12 3.13 3.14".split()
+LICENSES = "MIT Apache-2.0 BSD-3-Clause proprietary".split()
 C = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"  # control characters and halves of characters
 RULES = (  # an answer, what is expected of it, and the pattern of that
     ("project", "2 to 40 characters", ".{2,40}"),
@@ -40,8 +48,8 @@ RULES = (  # an answer, what is expected of it, and the pattern of that
     ("description", "text, tabs and line ends its only controls", rf"(?=.*\S)([^{C}]|[\t\n])+"),
     ("author", "a line of text, no control characters", rf"(?=.*\S)[^{C}]+"),
     ("email", "an address such as you@example.com", rf"[^@\s{C}]+@[^@\s{C}]+"),
-    ("python_version", "3.11, 3.12, 3.13 or 3.14", r"3\.1[1-4]"),
-    ("license", "MIT, Apache-2.0, BSD-3-Clause or proprietary", LICENSES),
+    ("python_version", listed(PYTHONS), "|".join(map(re.escape, PYTHONS))),
+    ("license", listed(LICENSES), "|".join(map(re.escape, LICENSES))),
 )
 
 

@@ -14,8 +14,6 @@ import pytest
 
 from tests.support import ROOT, commit, literal, missing, run, tracked
 
-CHOICES = {"python_version", "license"}
-
 
 class Answers(TypedDict, total=False):
     """Answers to the questions; those that are missing are the defaults."""
@@ -90,10 +88,7 @@ def bake(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) ->
 
     def bake(*, git: bool = False, **answers: Unpack[Answers]) -> Path:
         output = tmp_path_factory.mktemp("baked")
-        given = [
-            f"{name}={text if name in CHOICES else literal(str(text))}"
-            for name, text in answers.items()
-        ]
+        given = [f"{name}={literal(str(text))}" for name, text in answers.items()]
         command_line("--no-input", *given, cwd=output)
         [project] = output.iterdir()
         if git:

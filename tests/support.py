@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from tasks import interpreter
+from tasks.lib import interpreter
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "{{cookiecutter.project}}"
-PYTHONS: list[str] = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))["python_version"]
+HOOK = ROOT / "hooks" / "pre_gen_project.py"
+PYTHONS: list[str] = runpy.run_path(str(HOOK))["PYTHONS"]
+LICENSES: list[str] = runpy.run_path(str(HOOK))["LICENSES"]
 
 
 def run(

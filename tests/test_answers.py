@@ -8,15 +8,10 @@ from pathlib import Path
 import pytest
 from cookiecutter.environment import StrictEnvironment
 
-from tests.support import PROJECT, ROOT, run
+from tests.support import HOOK, LICENSES, PROJECT, PYTHONS, ROOT, run
 
-HOOK = ROOT / "hooks" / "pre_gen_project.py"
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
-GOOD = {
-    name: default[0] if isinstance(default, list) else default
-    for name, default in QUESTIONS.items()
-    if not name.startswith("_")
-}
+GOOD = {name: default for name, default in QUESTIONS.items() if not name.startswith("_")}
 
 LENGTH = "2 to 40 characters"
 SPELLING = "letters, digits, . _ -; first a letter, last no sign"
@@ -102,8 +97,8 @@ ACCEPTED = [
     ("description", "Größe, 大きさ, 😀, 👩‍🚀"),
     ("author", 'Zoë "Z" O\'Neil \\ {{ x }} $HOME %s 😀'),
     ("email", 'zoë.o\'neil+"{{x}}"%$\\@exämple.org'),
-    *[("python_version", version) for version in QUESTIONS["python_version"]],
-    *[("license", name) for name in QUESTIONS["license"]],
+    *[("python_version", version) for version in PYTHONS],
+    *[("license", name) for name in LICENSES],
 ]
 
 

@@ -1,9 +1,9 @@
-"""tasks.docs: the commands that pages of documentation name."""
+"""tasks.checks.commands: the commands that pages of documentation name."""
 
 from pathlib import Path
 
 import pytest
-from tasks import docs
+from tasks.checks import commands
 
 HELPS = {
     "nox -s": {"lint": "", "test": ""},
@@ -33,4 +33,4 @@ HELPS = {
 def test_names(tmp_path: Path, text: str, wrong: list[str]) -> None:
     page = tmp_path / "page.md"
     page.write_text(text)
-    assert docs.unknown(page, HELPS, "my-service") == wrong
+    assert commands.unknown(page, HELPS, "my-service") == wrong

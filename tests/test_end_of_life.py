@@ -1,12 +1,12 @@
-"""tasks.end_of_life: a Python that nobody mends any more is named, or refused."""
+"""tasks.lib.end_of_life: a Python that nobody mends any more is named, or refused."""
 
 import datetime as dt
 
 import pytest
-from tasks import end_of_life, project
-from tasks.console import TaskError
-from tasks.deploy.plan import plan
+from tasks.deploy.build.plan import decide
 from tasks.deploy.settings import Settings
+from tasks.lib import end_of_life, project
+from tasks.lib.console import TaskError
 
 from tests.conftest import Bake
 from tests.support import PYTHONS, offered_here
@@ -39,14 +39,14 @@ def test_a_plan_with_an_old_python(
 ) -> None:
     version = offered_here()
     this = project.load(bake(python_version=version))
-    plan("offline-binary", this, Settings(end_of_life="refuse"))
+    decide("offline-binary", this, Settings(end_of_life="refuse"))
     monkeypatch.setitem(end_of_life.LAST_DAYS, version, dt.date(2020, 1, 31))
-    plan("offline-binary", this, Settings())
+    decide("offline-binary", this, Settings())
     assert f"warning: Python {version} reached its end of life on 2020-01-31" in (
         capsys.readouterr().err
     )
     with pytest.raises(TaskError, match=rf"Python {version} .* 2020-01-31: .* is 'refuse'\)$"):
-        plan("offline-binary", this, Settings(end_of_life="refuse"))
+        decide("offline-binary", this, Settings(end_of_life="refuse"))
 
 
 def test_the_dates_are_those_of_pep_602() -> None:

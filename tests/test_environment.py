@@ -1,4 +1,4 @@
-"""tasks.environment: exactly the lock, whole or made anew, with uv and without."""
+"""tasks.lib.environment: exactly the lock, whole or made anew, with uv and without."""
 
 import json
 import os
@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tasks import environment, lock, project
-from tasks.console import TaskError
+from tasks.lib import environment, lock, project
+from tasks.lib.console import TaskError
 
 from tests.conftest import Bake
 from tests.support import offered_here, run

@@ -1,4 +1,4 @@
-"""tasks.findings: what the security tools report against the dated allow-list."""
+"""tasks.checks.findings: what the security tools report against the dated allow-list."""
 
 import datetime as dt
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tasks import findings
+from tasks.checks import findings
 
 TODAY = dt.date(2026, 6, 1)
 REPORTS: dict[str, tuple[dict[str, Any], str]] = {

@@ -1,11 +1,11 @@
-"""tasks.interpreter: which Python is taken, and what is said where there is none."""
+"""tasks.lib.interpreter: which Python is taken, and what is said where there is none."""
 
 import os
 import sys
 from pathlib import Path
 
 import pytest
-from tasks import interpreter
+from tasks.lib import interpreter
 
 REAL = sys.version.split()[0]
 

@@ -11,14 +11,16 @@ import time
 from pathlib import Path
 
 import pytest
-from tasks import project
-from tasks.console import TaskError
-from tasks.deploy import artifact, keys, settings, signing
+from tasks.deploy import settings
+from tasks.deploy.build import keys, signing
+from tasks.lib import project
+from tasks.lib.console import TaskError
 
 from tests.support import missing, run
 
 KEYGEN = [sys.executable, "-m", "invoke", "deploy.keygen"]
-ALL = {"key", "key.pub", "key.asc", "key.pub.asc"}
+ALL = {f"signing-key{suffix}" for suffix in ("", ".pub", ".asc", ".pub.asc")}
+WITHOUT_PACKAGES = {"signing-key", "signing-key.pub"}
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +53,8 @@ def test_what_it_says_can_be_done(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(short))
     said = run(KEYGEN, cwd=baked).stdout
-    folder = tmp_path / ".config" / "my-service"
-    assert names(folder) == {name.replace("key", "signing-key") for name in ALL}
+    folder = tmp_path / ".config" / "my-service" / "signing"
+    assert names(folder) == ALL
     assert [mode(folder / f"signing-key{suffix}") for suffix in ("", ".asc")] == [0o600, 0o600]
     assert mode(folder) == 0o700
     private = folder / "signing-key"
@@ -82,23 +84,22 @@ def test_a_long_path_for_temporary_files(
     long = tmp_path / ("long" * 25)
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
-    keys.make(tmp_path / "key", this)
-    assert names(tmp_path) - {long.name} == ALL
+    keys.make(tmp_path / "keys", this)
+    assert names(tmp_path / "keys") == ALL
 
 
 def test_a_key_is_never_overwritten(
     this: project.Project, tmp_path: Path, without_gpg: None
 ) -> None:
-    made = keys.make(tmp_path / "key", this)
+    made = keys.make(tmp_path / "keys", this)
     before = made.private.read_bytes()
-    with pytest.raises(TaskError, match=r"key is there already, and a key is never overwritten"):
-        keys.make(tmp_path / "key", this)
+    with pytest.raises(TaskError, match=r"keys is there already, and a key is never overwritten"):
+        keys.make(tmp_path / "keys", this)
     assert made.private.read_bytes() == before
-    for other in ("b.pub", "c.pub.asc", "d.asc"):
-        (tmp_path / other).symlink_to("nowhere")
-        with pytest.raises(TaskError, match=rf"{other} is there already"):
-            keys.make(tmp_path / other.partition(".")[0], this)
-    assert names(tmp_path) == {"key", "key.pub", "b.pub", "c.pub.asc", "d.asc"}
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(TaskError, match="link is there already"):
+        keys.make(tmp_path / "link", this)
+    assert names(tmp_path) == {"keys", "link"}
 
 
 @pytest.fixture
@@ -137,9 +138,9 @@ def test_without_gpg_packages_get_no_key(
     without_gpg: None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    made = keys.make(tmp_path / "key", this)
+    made = keys.make(tmp_path / "keys", this)
     keys.report(made, this)
-    assert names(tmp_path) == {"key", "key.pub"}
+    assert names(made.folder) == WITHOUT_PACKAGES
     assert "for packages    none: install gpg, then " in capsys.readouterr().out
 
 
@@ -167,23 +168,19 @@ def test_where_gpg_fails_nothing_is_made(
 def test_an_interruption_leaves_nothing(
     this: project.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = os.link
+    def interrupted(_key: Path) -> str:
+        raise KeyboardInterrupt
 
-    def interrupted(source: Path, target: Path) -> None:
-        if target.suffix == "":
-            raise KeyboardInterrupt
-        link(source, target)
-
-    monkeypatch.setattr(os, "link", interrupted)
+    monkeypatch.setattr(signing, "fingerprint", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        keys.make(tmp_path / "key", this)
+        keys.make(tmp_path / "keys", this)
     assert names(tmp_path) == set()
 
 
 def test_a_kill_at_any_moment_leaves_nothing_half(
     this: project.Project, tmp_path: Path, short: Path
 ) -> None:
-    path = tmp_path / "key"
+    path = tmp_path / "keys"
     command = [*KEYGEN, "--path", str(path)]
     temporary = short / "tools"  # a killed run's gpg home, whose agent ends with it
     env = {**os.environ, "TMPDIR": str(temporary)}
@@ -192,8 +189,7 @@ def test_a_kill_at_any_moment_leaves_nothing_half(
     run(command, cwd=this.root, env=env)
     whole = time.monotonic() - start
     for part in range(1, 9):
-        for left in tmp_path.glob("key*"):
-            left.unlink()
+        shutil.rmtree(path, ignore_errors=True)
         with subprocess.Popen(
             command, cwd=this.root, env=env, stdout=subprocess.DEVNULL, start_new_session=True
         ) as making:
@@ -203,27 +199,17 @@ def test_a_kill_at_any_moment_leaves_nothing_half(
                 os.killpg(making.pid, signal.SIGKILL)
         if not path.exists():
             run(command, cwd=this.root, env=env)
-        assert names(tmp_path) - {".key.new"} == ALL
+        assert names(path) == ALL
+        assert names(tmp_path) <= {"keys", ".keys.new"}
         shutil.rmtree(temporary)
         temporary.mkdir()
 
 
-@pytest.mark.parametrize("laid", range(5))
-def test_what_a_killed_run_laid_out_is_taken_back(
-    this: project.Project, tmp_path: Path, laid: int, without_gpg: None
+def test_what_a_killed_run_left_is_made_anew(
+    this: project.Project, tmp_path: Path, without_gpg: None
 ) -> None:
-    """Killed between two of the names: the next run makes new keys, unless all were there."""
-    work = tmp_path / ".key.new"
-    work.mkdir()
-    for count, suffix in enumerate((".pub", ".pub.asc", ".asc", "")):
-        (work / f"key{suffix}").write_text("half")
-        if count < laid:
-            os.link(work / f"key{suffix}", tmp_path / f"key{suffix}")
-    if laid < len(ALL):
-        made = keys.make(tmp_path / "key", this)
-        assert artifact.sha256(made.public) != artifact.sha256(made.private)
-        assert names(tmp_path) == {"key", "key.pub"}
-    else:
-        with pytest.raises(TaskError, match="key is there already"):
-            keys.make(tmp_path / "key", this)
-        assert names(tmp_path) == ALL
+    (tmp_path / ".keys.new").mkdir()
+    (tmp_path / ".keys.new/signing-key").write_text("half")
+    made = keys.make(tmp_path / "keys", this)
+    assert names(made.folder) == WITHOUT_PACKAGES
+    assert names(tmp_path) == {"keys"}

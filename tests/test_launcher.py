@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tasks.deploy.onefile import onefile
+from tasks.deploy.build.self_extracting import onefile
 
 from tests.support import PROJECT, missing
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tasks.interpreter import find, present
-from tasks.lock import LockError, admits, categories, require_fitting, requirements
+from tasks.lib.interpreter import find, present
+from tasks.lib.lock import LockError, admits, categories, require_fitting, requirements
 
 from tests.support import PROJECT, PYTHONS, ROOT, missing, run
 

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tasks import lock, project
-from tasks.deploy import artifact, keys, rank, signing
+from tasks.deploy.build import keys, publish, signing
+from tasks.deploy.build.plan import decide
 from tasks.deploy.offline_binary import build as offline
-from tasks.deploy.plan import plan
+from tasks.deploy.scripts import release_rank
 from tasks.deploy.settings import Settings
+from tasks.lib import lock, project
 
 from tests.conftest import Bake
 from tests.support import (
@@ -81,11 +82,11 @@ def test_the_whole_set_is_published(published: Path) -> None:
         f"my-service-0.1.0-1.{machine}.rpm",
         f"my-service_0.1.0_{debian}.deb",
     }
-    assert artifact.verify(published) == []
+    assert publish.verify(published) == []
 
 
 def test_the_manifest_says_what_was_built(folder: Path, published: Path) -> None:
-    facts = artifact.read_manifest(published)
+    facts = publish.read_manifest(published)
     commit = run(["git", "rev-parse", "HEAD"], cwd=folder).stdout.strip()
     expected = {
         "version": "0.1.0",
@@ -93,7 +94,7 @@ def test_the_manifest_says_what_was_built(folder: Path, published: Path) -> None
         "dirty": False,
         "release": f"0.1.0+{commit[:12]}",
         "quadrant": "offline-binary",
-        "lock_sha256": artifact.sha256(folder / "Pipfile.lock"),
+        "lock_sha256": publish.sha256(folder / "Pipfile.lock"),
         "source_date": "2026-01-01T00:00:00+00:00",
     }
     assert {key: facts[key] for key in expected} == expected
@@ -113,7 +114,7 @@ def newest(folder: Path, pattern: str) -> Path:
 
 
 def test_the_bill_of_materials_is_the_lock(folder: Path, published: Path) -> None:
-    text = (published / artifact.SBOM).read_text()
+    text = (published / publish.SBOM).read_text()
     python = newest(folder / "build/environments", "packages-build-*/bin/python")
     assert run([python, "-c", VALIDATE], cwd=folder, stdin=text).stdout == "None\n"
     bill = json.loads(text)
@@ -127,7 +128,7 @@ def test_the_bill_of_materials_is_the_lock(folder: Path, published: Path) -> Non
     assert hashes == {h.removeprefix("sha256:") for h in locked["click"]["hashes"]}
     assert click["licenses"]
     root = bill["metadata"]["component"]
-    assert root["version"] == artifact.read_manifest(published)["release"]
+    assert root["version"] == publish.read_manifest(published)["release"]
     edges = {edge["ref"]: edge.get("dependsOn", []) for edge in bill["dependencies"]}
     assert len(edges[root["bom-ref"]]) == 6  # the Pipfile's five and the interpreter
     assert any(ref.startswith("h11==") for ref in edges[components["uvicorn"]["bom-ref"]])
@@ -144,7 +145,7 @@ def test_no_build_tool_slips_in(folder: Path, published: Path, tmp_path: Path) -
     assert not [p for name in ("my_service", "host") for p in (internal / name).rglob("*.py")]
     program = internal.parent / "my-service"
     said = run([program, "version"], cwd=tmp_path).stdout
-    assert said == f"my-service {artifact.read_manifest(published)['release']}\n"
+    assert said == f"my-service {publish.read_manifest(published)['release']}\n"
     # Nothing of the folder that it was built in.
     root = os.fsencode(folder)
     assert not [p for p in internal.rglob("*") if p.is_file() and root in p.read_bytes()]
@@ -237,7 +238,7 @@ def test_a_program_that_does_not_run_is_not_published(folder: Path, published: P
 def test_a_wrong_release_id_is_not_published(folder: Path, published: Path) -> None:
     path = folder / "src/my_service/release.py"
     path.write_text(path.read_text().replace('facts["release"]', '"0.0.9+lies"'))
-    assert "it says that it is release 0.0.9+lies, not 0.1.0+" in build(folder, code=1)
+    assert "release is 0.0.9+lies, expected 0.1.0+" in build(folder, code=1)
 
 
 def test_a_kill_at_any_moment_leaves_what_was_there(folder: Path, published: Path) -> None:
@@ -313,8 +314,8 @@ def test_elsewhere_than_on_linux_program_and_archive_are_built(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("platform.system", lambda: "Darwin")
-    what = plan(offline.QUADRANT, project.load(folder), Settings())
-    offline.build(what)
+    plan = decide(offline.QUADRANT, project.load(folder), Settings())
+    offline.build(plan)
     archive = f"my-service-0.1.0-darwin-{os.uname().machine}.tar.gz"
     names = {"SHA256SUMS", "manifest.json", "sbom.cdx.json", archive}
     assert {path.name for path in published.iterdir()} == names
@@ -373,7 +374,7 @@ def test_one_file_with_hidden_imports_and_helper_processes(
     home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     said = run([single, "pool"], cwd=tmp_path, env=home).stdout
     assert said.splitlines() == [str(colorsys.rgb_to_hls(0, 0, 0)), "[1, 2]", "[1, 2]"]
-    assert artifact.verify(published) == []
+    assert publish.verify(published) == []
 
 
 @pytest.fixture
@@ -399,7 +400,7 @@ def test_a_signed_build(copied: Path, made: keys.Keys, tmp_path: Path) -> None:
     unsigned = contents(output)
     assert "PyInstaller" not in build(copied)
     signed = contents(output)
-    assert set(signed) - set(unsigned) == {artifact.SIGNATURE}
+    assert set(signed) - set(unsigned) == {publish.SIGNATURE}
     by = f"signature  by {made.fingerprint}, the key in invoke.yaml"
     assert by in run([*INVOKE, "deploy.verify", output], cwd=copied).stdout
     # The release inside is signed too: a machine checks what it keeps, not what carried it.
@@ -428,7 +429,7 @@ def test_what_makes_signed_artefacts_stale(
     assert state(copied) == "to be built"  # there are others, unsigned
     build(copied)
     assert state(copied) == "unchanged, nothing to do"
-    signature = output / artifact.SIGNATURE
+    signature = output / publish.SIGNATURE
     kept = signature.read_bytes()
     signature.unlink()
     assert state(copied) == "to be built"
@@ -464,7 +465,7 @@ def test_a_release_has_a_rank(folder: Path, published: Path, tmp_path: Path) -> 
     with tarfile.open(next(published.glob("*.tar.gz"))) as archive:
         archive.extractall(tmp_path, filter="data")
     facts = json.loads(next(tmp_path.glob("*/host/release.json")).read_text())
-    assert facts["rank"] == rank.rank("0.1.0", 1_767_225_600)
+    assert facts["rank"] == release_rank.rank("0.1.0", 1_767_225_600)
     assert (facts["trial_seconds"], facts["overlap"]) == (60, True)
 
 

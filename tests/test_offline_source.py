@@ -1,5 +1,6 @@
 """`invoke deploy.offline-source`: what it publishes, and what it never does."""
 
+import json
 import os
 import re
 import shutil
@@ -10,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tasks import lock
-from tasks.deploy import artifact
+from tasks.deploy.build import publish
+from tasks.lib import lock
 
 from tests.conftest import Bake
 from tests.support import (
@@ -95,14 +96,14 @@ def sums(file: Path) -> dict[str, str]:
 
 def digests(folder: Path) -> dict[str, str]:
     files = (path for path in folder.rglob("*") if not path.is_dir())
-    return {path.relative_to(folder).as_posix(): artifact.sha256(path) for path in files}
+    return {path.relative_to(folder).as_posix(): publish.sha256(path) for path in files}
 
 
 def test_the_whole_set_is_published(published: Path) -> None:
     stem = f"my-service-0.1.0-linux-{MACHINE}"
     names = {"SHA256SUMS", "manifest.json", "sbom.cdx.json", f"{stem}.run", f"{stem}.tar.gz"}
     assert {path.name for path in published.iterdir()} == names
-    assert artifact.verify(published) == []
+    assert publish.verify(published) == []
 
 
 def test_the_bundle_has_four_folders_of_plain_files(bundle: Path) -> None:
@@ -121,7 +122,7 @@ def test_the_source_is_what_git_tracks(folder: Path, bundle: Path) -> None:
 
 
 def test_the_manifest_says_what_was_built(folder: Path, published: Path, tree: Path) -> None:
-    facts = artifact.read_manifest(published)
+    facts = publish.read_manifest(published)
     commit = run(["git", "rev-parse", "HEAD"], cwd=folder).stdout.strip()
     expected = {
         "release": f"0.1.0+{commit[:12]}",
@@ -131,7 +132,7 @@ def test_the_manifest_says_what_was_built(folder: Path, published: Path, tree: P
         "glibc_carried": True,
         "built_from_source": {},
         "platform": f"linux-{MACHINE}",
-        "lock_sha256": artifact.sha256(folder / "Pipfile.lock"),
+        "lock_sha256": publish.sha256(folder / "Pipfile.lock"),
         "source_date": "2026-01-01T00:00:00+00:00",
     }
     assert {key: facts[key] for key in expected} == expected
@@ -149,7 +150,7 @@ def test_the_manifest_says_what_was_built(folder: Path, published: Path, tree: P
 def test_every_wheel_is_one_that_the_lock_admits(folder: Path, bundle: Path) -> None:
     locked = lock.packages(folder / "Pipfile.lock", "packages")
     admitted = {value for entry in locked.values() for value in entry["hashes"]}
-    wheels = {path.name: artifact.sha256(path) for path in (bundle / "PyPI").glob("*.whl")}
+    wheels = {path.name: publish.sha256(path) for path in (bundle / "PyPI").glob("*.whl")}
     assert {f"sha256:{digest}" for digest in wheels.values()} <= admitted
     lines = (bundle / "PyPI/requirements.txt").read_text().splitlines()
     pinned = dict(line.split(" --hash=sha256:") for line in lines)
@@ -167,7 +168,7 @@ def test_the_tree_is_the_one_that_was_built_and_tried(tree: Path) -> None:
 
 def test_the_tree_works_in_any_folder(tree: Path, published: Path, tmp_path: Path) -> None:
     bare = {"PATH": "/usr/bin:/bin"}
-    release = artifact.read_manifest(published)["release"]
+    release = publish.read_manifest(published)["release"]
     moved = tree.rename(tree.with_name("moved ü"))
     link = tmp_path / "command"
     try:
@@ -351,9 +352,8 @@ def test_data_with_dots_before_its_names_arrives(copied: Path, tmp_path: Path) -
     with tarfile.open(next((copied / "dist/offline-source").glob("*.tar.gz"))) as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
     bundle = tmp_path / "unpacked/my-service"
-    made = shutil.copytree(bundle / "Script/release", tmp_path / "made")
-    shutil.copytree(home(bundle), made / "python")
-    install(bundle, made)
+    made = tmp_path / "made"
+    make_release(bundle, made)
     expected = digests(made)
     del expected["SHA256SUMS"]
     assert sums(made / "SHA256SUMS") == expected
@@ -417,10 +417,10 @@ def test_no_file_of_a_wheel_leaves_the_tree(
     pypi = bundle / "PyPI"
     wheel = next(pypi.glob("h11-*.whl"))
     add = "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'a').writestr(sys.argv[2], 'evil')"
-    before = artifact.sha256(wheel)
+    before = publish.sha256(wheel)
     run([sys.executable, "-c", add, wheel, name], cwd=tmp_path)
     listing = pypi / "requirements.txt"
-    listing.write_text(listing.read_text().replace(before, artifact.sha256(wheel)))
+    listing.write_text(listing.read_text().replace(before, publish.sha256(wheel)))
     known = {made} | {path for path in tmp_path.rglob("*") if made not in path.parents}
     said = make_release(bundle, made, code=1)
     assert said.startswith("error: h11==")
@@ -492,7 +492,7 @@ def check_in(bundle: Path) -> None:
     """Let a bundle's checksums be those of what is in it now."""
     sums = bundle / "Script/SHA256SUMS"
     sums.unlink()
-    artifact.write_checksums(bundle, sums)
+    publish.write_checksums(bundle, sums)
 
 
 @pytest.fixture
@@ -511,7 +511,7 @@ def script(
         "TMPDIR": str(bundle.parent / "tmp"),
         **environ,
     }
-    command = ["sh", bundle / f"Script/{name}.sh", *arguments]
+    command: list[str | Path] = ["sh", bundle / f"Script/{name}.sh", *arguments]
     return run(command, cwd=bundle, env=environment, code=code)
 
 
@@ -590,10 +590,10 @@ def test_run_names_every_file_that_is_wrong(telling: Path) -> None:
     os.mkfifo(telling / "Script/pipe")
     said = script(telling, "run", "version", code=1)
     assert said.stderr.splitlines() == [
-        "neither file nor folder: ProjectSrc/README.md",
-        "neither file nor folder: Script/pipe",
         "missing: ProjectSrc/LICENSE",
-        "not of the bundle: PyPI/evil-1.0-py3-none-any.whl",
+        "not listed in SHA256SUMS: PyPI/evil-1.0-py3-none-any.whl",
+        "not listed in SHA256SUMS: Script/pipe",
+        "changed: ProjectSrc/README.md",
         "changed: PyPI/requirements.txt",
         not_whole(telling),
     ]
@@ -609,7 +609,7 @@ def test_run_keeps_a_copy_that_nobody_else_can_write_to(
     cache = copy.parent / "home/.cache/my-service.bundle"
     assert cache.stat().st_mode & 0o777 == 0o700
     (tree,) = cache.iterdir()
-    assert tree.name == artifact.sha256(copy / "Script/SHA256SUMS")
+    assert tree.name == publish.sha256(copy / "Script/SHA256SUMS")
     assert list(room.iterdir()) == []
     # Once it is there the bundle's own Python is not looked at.
     shutil.rmtree(home(copy))
@@ -644,7 +644,9 @@ def test_run_once_leaves_nothing_behind_and_passes_signals_on(
     copy, _ = doctored
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/proc", "TMPDIR": str(room)}
     waits = "import signal, sys; print('up', flush=True); signal.pause()"
-    command = ["sh", copy / "Script/run.sh", "--exec", "python", "-c", waits]
+    command: list[str | Path] = [
+        "sh", copy / "Script/run.sh", "--exec", "python", "-c", waits,
+    ]  # fmt: skip
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:

@@ -1,4 +1,4 @@
-"""tasks.deploy.rank: sort(1) puts ranks in the order of releases."""
+"""tasks.deploy.scripts.release_rank: sort(1) puts ranks in the order of releases."""
 
 import itertools
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from packaging.version import Version
-from tasks.deploy import rank
+from tasks.deploy.scripts import release_rank
 
 from tests.support import run
 
@@ -24,9 +24,9 @@ EPOCHS = (0, 5, 1000, 1_700_000_000)
 def test_ranks_sort_as_versions_do_and_then_by_date(tmp_path: Path) -> None:
     releases = list(itertools.product(VERSIONS, EPOCHS))
     for one, other in itertools.product(releases, repeat=2):
-        by_rank = rank.rank(*one) < rank.rank(*other)
+        by_rank = release_rank.rank(*one) < release_rank.rank(*other)
         assert by_rank == ((Version(one[0]), one[1]) < (Version(other[0]), other[1])), (one, other)
-    ranks = sorted({rank.rank(*release) for release in releases})
+    ranks = sorted({release_rank.rank(*release) for release in releases})
     mixed = random.sample(ranks, len(ranks))
     c_order = {**os.environ, "LC_ALL": "C"}
     said = run(["sort"], cwd=tmp_path, env=c_order, stdin="\n".join(mixed) + "\n").stdout
@@ -34,11 +34,11 @@ def test_ranks_sort_as_versions_do_and_then_by_date(tmp_path: Path) -> None:
 
 
 def test_a_rank_is_a_plain_word() -> None:
-    assert rank.rank("1.10.3rc1", 1_767_225_600) == "a0.a1b10a3.rca1..z..j1767225600"
+    assert release_rank.rank("1.10.3rc1", 1_767_225_600) == "a0.a1b10a3.rca1..z..j1767225600"
 
 
 @pytest.mark.parametrize("version", ["banana", "", "1.0-x"])
 def test_a_version_of_another_form_is_one_line(version: str, tmp_path: Path) -> None:
-    script = [sys.executable, "-I", rank.__file__]
+    script = [sys.executable, "-I", release_rank.__file__]
     said = run([*script, version, "0"], cwd=tmp_path, code=1).stderr
     assert said == f"pyproject.toml: Invalid version: {version!r}\n"

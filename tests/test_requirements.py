@@ -1,4 +1,4 @@
-"""tasks.lock: what it makes of a Pipfile.lock."""
+"""tasks.lib.lock: what it makes of a Pipfile.lock."""
 
 import json
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tasks import lock
+from tasks.lib import lock
 
 WriteLock = Callable[[dict[str, Any]], Path]
 

@@ -1,11 +1,11 @@
-"""tasks.revision: which release a state of the source is."""
+"""tasks.lib.revision: which release a state of the source is."""
 
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from tasks import project, revision
+from tasks.lib import project, revision
 
 from tests.conftest import Bake
 from tests.support import commit, commit_change, run

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tasks import interpreter
+from tasks.lib import interpreter
 
 from tests.conftest import Bake
 from tests.support import PYTHONS, offered_here, run
@@ -145,7 +145,10 @@ def appended(name: str, text: str) -> Callable[[Path], None]:
             appended("src/my_service/cli.py", '\n\ndef _f() -> int:\n    return ""\n'),
             "error: Incomp",
         ),
-        (appended("tasks/lock.py", "\n\ndef _f(x):\n    return x\n"), "Function is missing a type"),
+        (
+            appended("tasks/lib/lock.py", "\n\ndef _f(x):\n    return x\n"),
+            "Function is missing a type",
+        ),
         (
             appended("docs/more.md", "`invoke deploy.nothing`"),
             "docs/more.md names what does not exist: invoke deploy.nothing",

@@ -1,4 +1,4 @@
-"""tasks.deploy.signing and the settings that name keys."""
+"""tasks.deploy.build.signing and the settings that name keys."""
 
 import os
 import pty
@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tasks.console import TaskError
-from tasks.deploy import artifact, settings, signing
+from tasks.deploy import settings
+from tasks.deploy.build import publish, signing
 from tasks.deploy.settings import Settings
+from tasks.lib.console import TaskError
 
 from tests.support import PROJECT, missing, run, shown
 
 INVOKE = [sys.executable, "-m", "invoke"]
 SIGN = (
-    "import sys; from pathlib import Path; from tasks.console import TaskError\n"
-    "from tasks.deploy import signing; from tasks.deploy.settings import Settings\n"
+    "import sys; from pathlib import Path; from tasks.lib.console import TaskError\n"
+    "from tasks.deploy.build import signing; from tasks.deploy.settings import Settings\n"
     "try:\n"
     "    signing.sign(Path(sys.argv[1]), Settings(signing_key=sys.argv[2]))\n"
     "except TaskError as error:\n"
@@ -57,9 +58,9 @@ def folder(tmp_path: Path) -> Path:
     target = tmp_path / "dist" / "offline-binary"
     target.mkdir(parents=True)
     (target / "program.tar.gz").write_bytes(b"program")
-    (target / artifact.SBOM).write_text("{}")
-    artifact.write_manifest(target, {"release": "1+x", "python": "3.13.0"})
-    artifact.write_checksums(target)
+    (target / publish.SBOM).write_text("{}")
+    publish.write_manifest(target, {"release": "1+x", "python": "3.13.0"})
+    publish.write_checksums(target)
     return target
 
 
@@ -79,42 +80,42 @@ def test_a_signature_is_one_that_ssh_keygen_knows(folder: Path, key: Settings) -
         "program.tar.gz: OK",
         "sbom.cdx.json: OK",
     ]
-    (folder / artifact.CHECKSUMS).write_bytes((folder / artifact.CHECKSUMS).read_bytes() + b"#")
+    (folder / publish.CHECKSUMS).write_bytes((folder / publish.CHECKSUMS).read_bytes() + b"#")
     run(by_hand, cwd=folder, code=255)
 
 
 def test_the_same_checksums_get_the_same_signature(folder: Path, key: Settings) -> None:
     signing.sign(folder, key)
-    once = (folder / artifact.SIGNATURE).read_bytes()
+    once = (folder / publish.SIGNATURE).read_bytes()
     signing.sign(folder, key)
-    assert (folder / artifact.SIGNATURE).read_bytes() == once
+    assert (folder / publish.SIGNATURE).read_bytes() == once
 
 
 def test_an_old_signature_does_not_stay(folder: Path, key: Settings) -> None:
     signing.sign(folder, key)
     (folder / "more").touch()
-    artifact.write_checksums(folder)
+    publish.write_checksums(folder)
     signing.sign(folder, key)
     assert signing.verify(folder, key, "my-service") == []
 
 
 def test_a_signature_is_neither_listed_nor_too_much(folder: Path, key: Settings) -> None:
     signing.sign(folder, key)
-    assert artifact.verify(folder) == []
-    artifact.write_checksums(folder)
-    assert artifact.SIGNATURE not in (folder / artifact.CHECKSUMS).read_text()
+    assert publish.verify(folder) == []
+    publish.write_checksums(folder)
+    assert publish.SIGNATURE not in (folder / publish.CHECKSUMS).read_text()
 
 
 def test_without_a_key_nothing_is_signed(folder: Path) -> None:
     signing.sign(folder, Settings())
-    assert not (folder / artifact.SIGNATURE).exists()
+    assert not (folder / publish.SIGNATURE).exists()
     assert signing.verify(folder, Settings(), "my-service") == []
 
 
 def sign_anew(folder: Path, key: Settings, namespace: str = "file") -> None:
-    (folder / artifact.SIGNATURE).unlink()
+    (folder / publish.SIGNATURE).unlink()
     command = ["ssh-keygen", "-Y", "sign", "-n", namespace, "-f", key.signing_key]
-    run([*command, artifact.CHECKSUMS], cwd=folder)
+    run([*command, publish.CHECKSUMS], cwd=folder)
 
 
 def another(folder: Path, _key: Settings) -> None:
@@ -124,9 +125,9 @@ def another(folder: Path, _key: Settings) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda f, _: (f / artifact.SIGNATURE).unlink(), "missing, and invoke.yaml names a key"),
-        (lambda f, _: (f / artifact.SIGNATURE).write_bytes(b""), "incomplete message"),
-        (lambda f, _: (f / artifact.CHECKSUMS).write_bytes(b""), "incorrect signature"),
+        (lambda f, _: (f / publish.SIGNATURE).unlink(), "missing, and invoke.yaml names a key"),
+        (lambda f, _: (f / publish.SIGNATURE).write_bytes(b""), "incomplete message"),
+        (lambda f, _: (f / publish.CHECKSUMS).write_bytes(b""), "incorrect signature"),
         (another, "Could not verify signature"),
         (lambda f, k: sign_anew(f, k, "mail"), "namespace"),
         (lambda _, k: signing.public(k).unlink(), "cannot read "),
@@ -189,7 +190,7 @@ def test_without_a_terminal_nothing_asks(
     with pytest.raises(TaskError, match="incorrect passphrase supplied") as raised:
         signing.sign(folder, locked)
     assert "\n" not in str(raised.value)
-    assert not (folder / artifact.SIGNATURE).exists()
+    assert not (folder / publish.SIGNATURE).exists()
 
 
 @pytest.mark.parametrize(("askpass", "required"), [(None, "never"), ("/bin/answer", "as it was")])
@@ -214,7 +215,7 @@ def test_without_input_nothing_asks_on_the_terminal_behind(folder: Path, locked:
     script = [sys.executable, "-B", "-c", SIGN, str(folder), locked.signing_key]
     with terminal(*WITHOUT_INPUT, *script) as (_, process):
         assert process.wait(20) == 1
-    assert not (folder / artifact.SIGNATURE).exists()
+    assert not (folder / publish.SIGNATURE).exists()
 
 
 def test_on_a_terminal_the_passphrase_is_asked_for(folder: Path, locked: Settings) -> None:
@@ -321,6 +322,6 @@ def test_verify_says_what_it_knows_of_the_origin(
     good = f"signature  by {signing.fingerprint(signing.public(key))}, the key in invoke.yaml"
     assert good in run(check, cwd=baked).stdout
     assert good in run([*check[:-1], str(folder / "program.tar.gz")], cwd=baked).stdout
-    (folder / artifact.SIGNATURE).unlink()
+    (folder / publish.SIGNATURE).unlink()
     said = run(check, cwd=baked, code=1).stderr
     assert said.endswith("\n  SHA256SUMS.sig: missing, and invoke.yaml names a key\n")

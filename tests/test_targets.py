@@ -1,33 +1,35 @@
-"""tasks.hosts.targets: what invoke.yaml says of hosts, and what it may not say."""
+"""tasks.deploy.targets: what invoke.yaml says of hosts, and what it may not say."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tasks import project
-from tasks.console import TaskError
-from tasks.hosts import targets
+from tasks.deploy import targets
+from tasks.hosts.settings import HostSettings
+from tasks.lib import project
+from tasks.lib.console import TaskError
 
 HOSTS = {"inventory": "deploy/inventory/local.yml", "quadrant": "offline-source"}
 
 
-def find(folder: Path, settings: dict[str, Any], quadrant: str = "") -> targets.Target:
-    return targets.find(project.load(folder), {"targets": {"t": settings}}, "t", quadrant)
+def find(folder: Path, settings: dict[str, Any], quadrant: str = "") -> HostSettings:
+    deploy = {"targets": {"t": settings}}
+    return targets.hosts(project.load(folder), deploy, "t", quadrant).settings
 
 
 def test_the_target_that_every_project_has(baked: Path) -> None:
     deploy = yaml.safe_load((baked / "invoke.yaml").read_text())["deploy"]
-    local = targets.find(project.load(baked), deploy, "local")
+    local = targets.hosts(project.load(baked), deploy, "local").settings
     assert local.inventory.is_file()
     assert local.batches == [1, 1]
     assert local.quadrant == "", "it is for every way to deploy"
 
 
-def test_what_is_the_targets_own(baked: Path) -> None:
-    own = find(baked, HOSTS | {"keep_releases": 7})
-    assert own.over({"keep_releases": 3, "x": 1}) == {"keep_releases": "7", "x": 1}
-    assert find(baked, HOSTS).over({"keep_releases": 3}) == {"keep_releases": 3}
+def test_what_is_the_targets_own() -> None:
+    deploy = {"keep_releases": 3, "targets": {"t": HOSTS | {"keep_releases": 7}, "u": HOSTS}}
+    assert targets.over(deploy, "t") == {**deploy, "keep_releases": 7}
+    assert targets.over(deploy, "u") == deploy
 
 
 @pytest.mark.parametrize(("batch", "batches"), [(3, [1, 3]), ("25%", [1, "25%"]), ("10", [1, 10])])
@@ -39,6 +41,7 @@ REFUSED = [
     (HOSTS | {"batch": 0}, "deploy.targets.t.batch is '0': expected a number or a percentage"),
     (HOSTS | {"batch": "all"}, "deploy.targets.t.batch is 'all': expected a number"),
     (HOSTS | {"batch": "101%"}, "deploy.targets.t.batch is '101%': expected a number"),
+    (HOSTS | {"bacth": 2}, "deploy.targets.t has 'bacth': did you mean 'batch'?"),
     (HOSTS | {"hosts": "x"}, "deploy.targets.t has 'hosts': expected batch, health_url, inventory"),
     (
         HOSTS | {"keep_releases": 1},

@@ -11,7 +11,8 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from tasks import docs, findings, interpreter, lock, project  # noqa: E402
+from tasks.checks import commands, findings  # noqa: E402
+from tasks.lib import interpreter, lock, process, project  # noqa: E402
 
 THIS = project.load(ROOT)
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["security"]
@@ -32,8 +33,12 @@ os.environ["PATH"] = interpreter.search_path(THIS.pythons)
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types, and that the docs name only commands that exist."""
+    """Check style, types, layers, and that the docs name only commands that exist."""
     _locked(session, "packages", "dev-packages", "lint", "test")
+    if session.posargs:  # a Git hook's: the style of some files alone
+        session.run("ruff", "check", "--force-exclude", *session.posargs)
+        session.run("ruff", "format", "--check", "--force-exclude", *session.posargs)
+        return
     for check, command in findings.STYLE.items():
         said = _report(session, check, *command)
         if not _path(check).exists():
@@ -41,9 +46,10 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
-    helps = docs.helps(THIS, lambda *command: _ask(session, *command))
-    for page in docs.pages(ROOT):
-        if wrong := docs.unknown(page, helps, THIS.program):
+    session.run("lint-imports", "--no-cache")
+    helps = commands.helps(THIS, lambda *command: _ask(session, *command))
+    for page in commands.pages(ROOT):
+        if wrong := commands.unknown(page, helps, THIS.program):
             session.error(f"{page.relative_to(ROOT)} names what does not exist: {'; '.join(wrong)}")
 
 
@@ -97,7 +103,8 @@ def _problems(check: str, said: str) -> list[str]:
 
 
 def _crash(check: str, said: str) -> str:
-    return f"{check} crashed: {findings.last_words(said)} (all of it: {_path(check, 'log')})"
+    why = process.last_line(said, "it does not say why")
+    return f"{check} crashed: {why} (all of it: {_path(check, 'log')})"
 
 
 def _locked(session: nox.Session, *categories: str) -> None:

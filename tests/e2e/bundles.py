@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.deploy import artifact
-from tasks.deploy.onefile import onefile
+from tasks.deploy.build import publish
+from tasks.deploy.build.self_extracting import onefile
 
 from tests.support import PROJECT
 
@@ -104,11 +104,11 @@ def flip(path: Path, at: float = 0.5) -> None:
 
 def check_in(bundle: Path) -> None:
     """Let a bundle's checksums be those of what is in it now; a signature stays as it was."""
-    sums, signature = (bundle / "Script" / n for n in (artifact.CHECKSUMS, artifact.SIGNATURE))
+    sums, signature = (bundle / "Script" / n for n in (publish.CHECKSUMS, publish.SIGNATURE))
     sums.unlink()
     kept = signature.read_bytes() if signature.exists() else None
     signature.unlink(missing_ok=True)
-    artifact.write_checksums(bundle, sums)
+    publish.write_checksums(bundle, sums)
     if kept:
         signature.write_bytes(kept)
 

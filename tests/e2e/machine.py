@@ -186,6 +186,10 @@ class Machine:
         """Start a command of this host's in the machine's network, and only there."""
         return _popen([*self._enter("--net"), *map(str, command)])
 
+    def in_its_numbers(self, *command: str | Path) -> subprocess.Popen[str]:
+        """Start a command of this host's among the machine's processes, and only there."""
+        return _popen([*self._enter("--pid"), *map(str, command)])
+
     def path(self, inside: str) -> Path:
         """Give the place where a path of the machine lies on this host."""
         return self.root / inside.lstrip("/")

@@ -25,6 +25,52 @@ _THERE = '"STATE_DIRECTORY" in __import__("os").environ'
 _CLI, _APP = "src/my_service/cli.py", "src/my_service/app.py"
 _SOCKET = "deploy/units/socket.in"
 
+_ORDERS = '''def _order() -> str:
+    """Return what a test has told this version to do."""
+    path = os.environ.get("STATE_DIRECTORY", "") + "/orders"
+    given = json.loads(open(path).read()) if os.path.exists(path) else {}
+    order = given.get(release.current().version, "")
+    return "" if order == "die unless held" and "--hold" in sys.argv else order
+
+
+async def _slow(request: Request) -> Response:
+    """Answer for as many seconds as the caller asks for."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(10 * int(request.query_params["seconds"])):
+            yield b"." * 1000
+            await asyncio.sleep(0.1)
+
+    return StreamingResponse(parts())
+
+
+ROUTES = [
+    Route("/slow", _slow),
+'''
+_READY = """    readiness = request.app.state.readiness
+    if _order() == "strange":
+        strange = "0.6.0\\x1b[2J\\nactive: \\u202e\\x00\\x85"
+        return JSONResponse({"status": "ready", "release": strange})
+    if _order() == "never ready":
+        readiness = "starting"
+"""
+_OBEYS = (
+    (_APP, "from dataclasses import asdict\n",
+     "import asyncio, json, os, sys, time\nfrom dataclasses import asdict\n"),
+    (_APP, "from starlette.responses import JSONResponse, Response\n",
+     "from starlette.responses import JSONResponse, Response, StreamingResponse\n"),
+    (_APP, "from .release import Release\n",
+     "from . import release\nfrom .release import Release\n"),
+    (_APP, '    app.state.readiness = "ready"\n',
+     '    app.state.readiness = "ready"\n'
+     '    if _order().startswith("die"):\n'
+     '        open(os.environ["STATE_DIRECTORY"] + "/died", "w").write(str(os.getpid()))\n'
+     '        os._exit(3)\n'
+     '    if _order() == "hang":\n        time.sleep(1000)\n'),
+    (_APP, "    readiness = request.app.state.readiness\n", _READY),
+    (_APP, "ROUTES = [\n", _ORDERS),
+)  # fmt: skip
+
 VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
     "old": ("0.1.0", ()),
     "new": ("0.2.0", ()),
@@ -53,6 +99,9 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
         "0.5.0",
         (("deploy/units/env.in", "#@prefix@LOG_LEVEL=info\n", "#@prefix@LOG_LEVEL=debug\n"),),
     ),
+    # These do what /var/lib/my-service/orders says, see faults.order().
+    "obeys": ("0.6.0", _OBEYS),
+    "obeys too": ("0.6.1", _OBEYS),
 }  # fmt: skip
 """What is built, by a word for what is special about it: its version, and the edits."""
 

@@ -120,9 +120,7 @@ class Seen(TypedDict):
 class Load:
     """Callers that ask the service without a pause while a test does something."""
 
-    def __init__(
-        self, machine: Machine, mode: str, workers: int = 4, seconds: int = 120
-    ) -> None:
+    def __init__(self, machine: Machine, mode: str, workers: int = 4, seconds: int = 120) -> None:
         self._process = machine.beside(
             sys.executable, LOAD, "127.0.0.1", str(PORT), str(workers), str(seconds), mode
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tasks.deploy import archive, artifact
+from tasks.deploy.build import archive, publish
 
 from . import bundles
 from .bundles import assert_untouched, check_in, piece, rewrite, script, single, twin
@@ -144,7 +144,7 @@ def doctor(bundle: Path, files: dict[str, bytes]) -> tuple[str, str]:
     """Add files to a wheel, with every hash on the way to it made anew."""
     (wheel,) = (bundle / "PyPI").glob("h11-*.whl")
     name, version = wheel.name.split("-")[:2]
-    before = artifact.sha256(wheel)
+    before = publish.sha256(wheel)
     buffer = io.BytesIO()
     with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(buffer, "w") as new:
         record = f"{name}-{version}.dist-info/RECORD"
@@ -160,7 +160,7 @@ def doctor(bundle: Path, files: dict[str, bytes]) -> tuple[str, str]:
         new.writestr(record, lines)
     rewrite(wheel, buffer.getvalue())
     listing = bundle / "PyPI/requirements.txt"
-    text = listing.read_text().replace(before, artifact.sha256(wheel))
+    text = listing.read_text().replace(before, publish.sha256(wheel))
     rewrite(listing, text.encode())
     check_in(bundle)
     return name, version

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tasks.deploy import artifact
+from tasks.deploy.build import publish
 
 from tests.conftest import Bake
 from tests.support import contents, missing
@@ -105,7 +105,7 @@ def test_all_that_is_code_is_for_the_other_architecture(bundle: Path, tree: Path
         found = machines(heads(folder))
         assert len(found) > 20
         assert set(found.values()) == {AARCH64}, found
-    facts = artifact.read_manifest(bundle / "Script/release")
+    facts = publish.read_manifest(bundle / "Script/release")
     assert (facts["platform"], facts["python"]) == ("linux-aarch64", VERSION)
     assert facts["interpreter"] == "python-build-standalone"
     known = json.loads((bundle / "Script/release/host/release.json").read_text())
@@ -121,7 +121,7 @@ def artifact_faults(tree: Path) -> list[str]:
     lines = (tree / "SHA256SUMS").read_text().splitlines()
     listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     found = {
-        path.relative_to(tree).as_posix(): artifact.sha256(path)
+        path.relative_to(tree).as_posix(): publish.sha256(path)
         for path in tree.rglob("*")
         if path.is_file() and path != tree / "SHA256SUMS"
     }
@@ -138,7 +138,7 @@ def test_it_serves_there(tree: Path) -> None:
     finally:
         service.terminate()
         service.wait(30)
-    assert answered["release"] == artifact.read_manifest(tree)["release"]
+    assert answered["release"] == publish.read_manifest(tree)["release"]
 
 
 def ask(service: subprocess.Popen[bytes], port: int) -> dict[str, str]:
@@ -197,12 +197,12 @@ def test_a_standalone_interpreter_for_this_machine(
     """Take for one what a bundle with the local interpreter carries."""
     subprocess.run(["tar", "-xzf", releases["old"].tar, "-C", tmp_path], check=True)
     home = tmp_path / NAME / "Python3.13"
-    version = artifact.read_manifest(tmp_path / NAME / "Script/release")["python"]
+    version = publish.read_manifest(tmp_path / NAME / "Script/release")["python"]
     program, library = home / "bin/python3.13", home / "lib/python3.13"
     mirror.add(version, os.uname().machine, program, library, *home.glob("lib/libpython*"))
     invoke(project, "deploy.offline-source", settings=mirror.settings)
     published = project / "dist/offline-source"
-    assert artifact.read_manifest(published)["interpreter"] == "python-build-standalone"
+    assert publish.read_manifest(published)["interpreter"] == "python-build-standalone"
     (single,) = published.glob("*.run")
     for kind in ("plain", "old", "busybox"):
         machine = new_machine(kind)

@@ -4,13 +4,15 @@ What they are, heavy/Pipfile.lock says.
 """
 
 import json
+import tarfile
+import textwrap
 from pathlib import Path
 
 import pytest
-from tasks.deploy import artifact
+from tasks.deploy.build import publish
 
 from tests.conftest import Bake
-from tests.support import commit
+from tests.support import commit, offered_here, run
 
 from . import bundles
 from .conftest import NewMachine
@@ -39,9 +41,9 @@ USED = {"numpy": 0.75, "cryptography": "x", "lxml": "1", "psycopg": "binary", "d
 
 
 @pytest.fixture(scope="module")
-def published(bake: Bake) -> Path:
-    """Give what is published of the project."""
-    project = bake(project=NAME)
+def project(bake: Bake) -> Path:
+    """Give the project."""
+    project = bake(project=NAME, python_version=offered_here())
     lock = project / "Pipfile.lock"
     content = json.loads(lock.read_text())
     content["default"] = json.loads(LOCK.read_text())["default"] | content["default"]
@@ -49,6 +51,12 @@ def published(bake: Bake) -> Path:
     socket = project / "deploy/units/socket.in"
     socket.write_text(socket.read_text().replace("127.0.0.1:8000\n", f"127.0.0.1:{PORT}\n"))
     commit(project)
+    return project
+
+
+@pytest.fixture(scope="module")
+def published(project: Path) -> Path:
+    """Give what is published of it as a bundle."""
     invoke(project, "deploy.offline-source")
     return project / "dist/offline-source"
 
@@ -67,8 +75,27 @@ def use(machine: Machine) -> dict[str, object]:
 
 
 def test_what_came_as_source_became_a_wheel(published: Path) -> None:
-    made = artifact.read_manifest(published)["built_from_source"]
+    made = publish.read_manifest(published)["built_from_source"]
     assert [name.partition("-")[0] for name in made] == ["docopt"]
+
+
+def test_the_packaged_program_has_them_as_they_came(project: Path, tmp_path: Path) -> None:
+    """Numpy's libraries do not survive `strip`, and only their use shows it."""
+    code = project / "src/data_service/cli.py"
+    before = code.read_text()
+    command = "\n\n@main.command()\ndef use() -> None:\n"
+    code.write_text(before + command + textwrap.indent(USE, "    "))
+    try:
+        invoke(project, "deploy.offline-binary")
+    finally:
+        code.write_text(before)
+    with tarfile.open(next((project / "dist/offline-binary").glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (program,) = tmp_path.glob(f"*/bin/{NAME}")
+    assert json.loads(run([program, "use"], cwd=tmp_path).stdout) == USED
+    # What the build machine added is small: the interpreter's symbols are gone.
+    (library,) = program.parent.glob("_internal/libpython3.*.so.1.0")
+    assert ".symtab" not in run(["readelf", "--sections", library], cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize("kind", ["plain", "old", "busybox"])

@@ -179,7 +179,7 @@ def test_a_fresh_host_and_again(setup: Setup, host: Machine) -> None:
 def test_a_release_is_installed_into_it(setup: Setup, host: Machine, releases: Releases) -> None:
     host.path("/etc/nftables.conf").write_text(FIREWALL, encoding="utf-8")
     host.run("systemctl", "start", "nftables")
-    assert "Load the firewall as it is now written" in changed(setup(**OPTIONS))
+    assert "Reload the firewall" in changed(setup(**OPTIONS))
     release = releases["old"]
     install(host, release)
     assert active(host) == release.version
@@ -191,13 +191,13 @@ def test_a_release_is_installed_into_it(setup: Setup, host: Machine, releases: R
 
     # Another port: of the socket and of the firewall.
     moved = setup(**OPTIONS | {"deploy_listen": "[::]:8082"})
-    assert "Open the socket anew" in changed(moved)
+    assert "Restart the open socket" in changed(moved)
     assert reached(8082)
     assert not reached(8081)
     # Another limit: no restart.
     opened = host.run("systemctl", "show", "--property=ActiveEnterTimestamp", NAME).stdout
     limited = setup(**OPTIONS | {"deploy_listen": "[::]:8082", "deploy_open_files": 23456})
-    assert changed(limited) == {"Limit the service"}
+    assert changed(limited) == {"Write the limits of the service"}
     assert host.run("systemctl", "show", "--property=ActiveEnterTimestamp", NAME).stdout == opened
     assert "LimitNOFILE=23456\n" in host.run("systemctl", "show", NAME).stdout
 
@@ -257,7 +257,7 @@ def test_a_host_that_fails_says_why(setup: Setup, host: Machine) -> None:
 def test_one_host_out_of_reach_keeps_no_other_from_its_setup(setup: Setup, host: Machine) -> None:
     done = setup(ghost="h0", code=1, deploy_open_files=34567)
     assert line(done, "h0").startswith("not reached: ")
-    assert "Limit the service" in changed(done)
+    assert "Write the limits of the service" in changed(done)
     assert done.stderr.startswith("error: h0: cannot be reached: ")
     assert len(done.stderr.splitlines()) == 1
     assert "LimitNOFILE=34567\n" in host.read(LIMITS)
@@ -267,7 +267,7 @@ def test_what_builds_a_release_is_named_where_it_is_missing(setup: Setup) -> Non
     setup()
     assert line(setup("--check")) == "nothing to change", "an offline release is built elsewhere"
     [named] = changed(setup("--check", to="builders"))
-    assert named.startswith("Install what is missing (only told): ")
+    assert named.startswith("Install missing packages (check only): ")
     assert {"build-essential", "libssl-dev"} < set(named.split())
     there = setup("--check", to="builders", deploy_python="/usr/bin/python3")
     assert line(there) == "nothing to change", "Git is there already"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tasks import lock
+from tasks.lib import lock
 
 from tests.conftest import Bake
 from tests.support import PROJECT, ROOT, commit_change, missing, run

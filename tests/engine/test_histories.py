@@ -1,18 +1,34 @@
 """Whole lives of a machine, put together by chance: what is promised holds in each."""
 
 import pytest
+from host.errors import HostError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import (
-    RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
 )  # fmt: skip
 
-from host.errors import HostError
 from tests.engine import programs, promises
 from tests.engine.fault import BLIND, CUT, ERROR, FULL, KILL, LATE, READONLY, Fault, PowerCut
 from tests.engine.programs import Kind
-from tests.engine.scenes import BAD, NEW, OLD, OTHER, SOCKET, TRIAL, Settings, add_release, back, to
-from tests.engine.scenes import installed
+from tests.engine.scenes import (
+    BAD,
+    NEW,
+    OLD,
+    OTHER,
+    SOCKET,
+    TRIAL,
+    Settings,
+    add_release,
+    back,
+    installed,
+    to,
+)
 from tests.engine.world import World
 
 pytestmark = pytest.mark.usefixtures("model")
@@ -66,7 +82,7 @@ class Machine(RuleBasedStateMachine):
     def again(
         self, data: some.DataObject, given: tuple[tuple[str, bytes], ...], fault: Fault
     ) -> None:
-        here = [name for name in self.world.disk.names(self.world.this.place.releases)]
+        here = list(self.world.disk.names(self.world.this.place.releases))
         self._switch(data.draw(some.sampled_from(here)), dict(given), fault)
 
     @rule(fault=FAULTS)
@@ -161,7 +177,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_whatever_happens_one_whole_release_serves() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=HISTORIES,

@@ -1,8 +1,9 @@
 """What `invoke --list` shows: one line per task or collection."""
 
+from importlib import import_module
 from importlib.util import find_spec
 
-# nox imports tasks.lock and its like from here, also where nox is installed without invoke.
+# nox imports tasks.lib and tasks.checks, also where nox is installed without invoke.
 if find_spec("invoke"):
     from invoke.collection import Collection
 
@@ -13,3 +14,7 @@ if find_spec("invoke"):
     namespace.add_task(develop.clean)
     namespace.add_collection(deploy.collection, "deploy")
     namespace.add_collection(hosts.collection, "hosts")
+    if find_spec(f"{__name__}.own"):
+        own = Collection.from_module(import_module(f"{__name__}.own"))
+        if own.task_names:
+            namespace.add_collection(own, "own")

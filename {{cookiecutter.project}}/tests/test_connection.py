@@ -248,8 +248,9 @@ def test_answer_that_only_the_kernel_gets_rid_of(caller: Caller) -> None:
     assert not caller.look(178)
 
 
-def test_no_socket_no_queue(service: ModuleType) -> None:
-    assert service.connection._queued(1_000_000) == 0
+@pytest.mark.parametrize("descriptor", [-1, 1_000_000])
+def test_no_socket_no_queue(service: ModuleType, descriptor: int) -> None:
+    assert service.connection._queued(descriptor) == 0
 
 
 def test_windows_cannot_tell(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

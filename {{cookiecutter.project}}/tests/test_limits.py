@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from program import PATIENCE, Program
+from starlette.applications import Starlette
 
 Start = Callable[..., Program]
 Logged = Callable[[], list[Any]]
@@ -34,6 +35,12 @@ def call(held: ExitStack, listener: socket.socket, data: bytes = HALF) -> socket
     caller = held.enter_context(socket.create_connection(listener.getsockname(), PATIENCE))
     caller.sendall(data)
     return caller
+
+
+def send_on(caller: socket.socket) -> None:
+    while True:
+        caller.sendall(b"more")
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +106,11 @@ def test_refused_caller_who_stays(start: Start, listener: socket.socket, held: E
             while data := caller.recv(1000):
                 answer += data
         assert answer.startswith(b"HTTP/1.1 503")
+    with pytest.raises(ConnectionError):  # what they send is dropped at first, refused at last
+        send_on(callers[0])
+    for caller in callers:
+        caller.close()
+    assert program.get("/")[0].status == 503
     program.terminate()
     assert program.ended() == 0
 
@@ -129,6 +141,27 @@ def test_no_descriptor_left(start: Start, listener: socket.socket, held: ExitSta
         assert time.monotonic() < end
     program.terminate()
     assert program.ended() == 0
+
+
+def test_many_at_once_take_turns(
+    service: ModuleType,
+    app: Starlette,
+    listener: socket.socket,
+    held: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service.listener, "AT_ONCE", 1)
+    callers = [call(held, listener, HALF + b"Host: a\r\n\r\n") for _ in range(5)]
+    settings = service.settings.Settings(drain_seconds=0)
+    server = service.server.Server(app, settings)
+    answers: list[bytes] = []
+
+    async def main_loop() -> None:
+        answers.extend([await asyncio.to_thread(caller.recv, 12) for caller in callers])
+
+    server.main_loop = main_loop
+    server.run([listener.dup()])
+    assert answers == [b"HTTP/1.1 200"] * 5
 
 
 class Broken:

@@ -180,7 +180,8 @@ def test_connections_being_accepted_are_answered_or_left(
 ) -> None:
     # asyncio takes several turns of its loop to accept: one client comes in at each of them
     clients: list[socket.socket] = []
-    server = service.server.Server(app, service.settings.Settings(grace_seconds=5, drain_seconds=1))
+    settings = service.settings.Settings(grace_seconds=5)
+    server = service.server.Server(app, settings, service.server.Start(shared=True))
 
     async def arrive() -> None:
         for _ in range(turns + 10):

@@ -43,6 +43,8 @@ def tree(this: Installation, source: Path, request: Request) -> None:
         installed(this, source.name, request)
         return
     facts = staging.facts_of(source)
+    if facts.name != this.place.name:
+        raise HostError(f"{source} is a release of {facts.name}, not of {this.place.name}")
     _require_place(this)
     trusted = signature.trust(this.place, request.key, required=request.require_signature)
     needed = staging.needed_kb(this, source, facts.size_kb)
@@ -51,7 +53,7 @@ def tree(this: Installation, source: Path, request: Request) -> None:
         recover(this)
         if not request.allow_downgrade and source != this.place.package:
             _require_newer(this, facts)
-        origin = Origin(source, trusted, request.built_here)
+        origin = Origin(source, trusted, facts, request.built_here)
         name = staging.stage(this, origin)
         _tell_of_origin(this, origin)
         account.prepare(this, name, f"{this.place.name}.env" in request.settings)
@@ -123,6 +125,7 @@ def _require_place(this: Installation) -> None:
     place.require_owner(this.place)
     place.require_steady(this.place)
     if this.systemd.runs():
+        this.systemd.require_answers()
         place.require_way_in(this.place)
         if other := this.units.other_prefix():
             name = this.place.name
@@ -158,6 +161,8 @@ def _alone(this: Installation) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             this.place.base.mkdir(parents=True, exist_ok=True)
+            # What was missing, another user may have made meanwhile.
+            place.require_steady(this.place)
             this.disk.folder(this.place.engine, 0o700)
             stack.enter_context(lock.held(this.place.engine / LOCK, lock.patience()))
         except OSError as error:

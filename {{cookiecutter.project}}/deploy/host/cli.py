@@ -169,6 +169,13 @@ class _Parser(argparse.ArgumentParser):
         raise Misuse(f"{message} (see {self.prog} --help)")
 
 
+def _filled(given: str) -> str:
+    """Return what was given. Nothing, as of a variable that is not set, does not ask for less."""
+    if not given:
+        raise argparse.ArgumentTypeError("it is empty")
+    return given
+
+
 def _parser(name: str) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"{name}-admin",
@@ -181,8 +188,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     common.add_argument(
         "--json", action="store_true", help="answer for programs, as one JSON value"
     )
-    common.add_argument("--prefix", metavar="DIR", help="what is, or is to be, installed below DIR "
-                        "(default: the whole machine's for root, else ~/.local)")  # fmt: skip
+    common.add_argument("--prefix", metavar="DIR", type=_filled, help=_PREFIX)
 
     def add(command: str, run: Callable[[_Call], int], text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(
@@ -196,7 +202,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     add("status", _status, "show what is active, whether it is healthy, and what else is here")
     add("history", _history, "show what was activated when, and what failed")
     back = add("rollback", _rollback, "switch to the release before this one; again, one further")
-    back.add_argument("--to", metavar="RELEASE", help="to this release, which is installed")
+    back.add_argument("--to", metavar="RELEASE", type=_filled, help="to this installed one")
     back.add_argument("--wait-trial", action="store_true", help="wait for the end of its trial")
     check = add("verify", _verify, "check every file of a release or a bundle, and its signature")
     check.add_argument("path", nargs="?", metavar="PATH", help="default: the active release")
@@ -213,8 +219,8 @@ def _parser(name: str) -> argparse.ArgumentParser:
 def _add_activate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("tree", nargs="?", metavar="TREE", help=_TREE)
-    add("--to", metavar="RELEASE", help="switch to a release that is installed")
-    add("--settings", metavar="DIR", help=_SETTINGS)
+    add("--to", metavar="RELEASE", type=_filled, help="switch to a release that is installed")
+    add("--settings", metavar="DIR", type=_filled, help=_SETTINGS)
     _add_signature(parser)
     add("--built-here", action="store_true", help=_BUILT_HERE)
     add(
@@ -227,10 +233,14 @@ def _add_activate(parser: argparse.ArgumentParser) -> None:
 
 def _add_signature(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--key", metavar="FILE", help=_KEY)
+    add("--key", metavar="FILE", type=_filled, help=_KEY)
     add("--require-signature", action="store_true", help="refuse where no key is known")
 
 
+_PREFIX = (
+    "what is, or is to be, installed below DIR (default: the whole machine's for root, else "
+    "~/.local)"
+)
 _TREE = "an unpacked archive or bundle (default: the release that this engine lies in)"
 _SETTINGS = (
     "the settings to use from now on, NAME.env, secrets.env or both; should it not become healthy "

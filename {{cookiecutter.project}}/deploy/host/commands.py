@@ -2,11 +2,12 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT = ("HOME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS")
+NOTHING: Mapping[str, str] = {}
 TOO_LONG = -1
 """The exit code of a command that was ended at its limit."""
 NOT_THERE = 127
@@ -19,17 +20,22 @@ def environment() -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str | Path], seconds: float, stdin: bytes = b""
+    command: Sequence[str | Path],
+    seconds: float,
+    stdin: bytes = b"",
+    more: Mapping[str, str] = NOTHING,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command for at most `seconds`; its exit code says what came of it.
 
+    `more` goes into its environment.
     Never raises: what cannot be started has the code `NOT_THERE` and the reason on stderr.
     """
     argv = [str(part) for part in command]
     try:
         done = subprocess.run(
-            argv, input=stdin, capture_output=True, timeout=seconds, check=False, env=environment()
-        )
+            argv, input=stdin, capture_output=True, timeout=seconds, check=False,
+            env={**environment(), **more},
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         said = f"{(error.stderr or b'').decode(errors='replace')}\nno answer in {seconds:.0f} s"
         return subprocess.CompletedProcess(argv, TOO_LONG, "", said)

@@ -139,8 +139,9 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _remove_tree(path: Path) -> None:
-    # Folders of a release tree may have lost the right to write.
-    for folder, _, _ in os.walk(path):
+    # Folders of a release tree may have lost the right to write. They are opened first, since their
+    # owner may put a link to elsewhere in their place meanwhile.
+    for _, _, _, folder in os.fwalk(path):
         with suppress(OSError):
-            Path(folder).chmod(0o700)
+            os.fchmod(folder, 0o700)
     shutil.rmtree(path)

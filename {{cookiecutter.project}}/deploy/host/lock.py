@@ -32,8 +32,8 @@ def patience() -> int:
 
 
 @contextmanager
-def held(file: Path, seconds: float) -> Iterator[None]:
-    """Hold the lock; wait up to `seconds` for whoever has it.
+def held(file: Path, seconds: float) -> Iterator[int]:
+    """Hold the lock, and give its descriptor; wait up to `seconds` for whoever has it.
 
     Raises Busy that says who has it since when.
     """
@@ -49,7 +49,7 @@ def held(file: Path, seconds: float) -> Iterator[None]:
                 )
             time.sleep(_PAUSE)
         _sign(opened)
-        yield
+        yield descriptor
 
 
 def _taken(opened: BinaryIO) -> bool:

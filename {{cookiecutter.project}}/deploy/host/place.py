@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,7 +162,7 @@ def require_steady(place: Place) -> None:
     That user would have whatever root, or the service, runs from there.
     """
     path = place.base
-    for folder in (path, *path.parents):
+    for folder in _on_the_way(path):
         try:
             found = folder.lstat()
         except FileNotFoundError:
@@ -170,8 +171,23 @@ def require_steady(place: Place) -> None:
             owner = user_name(found.st_uid)
             raise HostError(f"{folder} belongs to {owner}, who could exchange {path}: {_OTHER}")
         # In a sticky folder, such as /tmp, nobody can rename what belongs to somebody else.
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
+        is_open = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
+        if is_open and not stat.S_ISLNK(found.st_mode):
             raise HostError(f"others may write to {folder} and could exchange {path}: {_OTHER}")
+
+
+def _on_the_way(path: Path) -> Iterator[Path]:
+    """Yield every folder and link that a path leads through."""
+    seen: set[Path] = set()
+    ahead = [path]
+    while ahead:
+        for folder in (path := ahead.pop(), *path.parents):
+            if folder in seen:
+                continue
+            seen.add(folder)
+            yield folder
+            if folder.is_symlink():
+                ahead.append(folder.parent / folder.readlink())
 
 
 _OTHER = "give another --prefix"

@@ -1,7 +1,9 @@
 """What a release tree says of itself, in ``host/release.json``."""
 
 import json
+import os
 import re
+import stat
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from .errors import HostError
 FACTS = "host/release.json"
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
+_LARGEST = 1 << 24
+"""More than the facts or the checksums of a release ever are, in bytes."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]*")
 
@@ -45,11 +49,22 @@ class Release:
 
 def read(tree: Path) -> Release:
     """Return the facts of a release tree. Raises HostError as `parse` does."""
+    return parse(content(tree / FACTS), tree)
+
+
+def content(path: Path) -> bytes | None:
+    """Return what a file of a tree that others may have made holds; None where it is no such file.
+
+    A pipe is not waited for, no link is followed, and what has no end is not read to it.
+    """
     try:
-        content = (tree / FACTS).read_bytes()
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        content = None
-    return parse(content, tree)
+        return None
+    with os.fdopen(opened, "rb") as file:
+        found = os.fstat(opened)
+        is_plain = stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST
+        return file.read(_LARGEST) if is_plain else None
 
 
 def parse(content: bytes | None, tree: Path) -> Release:

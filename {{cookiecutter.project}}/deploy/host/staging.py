@@ -27,6 +27,8 @@ class Origin:
     source: Path
     """A release tree, or an unpacked bundle."""
     trusted: Trust
+    facts: release.Release
+    """What it said of itself when it was decided that it may come in."""
     built_here: bool = False
     """Whether whoever made it on this machine has checked where it comes from."""
 
@@ -52,7 +54,7 @@ def stage(this: Installation, origin: Origin) -> str:
     staging = folder / "staging"
     try:
         made = _bundle(this, origin, staging) if is_bundle(origin.source) else None
-        return _bring_in(this, made or _tree(this, origin, staging))
+        return _bring_in(this, made or _tree(this, origin, staging), origin)
     except OSError as error:
         free = preflight.free_kb(folder)
         why = (error.strerror or str(error)).lower()
@@ -82,11 +84,8 @@ def _tree(this: Installation, origin: Origin, staging: Path) -> Path:
 
 
 def _beside(source: Path) -> frozenset[str]:
-    try:
-        listed = (source / SUMS).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return INSTALLER
-    return frozenset() if "  install\n" in listed else INSTALLER
+    listed = release.content(source / SUMS) or b""
+    return frozenset() if b"  install\n" in listed else INSTALLER
 
 
 def _bundle(this: Installation, origin: Origin, staging: Path) -> Path:
@@ -99,7 +98,7 @@ def _bundle(this: Installation, origin: Origin, staging: Path) -> Path:
     pythons = sorted(copied.glob("Python*/bin/python3"))
     if len(pythons) != 1:
         raise HostError(f"{origin.source} is not whole: there is not one Python in it")
-    command = ("sh", pythons[0], "-I", "-B", copied / _MAKER, copied, made)
+    command = ("sh", pythons[0], "-I", "-S", "-B", copied / _MAKER, "--link", copied, made)
     done = run(command, _MAKE_SECONDS)
     if done.returncode:
         said = reason(done.stderr) or f"exit code {done.returncode}"
@@ -108,9 +107,11 @@ def _bundle(this: Installation, origin: Origin, staging: Path) -> Path:
     return made
 
 
-def _bring_in(this: Installation, made: Path) -> str:
+def _bring_in(this: Installation, made: Path, origin: Origin) -> str:
     """Move a judged tree to its name; one that is there already and whole is taken instead."""
-    version = release.read(made).version
+    if release.read(made) != origin.facts:
+        raise HostError(f"{origin.source} was changed while it was copied: nothing was installed")
+    version = origin.facts.version
     sums = (made / SUMS).read_bytes()
     digest = hashlib.sha256(sums).hexdigest()[:8]
     this.place.releases.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def status(this: Installation) -> Status:
     active = this.active
     if not active:
         raise HostError(f"no release of {this.place.name} is active here")
-    state, manifest = this.states.load(), _manifest(this)
+    state, manifest = _state(this), _manifest(this)
     restarts = max(this.restarts - state.restarts, 0)
     return Status(
         name=this.place.name,
@@ -73,6 +73,14 @@ def status(this: Installation) -> Status:
         restarts=restarts,
         notes=list(_notes(this, state)),
     )
+
+
+def _state(this: Installation) -> State:
+    """Return the state; an empty one where it is not for who asks."""
+    try:
+        return this.states.load()
+    except PermissionError:
+        return State()
 
 
 def health(this: Installation, active: str, restarts: int) -> str:
@@ -108,7 +116,7 @@ def rows(status: Status) -> list[tuple[str, str]]:
     lines = [
         ("active", f"{status.active} ({status.release}), since {status.since or 'unknown'}"),
         ("also here", " ".join(others) or "nothing"),
-        ("back to", status.before or "nothing"),
+        ("back to", status.before or ("nothing" if status.since else "unknown")),
     ]
     if status.trial:
         lines.append(("on trial", status.trial))
@@ -149,6 +157,8 @@ def _differ(this: Installation) -> bool:
 
 def _notes(this: Installation, state: State) -> list[str]:
     notes = []
+    if not state.since:
+        notes.append("more: is for who installed it: run it with sudo")
     if state.switch:
         notes.append(f"unfinished: the switch to {state.switch.title}: going on, or interrupted")
     if _differ(this):

@@ -1,13 +1,17 @@
 """What the engine asks of systemd. Every call has a limit, and its failure is a reason."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from .commands import run
 from .errors import HostError, last_line, one_line
 from .place import Place
 
 _SECONDS = 30.0
+_ANSWER_SECONDS = 10.0
+"""For what systemd does at once."""
 
 
 class SystemdError(HostError):
@@ -20,12 +24,19 @@ class Systemd:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._options = ("--user",) if place.of_user else ()
+        # A user who came by su or sudo has nothing that says where their own systemd is.
+        runtime = {"XDG_RUNTIME_DIR": str(place.user_runtime)}
+        self._environment = runtime if place.of_user else {}
 
     def runs(self) -> bool:
         """Return whether that manager runs on this machine."""
         if self._place.of_user:
             return (self._place.user_runtime / "systemd/private").exists()
         return Path("/run/systemd/system").is_dir()
+
+    def require_answers(self) -> None:
+        """Raise SystemdError where the manager does not even tell its version."""
+        self._ask("show", "-p", "Version", seconds=_ANSWER_SECONDS)
 
     def reload(self) -> None:
         """Read the units anew."""
@@ -57,7 +68,7 @@ class Systemd:
 
     def forget_failures(self, *units: str) -> None:
         """Take units out of the list of failed ones."""
-        run(("systemctl", *self._options, "reset-failed", *units), _SECONDS)
+        self._run(("systemctl", *self._options, "reset-failed", *units), _ANSWER_SECONDS)
 
     def is_active(self, unit: str) -> bool:
         """Return whether a unit runs and has said that it is ready."""
@@ -65,7 +76,8 @@ class Systemd:
 
     def property(self, unit: str, name: str) -> str:
         """Return one property of a unit; empty where systemd does not say."""
-        done = run(("systemctl", *self._options, "show", "-p", name, "--value", unit), _SECONDS)
+        show = ("systemctl", *self._options, "show", "-p", name, "--value", unit)
+        done = self._run(show, _ANSWER_SECONDS)
         return done.stdout.strip()
 
     def needs_reload(self, *units: str) -> bool:
@@ -73,8 +85,13 @@ class Systemd:
         return any(self.property(unit, "NeedDaemonReload") == "yes" for unit in units)
 
     def reason(self, unit: str) -> str:
-        """Return why a service has ended, with the last line that it printed; empty if it runs."""
+        """Return why a service has ended, with the last line that it printed.
+
+        Empty where it runs, and where it was never started.
+        """
         if self.property(unit, "ActiveState") not in {"failed", "inactive", "activating"}:
+            return ""
+        if not self.property(unit, "InvocationID"):
             return ""
         ended = self._ending(unit) or "the program ended by itself"
         line = self.last_line(unit)
@@ -99,7 +116,7 @@ class Systemd:
         invocation = self.property(unit, "InvocationID")
         if not invocation:
             return ""
-        run(("journalctl", "--sync"), 5)
+        self._run(("journalctl", "--sync"), 5)
         # By its invocation, since process numbers come back and would find other services' lines.
         said = self._journal(f"_SYSTEMD_INVOCATION_ID={invocation}", "_TRANSPORT=stdout")
         lines = [line for line in said.splitlines() if line.strip()]
@@ -116,11 +133,14 @@ class Systemd:
     def _journal(self, *matches: str) -> str:
         who = ("--user",) if self._place.of_user else ()
         command = ("journalctl", *who, "-q", "--no-pager", "-o", "cat", "-n", "20", *matches)
-        return run(command, _SECONDS).stdout
+        return self._run(command, _SECONDS).stdout
+
+    def _run(self, command: Sequence[str], seconds: float) -> CompletedProcess[str]:
+        return run(command, seconds, more=self._environment)
 
     def _ask(self, *words: str, seconds: float = _SECONDS, wait: bool = True) -> None:
         options = self._options if wait else (*self._options, "--no-block")
-        done = run(("systemctl", *options, *words), seconds)
+        done = self._run(("systemctl", *options, *words), seconds if wait else _ANSWER_SECONDS)
         if done.returncode:
             said = last_line(done.stderr) or f"exit code {done.returncode}"
             raise SystemdError(f"systemctl {words[0]}: {said}")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import HostError, one_line
-from .release import SUMS
+from .release import SUMS, content
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 _EXECUTABLE = re.compile(r"(.*/)?bin/[^/]+|(.*/)?ld-[^/]*\.so[^/]*|(.*/)?[^/]+\.sh")
@@ -122,7 +122,10 @@ def require_whole(tree: Path, shown: Path | str, sums: Path | None = None) -> No
 
 
 def _listed(listing: Path) -> Iterator[tuple[str, str]]:
-    for line in listing.read_text(encoding="utf-8").split("\n"):
+    text = content(listing)
+    if text is None:
+        raise FileNotFoundError(listing)
+    for line in text.decode().split("\n"):
         if line:
             found = _LINE.fullmatch(line)
             if not found:

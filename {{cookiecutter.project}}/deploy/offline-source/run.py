@@ -8,21 +8,21 @@ whole. COPY is the folder that the running Python was copied to (start.sh), or n
 import hashlib
 import json
 import os
-import re
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 SCRIPT = Path(__file__).resolve().parent
-sys.path.append(str(SCRIPT))
+sys.path += [str(SCRIPT), str(SCRIPT / "release")]
 
 import temporary  # noqa: E402 (found by the line before)
+from host.errors import reason  # noqa: E402
+from host.tree import faults  # noqa: E402
 
 BUNDLE = SCRIPT.parent
 SUMS = SCRIPT / "SHA256SUMS"
@@ -106,37 +106,9 @@ def _die(why: str, code: int = 1) -> NoReturn:
 # --- what is copied -------------------------------------------------------------------------------
 
 
-def faults(folder: Path, sums: Path) -> Iterator[str]:
-    """Yield a line for each file that is not as the checksums say."""
-    lines = os.fsdecode(sums.read_bytes()).rstrip("\n").split("\n") if sums.is_file() else [""]
-    if lines == [""]:
-        yield f"missing: {sums.relative_to(folder)}"
-        return
-    listed = {line[66:]: line[:64] for line in lines if re.fullmatch(r"[0-9a-f]{64}  .+", line)}
-    yield from (f"not a checksum: {line}" for line in lines if line[66:] not in listed)
-    modes = {path.relative_to(folder).as_posix(): path.lstat().st_mode for path in _below(folder)}
-    present = {name for name, mode in modes.items() if stat.S_ISREG(mode)}
-    special = {name for name, mode in modes.items() if not stat.S_ISDIR(mode)} - present
-    own = {sums.relative_to(folder).as_posix(), f"{sums.relative_to(folder).as_posix()}.sig"}
-    yield from (f"neither file nor folder: {name}" for name in sorted(special))
-    yield from (f"missing: {name}" for name in sorted(listed.keys() - present - special))
-    yield from (f"not of the bundle: {name}" for name in sorted(present - listed.keys() - own))
-    for name in sorted(present & listed.keys()):
-        with (folder / name).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != listed[name]:
-                yield f"changed: {name}"
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    for here, folders, files in os.walk(folder):
-        yield from (Path(here, name) for name in (*folders, *files))
-
-
 def _require_whole() -> None:
-    wrong = list(faults(BUNDLE, SUMS))
-    if wrong:
-        for line in wrong:
-            print(re.sub(r"[\x00-\x1f\x7f]", "?", line), file=sys.stderr)
+    if wrong := faults(BUNDLE, SUMS):
+        print(*wrong, sep="\n", file=sys.stderr)
         _die(f"{BUNDLE} is not whole, nothing was done: its files that are wrong are named above")
 
 
@@ -148,8 +120,8 @@ def _copy_to(tree: Path) -> str:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        return (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("error: ")
-    return next(faults(tree, tree / "SHA256SUMS"), "")
+        return reason(done.stderr) or "no reason given"
+    return "".join(faults(tree)[:1])
 
 
 def _may_execute(folder: Path) -> bool:

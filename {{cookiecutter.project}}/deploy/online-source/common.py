@@ -1,42 +1,18 @@
-"""What the scripts that make a release on a host share: places, and how commands are run."""
+"""What the scripts that make a release on a host share: the kit, and how commands are run."""
 
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 KIT = Path(__file__).resolve().parent
+RELEASE = KIT / "release"
+sys.path.append(str(RELEASE))
 
-
-class RefusedError(Exception):
-    """Why there is no new release, in one line."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the project lies on this host."""
-
-    name: str
-    prefix: str
-    """Empty for the whole machine."""
-
-    @property
-    def base(self) -> Path:
-        """The folder of its releases."""
-        return Path(f"{self.prefix}/opt/{self.name}")
-
-    @property
-    def engine(self) -> Path:
-        """The folder that only the engine and this program open."""
-        return self.base / ".engine"
-
-    @property
-    def key(self) -> Path:
-        """The keys that releases must be signed with, where it is there."""
-        return Path(f"{self.prefix}/etc/{self.name}/signing-key.pub")
+from host.errors import HostError, last_line  # noqa: E402 (found by the line before)
 
 
 def told(name: str) -> dict[str, Any]:
@@ -51,7 +27,7 @@ def attempt(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> None:
-    """Run a command, or raise `RefusedError` with the last line of what it said.
+    """Run a command, or raise `HostError` with the last line of what it said.
 
     It inherits the descriptors `held`: a lock is held until it has ended, also where we are killed.
     """
@@ -61,5 +37,5 @@ def attempt(
         text=True, errors="replace",
     )  # fmt: skip
     if done.returncode:
-        lines = [line for line in done.stdout.splitlines() if line.strip()]
-        raise RefusedError(f"could not {what}: {lines[-1] if lines else 'no reason given'}")
+        why = last_line(done.stdout) or "no reason given"
+        raise HostError(f"could not {what}: {why}")

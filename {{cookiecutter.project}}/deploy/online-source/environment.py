@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from common import KIT, RefusedError, attempt
+from common import KIT, attempt
+from host.errors import HostError
 
 _LISTING = KIT / "requirements.txt"
 _DOING = "make the environment"
@@ -25,7 +26,7 @@ def make(work: Path, python: str, held: Sequence[int]) -> None:
     if _has_pip(python):
         here.append(_with_pip)
     if not here:
-        raise RefusedError(
+        raise HostError(
             f"this machine has no uv and no pipenv, and {python} has no pip: install one of them"
         )
     here[0](work, python, held)

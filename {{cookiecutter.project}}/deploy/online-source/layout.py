@@ -7,9 +7,10 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from common import KIT, RefusedError, attempt, told
+from common import KIT, RELEASE, attempt, told
+from host.errors import HostError
+from host.tree import faults
 
-RELEASE = KIT / "release"
 SUMS = "SHA256SUMS"
 
 
@@ -28,17 +29,16 @@ def lay_out(work: Path, tree: Path, python: str, held: Sequence[int]) -> None:
         _normalise(tree)
         (tree / SUMS).write_text(_sums(tree), encoding="utf-8", errors="surrogateescape")
     except (OSError, shutil.Error) as error:
-        raise RefusedError(f"could not make the release: {error}") from error
+        raise HostError(f"could not make the release: {error}") from error
 
 
 def is_made(tree: Path, python: str) -> bool:
     """Tell whether a whole release is there that was made by the same kit, on the same Python."""
     try:
         same = all((tree / n).read_bytes() == text for n, text in _filled_in(python).items())
-        text = (tree / SUMS).read_text(encoding="utf-8", errors="surrogateescape")
-        return same and text == _sums(tree)
     except OSError:
         return False
+    return same and not faults(tree)
 
 
 def _filled_in(python: str) -> dict[str, bytes]:

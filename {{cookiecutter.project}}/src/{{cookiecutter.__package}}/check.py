@@ -102,9 +102,9 @@ def _get(url: str, path: str, seconds: float) -> tuple[int, bytes]:
 
 def _connection(url: str, seconds: float) -> tuple[http.client.HTTPConnection, str]:
     """Return the connection to ask `url` on, and what its paths begin with."""
+    if url.startswith("unix:/") and not url.startswith("unix://"):
+        return UnixConnection(url.removeprefix("unix:"), seconds), ""
     parts = urlsplit(url)
-    if parts.scheme == "unix" and parts.path.startswith("/") and not parts.netloc:
-        return UnixConnection(parts.path, seconds), ""
     if parts.scheme not in CONNECTIONS or not parts.hostname:
         raise ValueError(url)
     made: Any = CONNECTIONS[parts.scheme]

@@ -209,7 +209,7 @@ def _queued(descriptor: int) -> int:
     import fcntl
     import termios
 
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # closed already
         found = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))
         return int.from_bytes(found, sys.byteorder)
     return 0

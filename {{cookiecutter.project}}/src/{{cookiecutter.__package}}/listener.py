@@ -33,11 +33,10 @@ class Refusal(asyncio.Protocol):
     def __init__(self, refused: set["Refusal"]) -> None:
         self._refused = refused
         self._refused.add(self)
-        self._end: asyncio.TimerHandle | None = None
+        self._end: asyncio.TimerHandle
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """Answer, and close our side."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
         self._end = asyncio.get_running_loop().call_later(REFUSAL_SECONDS, transport.abort)
         transport.write(BUSY)
         with contextlib.suppress(OSError):  # gone already: the next read will tell
@@ -46,8 +45,7 @@ class Refusal(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the caller."""
         self._refused.discard(self)
-        if self._end:
-            self._end.cancel()
+        self._end.cancel()
 
 
 class Listener:

@@ -84,7 +84,7 @@ class Server(uvicorn.Server):
         self._listeners: list[Listener] = []
         self._health: Listener | None = None
         self._accepting = not self._start.hold
-        self._alive: asyncio.Task[None] | None = None
+        self._alive: asyncio.Task[None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, and begin to accept connections, unless that is held."""
@@ -164,13 +164,14 @@ class Server(uvicorn.Server):
         await self._stop_accepting()
         self._announce_close()
         await self._drain()
+        for listener in self._listeners:
+            listener.sock.close()
         await self._give_up()
         await self._close_health()
         await self.lifespan.shutdown()
         logs.report(everything=True)
         logger.info("stopped")
-        if self._alive:
-            self._alive.cancel()
+        self._alive.cancel()
 
     async def _stop_accepting(self) -> None:
         # What the kernel has queued is left to whoever holds the socket too, or next.

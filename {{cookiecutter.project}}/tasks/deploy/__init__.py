@@ -7,10 +7,11 @@ from pathlib import Path
 from invoke.collection import Collection
 from invoke.context import Context
 
-from .. import project
-from ..console import TaskError, closing
-from ..task import task
-from . import artifact, keys, operate, settings, signing
+from ..lib import project
+from ..lib.console import TaskError, closing
+from ..lib.task import task
+from . import operations, settings
+from .build import keys, publish, signing
 
 QUADRANTS = ("online_source", "offline_source", "offline_binary")
 
@@ -20,22 +21,22 @@ def verify(context: Context, path: str) -> None:
     """Check published artefacts against their checksums, and those against their signature."""
     given, known = Path(path), settings.read(context.config.get("deploy", {}))
     folder = given if given.is_dir() else given.parent
-    wrong = artifact.verify(given) + signing.verify(folder, known, project.load().program)
+    wrong = publish.verify(given) + signing.verify(folder, known, project.load().program)
     if wrong:
         raise TaskError(f"{path} is not as it was published:\n  " + "\n  ".join(wrong))
-    facts = artifact.read_manifest(folder)
+    facts = publish.read_manifest(folder)
     rows = {name: str(facts.get(name)) for name in ("release", "python")}
     closing(f"{path} is whole", rows | {"signature": signing.state(folder, known)})
 
 
-@task(help={"path": "Where the private key goes (default: ~/.config/NAME/signing-key)."})
+@task(help={"path": "The new folder for them (default: ~/.config/NAME/signing)."})
 def keygen(_context: Context, path: str = "") -> None:
     """Make the keys that sign what is built; none is ever overwritten."""
     this = project.load()
     keys.report(keys.make(Path(path) if path else keys.default(this), this), this)
 
 
-collection = Collection(operate.history, keygen, operate.rollback, operate.status, verify)
+collection = Collection(operations.history, keygen, operations.rollback, operations.status, verify)
 for name in QUADRANTS:
     if find_spec(f"{__name__}.{name}"):  # a project may have deleted those that it has no use for
         collection.add_task(getattr(import_module(f".{name}", __name__), name))

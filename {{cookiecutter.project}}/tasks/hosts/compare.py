@@ -10,11 +10,12 @@ from typing import Any
 
 from invoke.context import Context
 
-from .. import project
-from ..console import TaskError, closing
-from ..environment import ensure, interpreter
-from ..project import Project
-from ..task import task
+from ..lib import project
+from ..lib.console import TaskError, closing
+from ..lib.environment import ensure, interpreter
+from ..lib.process import last_line
+from ..lib.project import Project
+from ..lib.task import task
 from .ansible import CATEGORY, FOLDER
 
 INVENTORIES = Path("deploy/inventory")
@@ -82,8 +83,8 @@ def _read(this: Project, inventory: Path) -> Variables:
     )
     name = inventory.relative_to(this.root)
     if done.returncode:
-        words = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise TaskError(f"{name} cannot be read: {words[-1].removeprefix('[ERROR]: ')}")
+        why = last_line(done.stderr, f"exit code {done.returncode}")
+        raise TaskError(f"{name} cannot be read: {why}")
     listed = json.loads(done.stdout)
     hosts = {host for group in listed.values() for host in group.get("hosts", ())}
     if not hosts:

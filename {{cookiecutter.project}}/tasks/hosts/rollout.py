@@ -4,15 +4,15 @@ import getpass
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..console import TaskError, closing
-from ..project import Project
-from .ansible import Outcome, play
-from .targets import Target
+from ..lib.console import TaskError, closing
+from .ansible import play
+from .outcome import HostOutcome, HostState, Outcome
+from .settings import HostSettings
 
 _PLAYBOOK = "rollout.yml"
 CHECK = ("--check", "--diff")
@@ -32,22 +32,22 @@ class Act:
     """The release id that hosts shall have; those that have it are left alone."""
     quadrant: str = ""
     health_seconds: int = 30
+    returns: bool = False
+    """Whether hosts go back, which those cannot where nothing is installed: they are left alone."""
     options: tuple[str, ...] = ()
     """Of Ansible: `CHECK`, or nothing."""
+    compare: Callable[[str], str] | None = None
+    """Says, in a check, what differs from a commit that hosts have."""
 
 
-def roll_out(
-    project: Project,
-    target: Target,
-    act: Act,
-    explain: Callable[[Outcome], Iterable[str]] = lambda _: (),
-) -> None:
-    """Do it, batch by batch, and end at the first host that does not become healthy.
+def roll_out(target: HostSettings, act: Act) -> None:
+    """Do it, batch by batch; stop at the first host that does not become healthy.
 
-    What `explain` says of the outcome comes before the closing block. Raises `TaskError` after that
-    block where a host failed or could not be reached.
+    Raises `TaskError` after the closing block where a host failed, could not be reached, or has
+    nothing to go back from; without any block where that holds for all of them.
     """
     start = time.monotonic()
+    project = target.project
     variables = {
         "program": project.program,
         "settings_prefix": project.prefix,
@@ -58,32 +58,39 @@ def roll_out(
         "health_seconds": act.health_seconds,
         "deployed_by": _who(),
         "act": act.role,
+        "returns": act.returns,
         **act.variables,
     }
-    with _alone(project, target):
-        hosts = play(project, target, _PLAYBOOK, variables, *act.options)
-    for text in explain(hosts):
+    with _alone(target):
+        hosts = play(target, _PLAYBOOK, variables, *act.options)
+    bare = [host for host, outcome in hosts.items() if act.returns and _is_bare(outcome)]
+    if len(bare) == len(hosts):
+        raise TaskError(_nothing_on(target.name))
+    for text in _differences(hosts, act):
         print(text)
-    rows = {host: _line(facts, hosts, act) for host, facts in hosts.items()}
-    # Of a check nothing counts as changed but what Ansible has looked at itself.
-    changed = [host for host, facts in hosts.items() if facts["changed"] or "after" in facts]
+    rows = {host: _line(outcome, hosts, act) for host, outcome in hosts.items()}
+    # In a check nothing counts as changed but what Ansible has looked at itself.
+    changed = [host for host, outcome in hosts.items() if outcome.changes or outcome.after]
     rows["would change" if act.options else "changed"] = f"{len(changed)} of {len(hosts)} hosts"
     rows["seconds"] = f"{time.monotonic() - start:.1f}"
     closing(f"{'check of ' if act.options else ''}{act.title} on {target.name}", rows)
-    if failed := [host for host, facts in hosts.items() if _failed(facts)]:
-        raise TaskError(f"{failed[0]}: {hosts[failed[0]]['reason']}")
+    if failed := [host for host, outcome in hosts.items() if not outcome.is_well]:
+        raise TaskError(f"{failed[0]}: {hosts[failed[0]].reason}")
+    if bare:
+        raise TaskError(_nothing_on(", ".join(bare)))
 
 
 @contextmanager
-def _alone(project: Project, target: Target) -> Iterator[None]:
+def _alone(target: HostSettings) -> Iterator[None]:
     """Hold the target against a second run from here; one from elsewhere is for hosts to refuse.
 
     Raises `TaskError` that says who holds it since when. However a run ends, it lets go.
     """
     import fcntl  # not on Windows, where Ansible does not run either
 
-    project.build.mkdir(exist_ok=True)
-    with (project.build / f".deploy-{target.name}").open("a+", encoding="utf-8") as file:
+    build = target.project.build
+    build.mkdir(exist_ok=True)
+    with (build / f".deploy-{target.name}").open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -100,25 +107,37 @@ def _who() -> str:
     return f"{getpass.getuser()}@{platform.node()}"
 
 
-def _failed(facts: Mapping[str, Any]) -> bool:
-    return bool(facts["failures"] or facts["unreachable"])
+def _differences(hosts: Outcome, act: Act) -> Iterator[str]:
+    """Yield for each commit that is on hosts what differs from the one to deploy."""
+    if act.compare:
+        there = {outcome.before.commit for outcome in hosts.values() if outcome.before}
+        yield from filter(None, map(act.compare, sorted(there - {""})))
 
 
-def _line(facts: Mapping[str, Any], hosts: Outcome, act: Act) -> str:
-    before = _active(facts.get("before"))
-    if facts["unreachable"]:
-        return f"not reached, {before} before" if "before" in facts else "not reached"
-    if facts["failures"]:
-        return f"failed, {before} as before: {facts['reason']}"
-    if "after" in facts and act.options:
+def _is_bare(outcome: HostOutcome) -> bool:
+    """Return whether a host has answered that nothing is installed."""
+    return outcome.is_well and outcome.before is not None and not outcome.before.active
+
+
+def _nothing_on(place: str) -> str:
+    return f"nothing is installed on {place}: there is nothing to go back to"
+
+
+def _line(outcome: HostOutcome, hosts: Outcome, act: Act) -> str:
+    before = _active(outcome.before)
+    if outcome.is_unreached:
+        return f"not reached, {before} before" if outcome.before else "not reached"
+    if outcome.is_failed:
+        return f"failed, {before} as before: {outcome.reason}"
+    if outcome.after and act.options:
         return f"{before} -> {act.wanted or 'the one before'}, would be changed"
-    if "after" in facts:
-        after, service = _active(facts["after"]), facts["after"].get("service", "")
-        return f"{before} -> {after}, {service}, {facts['seconds']:.1f} s"
-    if any(map(_failed, hosts.values())):
+    if outcome.after:
+        after = f"{_active(outcome.after)}, {outcome.after.service}"
+        return f"{before} -> {after}, {outcome.seconds:.1f} s"
+    if not all(other.is_well for other in hosts.values()):
         return f"{before}, not touched"
     return f"{before}, unchanged"
 
 
-def _active(state: Any) -> str:
-    return str((state or {}).get("active") or "nothing")
+def _active(state: HostState | None) -> str:
+    return (state.active if state else "") or "nothing"

@@ -1,16 +1,17 @@
-"""`deploy.offline-binary`: a program that needs nothing on the machine it is carried to."""
+"""`deploy.offline-binary`: a program that needs nothing on the machine where it runs."""
 
 import platform
 from dataclasses import replace
 
 from invoke.context import Context
 
-from ... import project
-from ...console import TaskError
-from ...task import task
-from ..carry import HELP, carry, destination
-from ..plan import plan
-from . import build
+from ...lib import project
+from ...lib.console import TaskError
+from ...lib.task import task
+from .. import delivery
+from ..build.plan import decide
+from ..delivery import FOLDER, HELP, deliver
+from . import build, package
 
 
 @task(
@@ -38,12 +39,13 @@ def offline_binary(  # noqa: PLR0913 (an option each)
     if onefile and to:
         raise TaskError("--onefile makes a program to start, not one to install: leave out --to")
     deploy = context.config.get("deploy", {})
-    goal = destination(
+    destination = delivery.find(
         this, deploy, build.QUADRANT, to, allow_downgrade=allow_downgrade, check=check
     )
-    what = replace(plan(build.QUADRANT, this, goal.settings, python=python), onefile=onefile)
+    plan = decide(build.QUADRANT, this, destination.settings, python=python)
+    plan = replace(plan, onefile=onefile)
     if dry_run:
-        build.describe(what)
+        build.describe(plan)
         return
-    build.build(what)
-    carry(what, what.target / f"{what.stem}.tar.gz", [f"ROOM/{what.stem}/install"], goal)
+    made = build.build(plan)
+    deliver(plan, made.archive, [f"{FOLDER}/{made.top}/{package.INSTALL}"], destination)

@@ -7,123 +7,125 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ...console import closing, size, step
-from ...environment import ensure
-from .. import artifact, glibc, release_tree, sbom, signing, smoke
-from ..plan import Plan, published, record
-from . import package, program
+from ...lib.console import closing, size, step
+from ...lib.environment import Environment, ensure
+from ..build import glibc, publish, release_tree, sbom, smoke
+from ..build.plan import Plan
+from ..build.record import build_once, is_published
+from . import package, program, program_base
+from .artefacts import Artefacts
+from .program_base import ProgramBase
 
 QUADRANT = "offline-binary"
 CATEGORIES = ("packages", "build")
-_NEXT = {
-    ".deb": ("install", "sudo dpkg -i {}"),
-    ".rpm": ("or", "sudo dnf install {}"),
-    ".run": ("start", "{} serve"),
-}
 
 
-def describe(what: Plan) -> None:
-    """Say what a build would do; raises `TaskError` for what it would refuse before it begins."""
-    program.require_tools()
-    hosts = "program, archive, .deb, .rpm" if what.for_hosts else "program, archive"
+def describe(plan: Plan) -> None:
+    """Say what a build would do; raise `TaskError` for what it would refuse before it begins."""
+    program_base.require_tools()
+    hosts = "program, archive, .deb, .rpm" if plan.for_hosts else "program, archive"
     rows = {
-        "release": what.revision.release,
-        "python": f"{what.interpreter.version} ({what.interpreter.path})",
-        "platform": what.system,
-        "makes": "one executable file" if what.onefile else hosts,
-        "where": _shown(what),
-        "state": "unchanged, nothing to do" if _published(what) else "to be built",
+        "release": plan.revision.release,
+        "python": f"{plan.interpreter.version} ({plan.interpreter.path})",
+        "platform": plan.system,
+        "makes": "one executable file" if plan.onefile else hosts,
+        "where": plan.where,
+        "state": "unchanged, nothing to do" if is_published(plan) else "to be built",
     }
     closing(f"plan of deploy.{QUADRANT}", rows)
 
 
-def build(what: Plan) -> None:
+def build(plan: Plan) -> Artefacts:
     """Build, try and publish the artefacts, unless they are there and unchanged.
 
     Raises `TaskError` where any step fails; what was published before is whole then.
     """
     start = time.monotonic()
-    program.require_tools()
-    with artifact.exclusive(what.project.build):
-        fresh = not _published(what)
-        if fresh:
-            with artifact.staging(what.target) as output:
-                base = _fill(what, output)
-            record(what, base.folder.name)
-    _report(what, time.monotonic() - start, fresh=fresh)
+    program_base.require_tools()
+    with publish.exclusive(plan.project.build):
+        fresh = build_once(plan, lambda output: _build(plan, output))
+    artefacts = Artefacts(plan, plan.dist)
+    _report(artefacts, time.monotonic() - start, fresh=fresh)
+    return artefacts
 
 
-def _published(what: Plan) -> bool:
-    return published(what, lambda name: program.Base(what.rooms / name).is_current())
-
-
-def _fill(what: Plan, output: Path) -> program.Base:
-    environment = ensure(what.project, what.interpreter, *CATEGORIES)
-    base = program.base(what.project, environment, what.settings)
-    work = what.rooms / "work"
+def _build(plan: Plan, output: Path) -> Path:
+    environment = ensure(plan.project, plan.interpreter, *CATEGORIES)
+    base = program_base.obtain(plan, environment)
+    work = plan.build / "work"
     shutil.rmtree(work, ignore_errors=True)
     tree = work / "tree"
     with step("the project's own code"):
-        engine = what.for_hosts and not what.onefile
-        program.assemble(what.project, environment, base, what.revision, tree / "bin")
-        if engine:
-            program.add_engine(what.project, environment, tree / "bin")
-        else:
-            program.remove_engine(what.project, tree / "bin")
+        _assemble(plan, environment, base, tree / "bin")
         floor = glibc.floor(tree / "bin")
-    artifact.write_manifest(output, _facts(what, base, floor))
-    sbom.write(output / artifact.SBOM, base.sbom(), what.project, what.revision.release)
-    packing = package.Packing(what, environment, floor, tree, output)
-    if what.onefile:
+    publish.write_manifest(output, _facts(plan, base, floor))
+    sbom.write(output / publish.SBOM, base.sbom(), plan.project, plan.revision.release)
+    packing = package.Packing(plan, environment, floor, tree, Artefacts(plan, output))
+    if plan.onefile:
         with step("packing"):
-            single = package.single(packing)
-        _try(what, single)
+            package.single(packing)
+        _try(plan, packing.artefacts.single)
     else:
-        with ThreadPoolExecutor() as pool:
-            packed = pool.submit(package.release, packing)
-            _try(what, tree / "bin" / _executable(what))
-            with step("packing"):
-                packed.result()
-        if engine:
-            release_tree.try_engine(tree, what.project)
-    artifact.write_checksums(output)
-    signing.sign(output, what.settings)
-    release_tree.normalise(output, what.revision.epoch)
+        _pack_and_try(packing)
     shutil.rmtree(work)
-    return base
+    return base.folder
 
 
-def _try(what: Plan, built: Path) -> None:
+def _assemble(plan: Plan, environment: Environment, base: ProgramBase, target: Path) -> None:
+    program.assemble(plan.project, environment, base, plan.revision, target)
+    if _has_engine(plan):
+        program.add_engine(plan.project, environment, target)
+    else:
+        program.remove_engine(plan.project, target)
+
+
+def _has_engine(plan: Plan) -> bool:
+    return plan.for_hosts and not plan.onefile
+
+
+def _pack_and_try(packing: package.Packing) -> None:
+    """Pack the release while the program in it is tried."""
+    plan, tree = packing.plan, packing.tree
+    with ThreadPoolExecutor() as pool:
+        packed = pool.submit(package.release, packing)
+        _try(plan, tree / "bin" / _executable(plan))
+        with step("packing"):
+            packed.result()
+    if _has_engine(plan):
+        release_tree.try_engine(tree, plan.project)
+
+
+def _try(plan: Plan, built: Path) -> None:
     with step("the built program answers for its release"):
-        smoke.check(built, what.project, what.revision)
+        smoke.check(built, plan.project, plan.revision)
 
 
-def _executable(what: Plan) -> str:
-    return f"{what.project.program}{'.exe' if platform.system() == 'Windows' else ''}"
+def _executable(plan: Plan) -> str:
+    return f"{plan.project.program}{'.exe' if platform.system() == 'Windows' else ''}"
 
 
-def _facts(what: Plan, base: program.Base, floor: str) -> dict[str, Any]:
+def _facts(plan: Plan, base: ProgramBase, floor: str) -> dict[str, Any]:
     return {
-        **what.facts(),
-        "python": what.interpreter.version,
-        "glibc_floor": floor if what.for_hosts else None,
+        **plan.facts(),
+        "python": plan.interpreter.version,
+        "glibc_floor": floor if plan.for_hosts else None,
         "libraries": base.libraries(),
     }
 
 
-def _report(what: Plan, seconds: float, *, fresh: bool) -> None:
-    rows = {"release": what.revision.release, "where": _shown(what)}
-    found = sorted(what.target.iterdir())
-    rows |= {path.name: size(path) for path in found}
+def _report(artefacts: Artefacts, seconds: float, *, fresh: bool) -> None:
+    plan = artefacts.plan
+    rows = {"release": plan.revision.release, "where": plan.where}
+    rows |= {path.name: size(path) for path in sorted(plan.dist.iterdir())}
     rows["seconds"] = f"{seconds:.1f}"
-    by_suffix = {path.suffix: path.relative_to(what.project.root).as_posix() for path in found}
-    for suffix, (title, command) in _NEXT.items():
-        if suffix in by_suffix:
-            rows[title] = command.format(by_suffix[suffix])
-    if not what.for_hosts:
+    next_steps = {
+        "install": ("sudo dpkg -i {}", artefacts.deb),
+        "or": ("sudo dnf install {}", artefacts.rpm),
+        "start": ("{} serve", artefacts.single),
+    }
+    for title, (command, path) in next_steps.items():
+        if path.exists():
+            rows[title] = command.format(path.relative_to(plan.project.root).as_posix())
+    if not plan.for_hosts:
         rows["not here"] = "the .deb and the .rpm are built on Linux"
     closing(f"deploy.{QUADRANT}: {'built' if fresh else 'unchanged, nothing to do'}", rows)
-
-
-def _shown(what: Plan) -> str:
-    return f"{what.target.relative_to(what.project.root).as_posix()}/"

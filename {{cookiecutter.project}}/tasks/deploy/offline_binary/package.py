@@ -1,24 +1,22 @@
 """Packs a program: archive, .deb, .rpm or one file; the same bytes for the same program."""
 
 import json
-import platform
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...environment import Environment
-from ...process import run
-from .. import release_tree
-from ..archive import below, tarball
-from ..onefile import onefile
-from ..plan import Plan
-from ..render import render
-from .program import FOLDER
+from ...lib.environment import Environment
+from ...lib.process import run
+from ..build import release_tree
+from ..build.archive import below, tarball
+from ..build.plan import Plan
+from ..build.render import render
+from ..build.self_extracting import onefile
+from .artefacts import Artefacts, architecture, package_version
+from .program_base import FOLDER
 
-_INSTALL = "install"
+INSTALL = "install"
 _MAINTAINER_SCRIPTS = ("postinst", "prerm", "postrm", "posttrans")
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as Debian and nfpm name them
 _DOLLAR = "${DOLLAR}"  # nfpm puts the environment's variables into texts; this one is a dollar sign
 
 
@@ -32,69 +30,62 @@ class Packing:
     """The oldest glibc that the program runs on."""
     tree: Path
     """Holds `bin/`; the folder around it is for what is written by the way."""
-    output: Path
+    artefacts: Artefacts
 
 
 def release(packing: Packing) -> None:
     """Complete the release tree and write the archive and, for Linux, the packages."""
-    what, tree = packing.plan, packing.tree
-    release_tree.lay_out(tree, what, packing.environment, packing.glibc, packing.output)
-    packers = (_archive, _deb, _rpm) if what.for_hosts else (_archive,)
-    if what.for_hosts:
+    plan, tree = packing.plan, packing.tree
+    release_tree.lay_out(tree, plan, packing.environment, packing.glibc, packing.artefacts.folder)
+    packers = (_archive, _deb, _rpm) if plan.for_hosts else (_archive,)
+    if plan.for_hosts:
         _prepare(packing)
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(packer, packing) for packer in packers]:
             done.result()
 
 
-def single(packing: Packing) -> Path:
-    """Write the program as one executable file and give its path."""
-    what = packing.plan
-    release_tree.normalise(packing.tree, what.revision.epoch)
-    head = (what.project.root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
-    payload = tarball(below(packing.tree / "bin"), what.revision.epoch)
-    path = packing.output / f"{what.stem}.run"
-    path.write_bytes(onefile(head, release_tree.tokens(what.project), payload))
+def single(packing: Packing) -> None:
+    """Write the program as one executable file."""
+    plan = packing.plan
+    release_tree.normalise(packing.tree, plan.revision.epoch)
+    head = (plan.project.root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
+    payload = tarball(below(packing.tree / "bin"), plan.revision.epoch)
+    path = packing.artefacts.single
+    path.write_bytes(onefile(head, release_tree.tokens(plan.project), payload))
     path.chmod(0o755)
-    return path
 
 
 def _archive(packing: Packing) -> None:
-    what = packing.plan
-    members = [*below(packing.tree, f"{what.stem}/")]
-    if what.for_hosts:
-        members.append((f"{what.stem}/{_INSTALL}", packing.tree.with_name(_INSTALL)))
-    content = tarball(members, what.revision.epoch)
-    (packing.output / f"{what.stem}.tar.gz").write_bytes(content)
+    plan, top = packing.plan, packing.artefacts.top
+    members = [*below(packing.tree, f"{top}/")]
+    if plan.for_hosts:
+        members.append((f"{top}/{INSTALL}", packing.tree.with_name(INSTALL)))
+    packing.artefacts.archive.write_bytes(tarball(members, plan.revision.epoch))
 
 
 def _deb(packing: Packing) -> None:
-    project = packing.plan.project
-    version = _package_version(project.version)
-    _nfpm(packing, "deb", f"{project.program}_{version}_{_architecture()}.deb")
+    _nfpm(packing, "deb", packing.artefacts.deb)
 
 
 def _rpm(packing: Packing) -> None:
-    project = packing.plan.project
-    version = _package_version(project.version)
-    _nfpm(packing, "rpm", f"{project.program}-{version}-1.{platform.machine()}.rpm")
+    _nfpm(packing, "rpm", packing.artefacts.rpm)
 
 
-def _nfpm(packing: Packing, packager: str, name: str) -> None:
+def _nfpm(packing: Packing, packager: str, output: Path) -> None:
     nfpm = packing.environment.command("nfpm")
     config = packing.tree.with_name("nfpm.yaml")
     run(
-        [nfpm, "package", "--config", config, "--packager", packager,
-         "--target", packing.output / name],
+        [nfpm, "package", "--config", config, "--packager", packager, "--target", output],
         env={"SOURCE_DATE_EPOCH": str(packing.plan.revision.epoch), "DOLLAR": "$"},
-    )  # fmt: skip
+    )
 
 
 def _prepare(packing: Packing) -> None:
     project, host, work = packing.plan.project, packing.tree / "host", packing.tree.parent
     facts = json.loads((host / "release.json").read_text(encoding="utf-8"))
     values = {key: str(value) for key, value in facts.items()} | release_tree.tokens(project)
-    for name in (_INSTALL, *_MAINTAINER_SCRIPTS):
+    for name in (INSTALL, *_MAINTAINER_SCRIPTS):
         text = (project.root / FOLDER / f"{name}.in").read_text(encoding="utf-8")
         (work / name).write_text(render(text, values), encoding="utf-8", newline="\n")
         (work / name).chmod(0o755)
@@ -102,8 +93,8 @@ def _prepare(packing: Packing) -> None:
         "description": values["description"].replace("$", _DOLLAR),
         "maintainer": f"{project.author} <{project.email}>".replace("$", _DOLLAR),
         "license": project.license,
-        "version": _package_version(project.version),
-        "architecture": _architecture(),
+        "version": package_version(packing.plan),
+        "architecture": architecture(),
         "signing_key": packing.plan.settings.package_signing_key.replace("$", _DOLLAR),
         "root": str(project.root),
         "tree": str(packing.tree),
@@ -117,12 +108,3 @@ def _prepare(packing: Packing) -> None:
 def _quoted(value: str) -> str:
     """Give a value as it stands between YAML's double quotes, whose escapes JSON shares."""
     return json.dumps(value, ensure_ascii=False)[1:-1]
-
-
-def _architecture() -> str:
-    return _ARCHITECTURES.get(platform.machine(), platform.machine())
-
-
-def _package_version(version: str) -> str:
-    """Turn a Python version into one that dpkg and rpm sort alike: `1.0rc1` is `1.0~rc1` there."""
-    return re.sub(r"\.?(a|b|rc|dev)(\d+)", r"~\1\2", version)

@@ -2,13 +2,14 @@
 
 from invoke.context import Context
 
-from ... import project
-from ...console import TaskError
-from ...task import task
-from ..carry import HELP, carry, destination
-from ..plan import here, plan
+from ...lib import project
+from ...lib.console import TaskError
+from ...lib.task import task
+from .. import delivery
+from ..build.plan import decide, here
+from ..delivery import FOLDER, HELP, deliver
 from . import build
-from .source import PLATFORMS
+from .interpreter_source import PLATFORMS
 
 
 @task(
@@ -31,17 +32,16 @@ def offline_source(  # noqa: PLR0913 (an option each)
 ) -> None:
     """Build a self-extracting bundle that needs no Python and no network on the target."""
     deploy, this = context.config.get("deploy", {}), project.load()
-    goal = destination(
+    destination = delivery.find(
         this, deploy, build.QUADRANT, to, allow_downgrade=allow_downgrade, check=check
     )
     system = _system(platform)
-    what = plan(build.QUADRANT, this, goal.settings, python=python, system=system)
+    plan = decide(build.QUADRANT, this, destination.settings, python=python, system=system)
     if dry_run:
-        build.describe(what)
+        build.describe(plan)
         return
-    build.build(what)
-    single = what.target / f"{what.stem}.run"
-    carry(what, single, ["sh", f"ROOM/{single.name}"], goal)
+    made = build.build(plan)
+    deliver(plan, made.single, ["sh", f"{FOLDER}/{made.single.name}"], destination)
 
 
 def _system(wanted: str) -> str:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..render import render
-from .home import Home
+from ...lib.project import EntryPoint
+from ..build.render import render
+from .carried_python import CarriedPython
 
 FOLDER = Path("deploy/offline-source")
 TEMPLATE = FOLDER / "launcher.sh"
-_ENTRY = 'import sys; sys.argv[0] = "{program}"; from {module} import {name}; sys.exit({call}())'
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Launcher:
 
     template: str
     """The text of launcher.sh."""
-    home: Home
+    home: CarriedPython
     floor: str
     """The oldest glibc of a machine that will do, such as `2.35`."""
 
@@ -25,15 +25,10 @@ class Launcher:
         """Write the interpreter's own launcher, `bin/python3`."""
         self._write(self.home.python, "..", "")
 
-    def write_program(self, path: Path, entry: str) -> None:
-        """Write the launcher of a program whose `entry` is spelled as in pyproject.toml.
-
-        It finds the interpreter in the folder `python` beside its own.
-        """
-        module, _, call = entry.partition(":")
-        name = call.partition(".")[0]
-        code = _ENTRY.format(program=path.name, module=module, name=name, call=call)
-        self._write(path, "../python", f"-I -B -c '{code}' ")
+    def write_program(self, folder: Path, entry: EntryPoint) -> None:
+        """Write the launcher of a command, which finds the interpreter in `../python`."""
+        code = f"import sys; {entry.code}"
+        self._write(folder / entry.command, "../python", f"-I -B -c '{code}' ")
 
     def _write(self, path: Path, home: str, arguments: str) -> None:
         loader = next((p.name for p in self.home.glibc.glob("ld-linux*")), "none")

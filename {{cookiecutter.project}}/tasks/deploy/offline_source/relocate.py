@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...environment import Environment
-from ...process import require, run
-from .home import Home
+from ...lib.environment import Environment
+from ...lib.process import require, run
+from .carried_python import CarriedPython
 
 # What no service needs: tests, Tk, what builds extensions, second implementations in Python of
 # modules that are there in C; and what would oblige whoever passes a bundle on to the licences of
@@ -46,7 +46,7 @@ def require_tools() -> None:
     require(("ldd", "strip"), "making an interpreter relocatable")
 
 
-def from_installed(interpreter: Path, home: Home, tools: Environment) -> list[Path]:
+def from_installed(interpreter: Path, home: CarriedPython, tools: Environment) -> list[Path]:
     """Copy an installed interpreter and the libraries that it loads, and loosen it from its place.
 
     Gives the libraries that were copied. Raises `TaskError` where a tool fails.
@@ -64,17 +64,17 @@ def from_installed(interpreter: Path, home: Home, tools: Environment) -> list[Pa
     own = Path(facts["stdlib"]), Path(facts["extensions"] or facts["stdlib"])
     originals = [Path(facts["executable"]), *(p for folder in own for p in folder.rglob("*.so"))]
     wanted = {p.name for p in extensions.iterdir()} | {program.name, Path(originals[0]).name}
-    carried = carry((p for p in originals if p.name in wanted), home, tools)
+    taken = add_libraries((p for p in originals if p.name in wanted), home, tools)
     _loosen(program, "$ORIGIN/../lib", tools)
     for extension in extensions.glob("*.so"):
         _loosen(extension, "$ORIGIN/../..", tools)
     home.site.mkdir()
     if str(home.site) not in run([program, "-I", "-c", "import sys; print(sys.path)"]):
         (home.stdlib / "sitecustomize.py").write_text(_SITE, encoding="utf-8")
-    return carried
+    return taken
 
 
-def from_standalone(folder: Path, home: Home) -> None:
+def from_standalone(folder: Path, home: CarriedPython) -> None:
     """Copy a python-build-standalone interpreter without what no service needs."""
     shutil.copytree(folder / "lib" / home.stdlib.name, home.stdlib, ignore=PRUNED)
     for library in sorted((folder / "lib").glob("libpython*.so*")):
@@ -86,21 +86,21 @@ def from_standalone(folder: Path, home: Home) -> None:
     home.site.mkdir()
 
 
-def carry(
-    files: Iterable[Path], home: Home, tools: Environment, *, inside: Path | None = None
+def add_libraries(
+    files: Iterable[Path], home: CarriedPython, tools: Environment, *, inside: Path | None = None
 ) -> list[Path]:
     """Copy the libraries besides glibc that ELF files load into the interpreter's lib/.
 
     Those that are found `inside` a folder are there already. Gives where the others were.
     """
     libraries = home.folder / "lib"
-    carried = []
+    taken = []
     for name, path in sorted(loaded(files, inside).items()):
         if not _GLIBC.fullmatch(name) and not (libraries / name).exists():
             shutil.copy(path, libraries / name)
             _loosen(libraries / name, "$ORIGIN", tools)
-            carried.append(path)
-    return carried
+            taken.append(path)
+    return taken
 
 
 def loaded(files: Iterable[Path], inside: Path | None = None) -> dict[str, Path]:

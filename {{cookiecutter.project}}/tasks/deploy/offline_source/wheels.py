@@ -6,51 +6,54 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...console import TaskError
-from ...environment import Environment
-from ...process import run
-from .. import artifact
+from ...lib.console import TaskError
+from ...lib.environment import Environment
+from ...lib.interpreter import minor
+from ...lib.process import REPRODUCIBLE, run
+from ..build import SCRIPTS, publish
 
 REQUIREMENTS = "requirements.txt"
-_APPLY = Path(__file__).with_name("markers.py")
+_APPLY = SCRIPTS / "markers.py"
 _NEWEST_GLIBC = 39
 _OLDEST_GLIBC = 17
 # What pip says, and what that means to somebody who reads one line.
 _REASONS = {
-    r"No matching distribution found for (\S+)": "there is no file of it for {target}",
+    r"No matching distribution found for (\S+)": "there is no file of it for {system}",
     r"Failed to build '?([\w.-]+)'?": "it comes as source alone, which cannot be built here",
     r"Failed building wheel for ([\w.-]+)": "it comes as source alone, which cannot be built here",
     r"(?m)^\s+(\S+) from .*:\n\s+Expected sha256": "what came is not what the lock says",
 }
 
 
-def native(tools: Environment, pinned: str, folder: Path, target: str) -> None:
+def native(tools: Environment, pinned: str, folder: Path, system: str) -> None:
     """Fill `folder` with wheels by the interpreter that will run them; it judges the markers.
 
     What comes as source alone becomes a wheel here. Raises `TaskError` that names a dependency
     which cannot be had.
     """
-    _pip(tools, pinned, folder, target, "wheel", "--wheel-dir")
+    _pip(tools, pinned, folder, system, "wheel", "--wheel-dir")
 
 
-def foreign(tools: Environment, pinned: str, folder: Path, target: str, *, version: str) -> None:
+def foreign(tools: Environment, pinned: str, folder: Path, system: str, *, version: str) -> None:
     """Fill `folder` with wheels for another machine's architecture and Python `version`.
 
     Raises `TaskError` that names a dependency which cannot be had.
     """
-    machine = target.partition("-")[2]
+    machine = system.partition("-")[2]
     # pip's --platform chooses files but judges markers by the Python that runs it.
     with tempfile.TemporaryDirectory() as work:
         listing = Path(work, REQUIREMENTS)
         listing.write_text(pinned, encoding="utf-8")
-        applying = run([tools.python, _APPLY, listing, json.dumps(_environment(machine, version))])
+        applying = run(
+            [tools.python, _APPLY, listing, json.dumps(_marker_values(machine, version))]
+        )
     major, minor, *_ = version.split(".")
     abis = (f"cp{major}{minor}", "abi3", "none")
     glibcs = range(_OLDEST_GLIBC, _NEWEST_GLIBC + 1)  # pip takes the first that there is
     platforms = (f"manylinux2014_{machine}", *(f"manylinux_2_{n}_{machine}" for n in glibcs))
     options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={version}"]
     options += [f"--abi={abi}" for abi in abis] + [f"--platform={name}" for name in platforms]
-    _pip(tools, applying, folder, target, "download", *options, "--dest")
+    _pip(tools, applying, folder, system, "download", *options, "--dest")
 
 
 def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
@@ -61,7 +64,7 @@ def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
     lines, made = [], {}
     for wheel in sorted(folder.glob("*.whl")):
         name, version = wheel.name.split("-")[:2]
-        digest = artifact.sha256(wheel)
+        digest = publish.sha256(wheel)
         lines.append(f"{name.replace('_', '-').lower()}=={version} --hash=sha256:{digest}\n")
         if f"sha256:{digest}" not in pinned:
             made[wheel.name] = digest
@@ -69,42 +72,32 @@ def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
     return made
 
 
-def _pip(tools: Environment, pinned: str, folder: Path, target: str, *command: str) -> None:
+def _pip(tools: Environment, pinned: str, folder: Path, system: str, *command: str) -> None:
     folder.mkdir(parents=True)
     options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes")
-    # A wheel made here is the same again: no time of today in it.
-    fixed = {"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "1"}
     with tempfile.TemporaryDirectory() as work:
         listing = Path(work, REQUIREMENTS)
         listing.write_text(pinned, encoding="utf-8")
-        pip: list[str | Path] = [
-            tools.python,
-            "-m",
-            "pip",
-            *command,
-            folder,
-            *options,
-            "--requirement",
-            listing,
-        ]
+        pip: list[str | Path] = [tools.python, "-m", "pip", *command, folder, *options]
         try:
-            run(pip, env=fixed)
+            # Reproducible, since what comes as source alone becomes a wheel here.
+            run([*pip, "--requirement", listing], env=REPRODUCIBLE)
         except TaskError as error:
-            raise TaskError(_reason(str(error), target, pinned.splitlines())) from error
+            raise TaskError(_reason(str(error), system, pinned.splitlines())) from error
 
 
-def _reason(said: str, target: str, pinned: Iterable[str]) -> str:
+def _reason(said: str, system: str, pinned: Iterable[str]) -> str:
     for pattern, meaning in _REASONS.items():
         if found := re.search(pattern, said):
             name = found[1].partition("==")[0].partition("[")[0]
             version = next((f" {re.split('[ ;]', line.partition('==')[2])[0]}" for line in pinned
                             if re.split(r"[\[=]", line)[0] == name), "")  # fmt: skip
-            return f"{name}{version} cannot be bundled: {meaning.format(target=target)}"
+            return f"{name}{version} cannot be bundled: {meaning.format(system=system)}"
     errors = [line.strip() for line in said.splitlines() if "ERROR:" in line]
     return f"pip cannot get the dependencies: {errors[-1] if errors else said}"
 
 
-def _environment(machine: str, version: str) -> dict[str, str]:
+def _marker_values(machine: str, version: str) -> dict[str, str]:
     """Give what markers are judged by (https://packaging.python.org/specifications/dependency-specifiers/)."""
     return {
         "implementation_name": "cpython",
@@ -116,6 +109,6 @@ def _environment(machine: str, version: str) -> dict[str, str]:
         "platform_system": "Linux",
         "platform_version": "",
         "python_full_version": version,
-        "python_version": ".".join(version.split(".")[:2]),
+        "python_version": minor(version),
         "sys_platform": "linux",
     }

@@ -2,23 +2,22 @@
 
 import datetime as dt
 import tempfile
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from invoke.context import Context
 
-from ... import end_of_life, lock, project, revision
-from ...console import TaskError, closing, step
-from ...environment import Environment, ensure, interpreter
-from ...hosts import targets
-from ...hosts.ansible import Outcome
-from ...hosts.rollout import roll_out
-from ...task import task
-from ..carry import act
-from ..plan import Plan
+from ...hosts.settings import HostSettings
+from ...lib import end_of_life, lock, project, revision
+from ...lib.console import TaskError, closing, step
+from ...lib.environment import Environment, ensure, interpreter
+from ...lib.task import task
+from .. import targets
+from ..build.plan import Plan
+from ..delivery import FOLDER, rollout
 from ..settings import Settings, read
-from .kit import FOLDER, pack
-from .source import Source, difference, find
+from .commit import Commit, difference, find
+from .kit import SCRIPTS_FOLDER, pack
 
 QUADRANT = "online-source"
 _CATEGORY = "deploy"
@@ -44,42 +43,36 @@ def online_source(  # noqa: PLR0913 (an option each)
 ) -> None:
     """Bring the hosts of a target to one commit, which they fetch and install by themselves."""
     deploy, this = context.config.get("deploy", {}), project.load()
-    target = targets.find(this, deploy, to, QUADRANT)
-    settings = read(target.over(deploy))
-    source = find(this, target.repository, ref)
+    target = targets.hosts(this, deploy, to, QUADRANT)
+    settings = read(targets.over(deploy, to))
+    commit = find(this, target.settings.repository, ref)
     tools = ensure(this, interpreter(this), _CATEGORY)
     with tempfile.TemporaryDirectory() as work:
-        with step(f"{source.ref} from {source.shown}"):
-            what = _plan(source, tools, settings, Path(work))
+        with step(f"{commit.ref} from {commit.shown}"):
+            plan = _plan(commit, tools, settings, Path(work))
         if dry_run:
-            _describe(source, what, target)
+            _describe(commit, plan, target.settings)
             return
-        kit = pack(source, what, tools, Path(work))
-        program = what.project.program
+        kit = pack(commit, plan, tools, Path(work))
+        program = plan.project.program
         options = ["--allow-downgrade"] if allow_downgrade else []
-        variables = {
+        means = {
             "source_kit": str(kit),
-            "source_installer": [f"ROOM/{program}/install.py", *options],
-            "python_wanted": what.project.python,
-            "python_here": str(what.interpreter.path),
+            "source_installer": [f"{FOLDER}/{program}/install.py", *options],
+            "python_wanted": plan.project.python,
+            "python_here": str(plan.interpreter.path),
         }
-        roll_out(
-            this,
-            target,
-            act("source", what, variables, check=check),
-            lambda hosts: _differences(this, source, hosts) if check else (),
-        )
+        compare = partial(_difference, this, commit) if check else None
+        target.roll_out(rollout("source", plan, means, check=check, compare=compare))
 
 
-def _differences(this: project.Project, source: Source, hosts: Outcome) -> Iterator[str]:
-    """Yield for each commit that is on hosts what differs from the one to deploy."""
-    there = {str((facts.get("before") or {}).get("commit") or "") for facts in hosts.values()}
-    for commit in sorted(there - {"", source.commit}):
-        yield f"\n{commit[:12]} -> {source.commit[:12]}"
-        yield difference(this, commit, source.commit)
+def _difference(this: project.Project, commit: Commit, old: str) -> str:
+    if old == commit.id:
+        return ""
+    return f"\n{old[:12]} -> {commit.id[:12]}\n{difference(this, old, commit.id)}"
 
 
-def _plan(source: Source, tools: Environment, settings: Settings, work: Path) -> Plan:
+def _plan(commit: Commit, tools: Environment, settings: Settings, work: Path) -> Plan:
     """Get the commit, and decide whether it may be deployed.
 
     Raises `TaskError` where it cannot be fetched, its lock does not fit its Pipfile, or its Python
@@ -87,25 +80,25 @@ def _plan(source: Source, tools: Environment, settings: Settings, work: Path) ->
     """
     folder = work / "checkout"
     folder.mkdir()
-    fetched = project.load(source.check_out(folder))
-    if not (fetched.root / FOLDER).is_dir():
-        raise TaskError(f"{source.ref} has no {FOLDER}: it cannot be deployed in this way")
+    fetched = project.load(commit.check_out(folder))
+    if not (fetched.root / SCRIPTS_FOLDER).is_dir():
+        raise TaskError(f"{commit.ref} has no {SCRIPTS_FOLDER}: it cannot be deployed in this way")
     try:
         lock.require_fitting(fetched.lock)
     except lock.LockError as error:
-        raise TaskError(f"{source.ref}: {error}") from error
+        raise TaskError(f"{commit.ref}: {error}") from error
     refuse = settings.end_of_life == "refuse"
     end_of_life.check(fetched.python, dt.date.today(), refuse=refuse)
     this = revision.current(fetched)
     return Plan(QUADRANT, fetched, this, tools.interpreter, settings, "linux")
 
 
-def _describe(source: Source, what: Plan, target: targets.Target) -> None:
+def _describe(commit: Commit, plan: Plan, target: HostSettings) -> None:
     rows = {
-        "release": what.revision.release,
-        "ref": f"{source.ref}, commit {source.commit}",
-        "from": source.shown,
-        "python": what.project.python,
+        "release": plan.revision.release,
+        "ref": f"{commit.ref}, commit {commit.id}",
+        "from": commit.shown,
+        "python": plan.project.python,
         "hosts": f"{target.name} ({target.inventory.name}), 1 and then {target.batch} at a time",
     }
     closing(f"plan of deploy.{QUADRANT}", rows)

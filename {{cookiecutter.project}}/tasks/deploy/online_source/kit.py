@@ -3,82 +3,69 @@
 import json
 import shutil
 import tarfile
-import tomllib
 from pathlib import Path
 
-from ... import lock
-from ...console import TaskError
-from ...environment import Environment
-from .. import artifact, release_tree
-from ..plan import Plan
-from ..render import render
-from .source import Source
+from ...lib import lock
+from ...lib.console import TaskError
+from ...lib.environment import Environment
+from ..build import publish, release_tree
+from ..build.plan import Plan
+from ..build.render import render
+from .commit import Commit
 
-FOLDER = Path("deploy/online-source")
+SCRIPTS_FOLDER = Path("deploy/online-source")
 _SCRIPTS = ("install.py", "common.py", "source.py", "environment.py", "layout.py")
-_CODE = (
-    'import site, sys; site.addsitedir(sys.argv.pop(1)); sys.argv[0] = "{program}"; '
-    "from {module} import {name}; sys.exit({call}())"
-)
+_PACKAGES = "import site, sys; site.addsitedir(sys.argv.pop(1)); "
+"""Lets a command find what is installed in the release, whose folder is its first argument."""
 
 
-def pack(source: Source, what: Plan, environment: Environment, work: Path) -> Path:
+def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Path:
     """Give the kit, an archive in the folder `work`.
 
     `environment` is any that has `packaging`. Raises `TaskError` where the lock cannot be read.
     """
-    kit = work / what.project.program
+    kit = work / plan.project.program
     release = kit / "release"
     (release / "bin").mkdir(parents=True)
-    root = what.project.root
+    root = plan.project.root
     for name in _SCRIPTS:
-        shutil.copyfile(root / FOLDER / name, kit / name)
+        shutil.copyfile(root / SCRIPTS_FOLDER / name, kit / name)
     try:
-        pinned = lock.requirements(what.project.lock, ["packages"])
+        pinned = lock.requirements(plan.project.lock, ["packages"])
     except lock.LockError as error:
         raise TaskError(str(error)) from error
     _write(kit / "requirements.txt", pinned)
-    _write(kit / "release.json", what.revision.stamp())
-    _write(kit / "source.json", json.dumps(_facts(source, what), indent=2))
-    launcher = (root / FOLDER / "launcher.sh").read_text(encoding="utf-8")
-    for program, code in _commands(root).items():
-        _write(release / "bin" / program, render(launcher, {"program": program, "code": code}))
-    artifact.write_manifest(release, {**what.facts(), "python": what.project.python})
+    _write(kit / "release.json", plan.revision.stamp())
+    _write(kit / "source.json", json.dumps(_facts(commit, plan), indent=2))
+    launcher = (root / SCRIPTS_FOLDER / "launcher.sh").read_text(encoding="utf-8")
+    for entry in plan.project.entry_points:
+        values = {"program": entry.command, "code": _PACKAGES + entry.code}
+        _write(release / "bin" / entry.command, render(launcher, values))
+    publish.write_manifest(release, {**plan.facts(), "python": plan.project.python})
     # A commit is its own release: two of one version stand beside each other.
-    machine = {"version": name_of(what), "machine": "%MACHINE%", "glibc": "none"}
-    release_tree.add_engine(release, what.project, "%PYTHON%")
-    release_tree.add_host(release, what, environment, machine)
-    archive = work / f"{what.project.program}.tar.gz"
+    more = {"version": name_of(plan), "machine": "%MACHINE%", "glibc": "none"}
+    release_tree.add_engine(release, plan.project, "%PYTHON%")
+    release_tree.add_host(release, plan, environment, more)
+    archive = work / f"{plan.project.program}.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
         file.add(kit, kit.name)
     return archive
 
 
-def name_of(what: Plan) -> str:
+def name_of(plan: Plan) -> str:
     """Give the name that the release has on hosts: version and commit."""
-    return f"{what.project.version}-{(what.revision.commit or '')[:12]}"
+    return f"{plan.project.version}-{(plan.revision.commit or '')[:12]}"
 
 
-def _facts(source: Source, what: Plan) -> dict[str, str]:
+def _facts(commit: Commit, plan: Plan) -> dict[str, str]:
     return {
-        "repository": source.repository,
-        "commit": source.commit,
-        "tag": source.tag,
-        "folder": source.folder,
-        "package": what.project.package,
-        "python": what.project.python,
+        "repository": commit.repository,
+        "commit": commit.id,
+        "tag": commit.tag,
+        "folder": commit.folder,
+        "package": plan.project.package,
+        "python": plan.project.python,
     }
-
-
-def _commands(root: Path) -> dict[str, str]:
-    """Give the code that each command of the project runs."""
-    metadata = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    codes = {}
-    for program, entry in metadata["scripts"].items():
-        module, _, call = entry.partition(":")
-        name = call.partition(".")[0]
-        codes[program] = _CODE.format(program=program, module=module, name=name, call=call)
-    return codes
 
 
 def _write(path: Path, text: str) -> None:

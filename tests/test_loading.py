@@ -1,0 +1,139 @@
+"""tasks.deploy.loading: what distributions bring is imported in what was built, or it is told."""
+
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path, PurePosixPath
+
+import pytest
+from tasks.deploy.build import SCRIPTS, loading
+from tasks.deploy.scripts import imports, modules, named
+from tasks.lib.console import TaskError
+
+from tests.support import run
+
+SETTING = "deploy.offline_binary"
+BROUGHT = {
+    "numpy/__init__.py numpy/core/__init__.py numpy/core/x.py numpy.libs/libopenblas.so": ["numpy"],
+    "six.py __pycache__/six.cpython-313.pyc": ["six"],
+    f"_cffi_backend{EXTENSION_SUFFIXES[0]} cffi/__init__.py": ["_cffi_backend", "cffi"],
+    "google/protobuf/__init__.py google/_upb/_message.abi3.so": [
+        "google._upb._message",
+        "google.protobuf",
+    ],
+    "zope/interface/__init__.py zope/interface/common/__init__.py zope/one.py": [
+        "zope.interface",
+        "zope.one",
+    ],
+    "a/__init__.py a-1.0.dist-info/METADATA ../../../bin/a ../../../share/x.py": ["a"],
+    "a/__init__.py tests/__init__.py tests/test_a.py": ["a"],
+    "native/__init__.abi3.so native/other.py": ["native"],
+    "types-stubs/__init__.pyi types_only/py.typed data.json hook.pth": [],
+    "plain/__main__.py": [],
+}
+
+
+@pytest.mark.parametrize("files", BROUGHT)
+def test_a_distribution_is_imported_by_its_outermost_modules(files: str) -> None:
+    assert modules.outermost(map(PurePosixPath, files.split())) == BROUGHT[files]
+
+
+def test_an_environment_is_asked(tmp_path: Path) -> None:
+    listed = loading.modules(Path(sys.executable), "click", "PyYAML", "colorama-not-here")
+    assert listed == ["_yaml", "click", "yaml"]
+    assert {"_yaml", "click", "pytest", "yaml"} <= set(loading.modules(Path(sys.executable)))
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> list[str | Path]:
+    """Give the command that imports modules from a folder."""
+    start = (
+        "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_path(sys.argv.pop(1))"
+    )
+    return [sys.executable, "-c", start, tmp_path, SCRIPTS / "probe.py"]
+
+
+FAILING = {
+    "import no_such_module": (
+        "No module named 'no_such_module'",
+        "add no_such_module to deploy.offline_binary.hidden_imports",
+    ),
+    "from email import no_such_module": (
+        "cannot import name 'no_such_module' from 'email'",
+        "add email.no_such_module to deploy.offline_binary.hidden_imports",
+    ),
+    "open('/no/such/data.json')": (
+        "[Errno 2] No such file or directory: '/no/such/data.json'",
+        "add failing to deploy.offline_binary.collect_data",
+    ),
+    # numpy says this in a page of text, which comes from the error that matters.
+    "try:\n    raise ImportError('x.so: ELF load command')\n"
+    "except ImportError as error:\n    raise ImportError('PLEASE\\nREAD\\nTHIS') from error": (
+        "x.so: ELF load command",
+        "",
+    ),
+    "raise SystemExit(0)": ("0", ""),
+    "raise ValueError": ("ValueError", ""),
+    "import os; os._exit(0)": ("it ended with exit code 0", ""),
+    "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)": ("it ended with exit code -11", ""),
+}
+
+
+@pytest.mark.parametrize("code", FAILING)
+def test_what_cannot_be_imported_is_told(code: str, ask: list[str | Path], tmp_path: Path) -> None:
+    reason, hint = FAILING[code]
+    (tmp_path / "good.py").write_text("print('good', end='')\nprint('imported all')\n")
+    (tmp_path / "failing.py").write_text(code)
+    with pytest.raises(TaskError) as refused:
+        loading.check(ask, ["good", "failing"], tmp_path, settings=SETTING)
+    told = f"failing cannot be imported in what was built: {reason}"
+    assert str(refused.value) == f"{told} ({hint} in invoke.yaml)" if hint else told
+    with pytest.raises(TaskError) as refused:
+        loading.check(ask, ["failing", "good"], tmp_path)
+    assert str(refused.value) == told
+
+
+def test_all_that_fails_is_told(ask: list[str | Path], tmp_path: Path) -> None:
+    with pytest.raises(TaskError) as refused:
+        loading.check(ask, ["no_a", "json", "no_b"], tmp_path)
+    assert [line.split()[0] for line in str(refused.value).splitlines()] == ["no_a", "no_b"]
+
+
+def test_what_an_import_leaves_is_gone(ask: list[str | Path], tmp_path: Path) -> None:
+    code = "import os\nos.makedirs('{0}/a/b')\nopen('{0}/a/b/c', 'w').close()\n"
+    (tmp_path / "good.py").write_text(code.format(tmp_path))
+    loading.check(ask, ["good"], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["good.py"]
+
+
+def test_what_does_not_even_start_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match=r"^what was built does not start: .* exit code 3$"):
+        loading.check([sys.executable, "-c", "raise SystemExit(3)"], ["json"], tmp_path)
+
+
+GUNICORN = b'''
+class Logger(Setting):
+    default = "gunicorn.glogging.Logger"
+    other = 'gunicorn.workers.sync:SyncWorker'
+    desc = """Such as "gunicorn.statsd", gunicorn.arbiter, "gunicorn.nothing.Here", "os.path"."""
+    config, half = "gunicorn.config', "gunicorn"
+'''
+
+
+def test_a_module_in_a_string_is_seen() -> None:
+    known = {"gunicorn", "gunicorn.glogging", "gunicorn.workers", "gunicorn.workers.sync",
+             "gunicorn.statsd", "gunicorn.arbiter", "gunicorn.config"}  # fmt: skip
+    found = ["gunicorn.glogging", "gunicorn.workers.sync", "gunicorn.statsd"]
+    assert list(named.named(GUNICORN, known)) == found
+
+
+def test_the_modules_of_distributions_are_looked_through(tmp_path: Path) -> None:
+    said = run([sys.executable, "-I", named.__file__, "cookiecutter", "not-here"], cwd=tmp_path)
+    assert '"cookiecutter.extensions"' in said.stdout  # environment.py has them in strings
+
+
+def test_the_projects_own_strings_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/main.py").write_text(
+        'A = "logging.handlers.SysLogHandler"\nB = "wsgiref.x:y"\n'
+    )
+    assert imports.external(tmp_path / "own") == ["logging.handlers"]

@@ -1,0 +1,1 @@
+"""What nox asks besides running tools."""

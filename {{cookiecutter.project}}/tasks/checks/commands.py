@@ -1,0 +1,68 @@
+"""Finds commands that the documentation names and that do not exist."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from ..lib.project import Project
+
+_COMMAND = re.compile(r"^ {2}([a-z][\w.-]*)(?: {2,}|$)", re.MULTILINE)  # a line of a menu
+_SESSION = re.compile(r"^[*-] ([a-z]\w*)", re.MULTILINE)
+_CASE = re.compile(r"^ +([a-z]+)\)", re.MULTILINE)  # a verb of a shell script
+_NAME = re.compile(r'"\$name"|\$name\b|\bNAME\b')
+_OPTION = re.compile(r"(?<!\S)--?[a-z][\w-]*")
+_CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+
+
+def helps(project: Project, ask: Callable[..., str]) -> dict[str, dict[str, str]]:
+    """Give for each tool its commands and what each one's help says, by asking the tools.
+
+    `ask` runs a command and gives what it prints.
+    """
+    program = ("python", "-m", project.package)
+    admin = str(project.root / "deploy" / "host" / "admin")
+    sessions = dict.fromkeys(_SESSION.findall(ask("nox", "--list")), "")
+    tasks = _COMMAND.findall(ask("invoke", "--list"))
+    verbs = _COMMAND.findall(ask(*program, "--help"))
+    return {
+        "nox -s": sessions,
+        "invoke": {name: ask("invoke", "--help", name) for name in tasks},
+        project.program: {verb: ask(*program, verb, "--help") for verb in verbs},
+        f"{project.program}-admin": dict.fromkeys(_CASE.findall(Path(admin).read_text()), ""),
+    }
+
+
+def pages(root: Path) -> list[Path]:
+    """Give every page of documentation: README.md and all below docs/."""
+    return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+
+
+def unknown(page: Path, helps: Mapping[str, Mapping[str, str]], name: str) -> list[str]:
+    """Give the commands and options in a page's code that `helps` does not know, as written.
+
+    `helps` has for each tool, such as `invoke`, its commands and what each one's help says. A tool
+    whose help is empty text is not asked about its options. `name` is the program's; pages that
+    serve every project say `$name` or NAME for it.
+    """
+    return [
+        problem
+        for line in _code_lines(_NAME.sub(name, page.read_text(encoding="utf-8")))
+        for tool, commands in helps.items()
+        for problem in _problems(line, tool, commands)
+    ]
+
+
+def _code_lines(page: str) -> Iterator[str]:
+    for block, span in _CODE.findall(page):
+        yield from (block or span).replace("\\\n", " ").splitlines()
+
+
+def _problems(line: str, tool: str, commands: Mapping[str, str]) -> Iterator[str]:
+    for found in re.finditer(rf"(?<![\w./-]){re.escape(tool)} +([a-z][\w.-]*)([^|;&#]*)", line):
+        command, rest = found.groups()
+        if command not in commands:
+            yield f"{tool} {command}"
+        elif commands[command]:
+            for option in _OPTION.findall(rest):
+                if option not in commands[command]:
+                    yield f"{tool} {command} {option}"

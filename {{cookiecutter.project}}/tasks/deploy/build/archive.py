@@ -1,0 +1,55 @@
+"""Writes tar and zip archives whose bytes depend on nothing but what is in them."""
+
+import gzip
+import io
+import tarfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+Members = Iterable[tuple[str, Path]]
+"""Names in an archive, and the files and folders that they stand for."""
+
+
+def tarball(members: Members, epoch: int, *, level: int = 6) -> bytes:
+    """Give an archive of the members, each dated `epoch` (seconds since 1970) and root's."""
+    return part(members, epoch, level=level) + end()
+
+
+def part(members: Members, epoch: int, *, level: int = 6) -> bytes:
+    """Give a piece of an archive: any number of them and `end()`, one after the other, are one.
+
+    A gzip file may have several members (RFC 1952, 2.2), so pieces can be kept and put together
+    without compressing them again.
+    """
+
+    def fixed(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = "root"
+        member.mtime = epoch
+        return member
+
+    buffer = io.BytesIO()
+    tar = tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT)  # noqa: SIM115
+    for name, path in members:
+        tar.add(path, name, recursive=False, filter=fixed)
+    # Not closed: that would write the end of the archive.
+    return gzip.compress(buffer.getvalue(), level, mtime=0)
+
+
+def end() -> bytes:
+    """Give what an archive ends with, two empty blocks."""
+    return gzip.compress(bytes(2 * tarfile.BLOCKSIZE), mtime=0)
+
+
+def zipped(members: Members, path: Path) -> None:
+    """Write a zip archive of the files among the members, not compressed, dated 1980-01-01."""
+    with zipfile.ZipFile(path, "w") as files:
+        for name, member in members:
+            if member.is_file():
+                files.writestr(zipfile.ZipInfo(name), member.read_bytes())
+
+
+def below(folder: Path, prefix: str = "") -> Members:
+    """Give everything in a folder as members, in a fixed order."""
+    return [(f"{prefix}{p.relative_to(folder).as_posix()}", p) for p in sorted(folder.rglob("*"))]

@@ -1,0 +1,137 @@
+"""Makes the keys that sign what is built: OpenSSH's for checksums, OpenPGP's for packages."""
+
+import json
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...lib.console import TaskError, closing, step
+from ...lib.process import run
+from ...lib.project import Project
+from . import signing
+
+_NAME = "signing-key"
+_ALGORITHM = "rsa4096"  # rpm before 4.15, such as RHEL 8's, checks no other kind
+_LONGEST = 107 - len("/gpg-12345678/S.gpg-agent.browser")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Where a pair of keys for checksums lies, and one for packages where gpg could make it."""
+
+    folder: Path
+    fingerprint: str
+    packages_fingerprint: str
+    """Empty where there is no gpg."""
+
+    @property
+    def private(self) -> Path:
+        """The private key for checksums."""
+        return self.folder / _NAME
+
+    @property
+    def public(self) -> Path:
+        """What machines check checksums with."""
+        return self.folder / f"{_NAME}.pub"
+
+    @property
+    def packages(self) -> Path:
+        """The private key for packages."""
+        return self.folder / f"{_NAME}.asc"
+
+    @property
+    def packages_public(self) -> Path:
+        """What rpm and gpg check packages with."""
+        return self.folder / f"{_NAME}.pub.asc"
+
+
+def default(project: Project) -> Path:
+    """Return the folder where the keys of a project are kept if nothing else is said."""
+    return Path.home() / ".config" / project.program / "signing"
+
+
+def make(path: Path, project: Project) -> Keys:
+    """Make the keys in the new folder `path`; all of them or none.
+
+    Raises `TaskError` for a path inside the project, for one that is there already, and where the
+    keys cannot be made or written.
+    """
+    try:
+        path = path.expanduser().absolute()
+        if path.resolve().is_relative_to(project.root.resolve()):
+            raise TaskError(
+                f"--path is '{path}': inside the project, from where it gets into Git; "
+                f"expected a place outside {project.root}"
+            )
+        return _make(path, project.program)
+    except (OSError, RuntimeError) as error:  # the latter where a ~user is nobody
+        raise TaskError(f"cannot make keys at {path}: {error}") from error
+
+
+def report(keys: Keys, project: Project) -> None:
+    """Say where the keys are and what is to be done with them."""
+    rows = {
+        "for checksums": f"{keys.private}, {keys.public.name}",
+        "fingerprint": keys.fingerprint,
+        "for packages": "none: install gpg, then run this again with another --path",
+    }
+    if keys.packages_fingerprint:
+        rows["for packages"] = f"{keys.packages}, {keys.packages_public.name}"
+        rows["its fingerprint"] = keys.packages_fingerprint
+    rows["in invoke.yaml"] = f"signing_key: {_yaml(keys.private)}"
+    if keys.packages_fingerprint:
+        rows["and"] = f"package_signing_key: {_yaml(keys.packages)}"
+    rows["on machines"] = f"{keys.public.name} as /etc/{project.program}/signing-key.pub"
+    rows["tell nobody"] = "the private keys; they have no passphrase (ssh-keygen -p sets one)"
+    closing(f"keys of {project.program}", rows)
+
+
+def _make(path: Path, program: str) -> Keys:
+    if os.path.lexists(path):
+        raise TaskError(
+            f"{path} is there already, and a key is never overwritten: choose another --path"
+        )
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    work = path.with_name(f".{path.name}.new")
+    shutil.rmtree(work, ignore_errors=True)  # left by a run that was killed
+    try:
+        work.mkdir(mode=0o700)
+        made = Keys(work, "", "")
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", program, "-f", made.private])
+        packages = _for_packages(made, program) if shutil.which("gpg") else ""
+        keys = Keys(path, signing.fingerprint(made.public), packages)
+        work.rename(path)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return keys
+
+
+def _for_packages(made: Keys, program: str) -> str:
+    """Make an OpenPGP pair beside an OpenSSH one, and return its fingerprint."""
+    # A home of its own, since gpg's agent keeps every key that it ever saw; and a short path, since
+    # the agent puts a socket there, whose path may have some hundred characters (unix(7)).
+    long = len(os.fsencode(tempfile.gettempdir())) > _LONGEST
+    home = tempfile.mkdtemp(prefix="gpg-", dir=Path.home() if long else None)
+    gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--no-tty", "--trust-model", "always"]
+    gpg += ["--pinentry-mode", "loopback", "--passphrase", ""]
+    try:
+        with step("an OpenPGP key for packages"):
+            identity = f"{program} packages"
+            run([*gpg, "--quick-generate-key", identity, _ALGORITHM, "sign", "never"])
+        listing = run([*gpg, "--with-colons", "--fingerprint"])
+        run([*gpg, "--armor", "--output", made.packages, "--export-secret-keys"])
+        run([*gpg, "--armor", "--output", made.packages_public, "--export"])
+    finally:
+        with suppress(TaskError):
+            run(["gpgconf", "--homedir", home, "--kill", "all"])
+        shutil.rmtree(home, ignore_errors=True)
+    return next(line for line in listing.splitlines() if line.startswith("fpr:")).split(":")[9]
+
+
+def _yaml(path: Path) -> str:
+    home = Path.home()
+    short = f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+    return json.dumps(short, ensure_ascii=False)

@@ -1,0 +1,76 @@
+"""Lets what was built import every distribution of the lock: what cannot is never published."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ...lib.console import TaskError
+from ...lib.process import run
+from . import SCRIPTS
+
+_SECONDS = 300
+_FROM = re.compile(r"cannot import name '(\w+)' from (partially initialized module )?'([\w.]+)'")
+_LINE = re.compile(r"(?m)^(import|failed) (.*)$")
+
+
+def modules(python: Path, *distributions: str) -> list[str]:
+    """Give the modules by which distributions are imported, of those that a Python has here."""
+    return list(json.loads(run([python, "-I", "-B", SCRIPTS / "modules.py", *distributions])))
+
+
+def check(
+    command: Sequence[str | Path], modules: Sequence[str], tree: Path, *, settings: str = ""
+) -> None:
+    """Import modules by a program that runs probe.py, and leave the `tree` it lies in as it was.
+
+    `settings` is where invoke.yaml can add what is missing, if it can. Raises `TaskError` with a
+    line for each module that cannot be imported.
+    """
+    there = set(tree.rglob("*"))
+    try:
+        done = subprocess.run(
+            [*command, *modules], capture_output=True, text=True, errors="replace", check=False,
+            timeout=_SECONDS, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise TaskError(f"{' '.join(modules)} cannot be imported in {_SECONDS} s") from error
+    for made in sorted(set(tree.rglob("*")) - there, reverse=True):  # caches, mostly
+        made.rmdir() if made.is_dir() else made.unlink()
+    failures = list(_failures(done.stdout, settings))
+    if "imported all" not in done.stdout.splitlines():
+        failures += [f"{_last(done.stdout)}: it ended with exit code {done.returncode}"]
+    if failures:
+        raise TaskError("\n  ".join(failures))
+
+
+def _failures(said: str, settings: str) -> Iterator[str]:
+    module = ""
+    for kind, rest in _LINE.findall(said):
+        if kind == "import":
+            module = rest
+        elif rest.count("|") > 1:
+            yield f"{_cannot(module)}: {_reason(module, rest, settings)}"
+
+
+def _reason(module: str, failure: str, settings: str) -> str:
+    error, missing, said = failure.split("|", 2)
+    reason = said or error
+    if found := _FROM.match(said):  # a module that is not there, or something else in one that is
+        reason, missing = found[0], missing or f"{found[3]}.{found[1]}"
+    if settings and missing:
+        reason += f" (add {missing} to {settings}.hidden_imports in invoke.yaml)"
+    elif settings and error == "FileNotFoundError":
+        package = module.partition(".")[0]
+        reason += f" (add {package} to {settings}.collect_data in invoke.yaml)"
+    return reason
+
+
+def _last(said: str) -> str:
+    tried = [rest for kind, rest in _LINE.findall(said) if kind == "import"]
+    return _cannot(tried[-1]) if tried else "what was built does not start"
+
+
+def _cannot(module: str) -> str:
+    return f"{module} cannot be imported in what was built"

@@ -1,0 +1,143 @@
+"""One way to publish what was built: whole or not at all, with checksums and a manifest."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...lib.console import TaskError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+CHECKSUMS = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"
+MANIFEST = "manifest.json"
+SBOM = "sbom.cdx.json"
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold a folder against a second build; waits, and says so, while another one holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        if fcntl:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print("another build is running here: waiting for it", flush=True)
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """Give an empty folder that takes the place of `folder` when the block ends well.
+
+    An exception or an interruption at any moment leaves what was in `folder` before.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = _beside(folder, "old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for left in folder.parent.glob(f".{folder.name}.*"):
+        shutil.rmtree(left)
+    work = _beside(folder, "new")
+    work.mkdir()
+    try:
+        yield work
+        _replace(work, folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def write_checksums(folder: Path, file: Path | None = None) -> None:
+    """Write a list over every file in `folder`, in the form that sha256sum(1) reads.
+
+    It is the folder's own `SHA256SUMS`, or `file`.
+    """
+    lines = [f"{sha256(folder / name)}  {name}\n" for name in _names(folder)]
+    (file or folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write what was built from what, as `manifest.json`."""
+    text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a folder's manifest; an empty one where there is none that can be read."""
+    try:
+        return dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def verify(path: Path) -> list[str]:
+    """Check a published folder, or one artefact in it, against the `SHA256SUMS` there.
+
+    Gives one line for each thing that is wrong. Raises `TaskError` where there is nothing to check.
+    """
+    if not path.exists():
+        raise TaskError(f"there is no {path}")
+    folder = path if path.is_dir() else path.parent
+    expected = _expected(folder)
+    names = sorted(expected) if path.is_dir() else [path.name]
+    wrong = [problem for name in names if (problem := _problem(folder, name, expected))]
+    if path.is_dir():
+        wrong += [f"{name}: not in {CHECKSUMS}" for name in _names(folder) if name not in expected]
+        missing = [name for name in (MANIFEST, SBOM) if name not in expected]
+        wrong += [f"{name}: missing" for name in missing]
+    return wrong
+
+
+def sha256(path: Path) -> str:
+    """Give a file's SHA-256, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _problem(folder: Path, name: str, expected: Mapping[str, str]) -> str:
+    if name not in expected:
+        return f"{name}: not in {CHECKSUMS}"
+    if not (folder / name).is_file():
+        return f"{name}: missing"
+    return "" if sha256(folder / name) == expected[name] else f"{name}: changed"
+
+
+def _expected(folder: Path) -> dict[str, str]:
+    try:
+        lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise TaskError(f"there is no {CHECKSUMS} in {folder}: nothing to check it with") from error
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _names(folder: Path) -> list[str]:
+    found = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return sorted(name for name in found if name not in (CHECKSUMS, SIGNATURE))
+
+
+def _beside(folder: Path, role: str) -> Path:
+    return folder.with_name(f".{folder.name}.{role}")
+
+
+def _replace(work: Path, folder: Path) -> None:
+    """Put the new folder in the place of the old one.
+
+    Killed between the two renames, the old artefacts lie whole beside it, and the next run puts
+    them back.
+    """
+    if folder.exists():
+        old = _beside(folder, "old")
+        folder.rename(old)
+        work.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        work.rename(folder)

@@ -1,0 +1,134 @@
+"""Lays out a release as machines keep it: the program, the engine, what they need to know."""
+
+import json
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...lib.environment import Environment
+from ...lib.process import run
+from ...lib.project import Project
+from . import SCRIPTS, publish, signing
+from .plan import Plan
+from .render import render
+
+ENGINE = Path("deploy/host")
+HAND_OVER = ENGINE / "hand-over.sh"
+_LAUNCHER = ENGINE / "launcher.sh"
+_UNIT_FILES = Path("deploy/units")  # service.in becomes host/NAME.service
+_UNITS = {"service", "socket", "user.service"}  # where systemd.unit(5) gives `%` a meaning
+
+
+def tokens(project: Project) -> dict[str, str]:
+    """Give the `@token@` values that every rendered file of the project may use."""
+    return {
+        "name": project.program,
+        "user": project.user,
+        "prefix": project.prefix,
+        "package": project.package,
+        "description": project.description or project.program,
+    }
+
+
+def lay_out(tree: Path, plan: Plan, environment: Environment, glibc: str, published: Path) -> None:
+    """Complete a folder that holds `bin/`: manifest, checksums and, for Linux, what hosts need.
+
+    `environment` is any that has `packaging`. The checksums are signed where a key is configured.
+    Times, modes and order depend on the revision alone: the same input gives the same bytes.
+    """
+    shutil.copyfile(published / publish.MANIFEST, tree / publish.MANIFEST)
+    if plan.for_hosts:
+        add_host(tree, plan, environment, {"machine": plan.machine, "glibc": glibc})
+    publish.write_checksums(tree)
+    signing.sign(tree, plan.settings)
+    normalise(tree, plan.revision.epoch)
+
+
+def add_host(tree: Path, plan: Plan, environment: Environment, more: Mapping[str, str]) -> None:
+    """Add `host/`: the units, and release.json, which says all that the engine needs to know.
+
+    `more` says of release.json what only the kind of build knows.
+    """
+    host = tree / "host"
+    host.mkdir(exist_ok=True)
+    for source in sorted((plan.project.root / _UNIT_FILES).glob("*.in")):
+        _add(source, host, plan.project)
+    shutil.copyfile(plan.project.root / HAND_OVER, host / HAND_OVER.name)
+    facts = _facts(tree, plan, environment, more)
+    _write(host / "release.json", json.dumps(facts, indent=2) + "\n")
+
+
+def add_engine(tree: Path, project: Project, python: str) -> None:
+    """Add the engine as a Python package, and what runs it on the release's own Python.
+
+    `python` is what the launcher starts; `$tree` stands for the release tree there. Where the
+    interpreter is in the tree, the caller compiles the package.
+    """
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "*.sh")
+    shutil.copytree(project.root / ENGINE, tree / "host", ignore=ignored, dirs_exist_ok=True)
+    text = (project.root / _LAUNCHER).read_text(encoding="utf-8")
+    launcher = tree / "bin" / admin(project)
+    _write(launcher, render(text, {"name": project.program, "python": python}))
+    launcher.chmod(0o755)
+
+
+def admin(project: Project) -> str:
+    """Return the name of the engine's command."""
+    return f"{project.program}-admin"
+
+
+def try_engine(tree: Path, project: Project) -> None:
+    """Run the engine of a release tree; raise `TaskError` where it does not run."""
+    run([tree / "bin" / admin(project), "--help"])
+
+
+def normalise(tree: Path, epoch: int) -> None:
+    """Give every file the source date, and the mode 0444, or 0555 where it is executable."""
+    for path in [*tree.rglob("*"), tree]:
+        if path.is_symlink():
+            continue
+        executable = path.stat().st_mode & stat.S_IXUSR
+        path.chmod(0o755 if path.is_dir() else 0o555 if executable else 0o444)
+        os.utime(path, (epoch, epoch))
+
+
+def _add(source: Path, host: Path, project: Project) -> None:
+    values = tokens(project)
+    if source.stem in _UNITS:
+        # `%` begins a specifier, and a backslash at the end would take the next line in.
+        line = values["description"].replace("%", "%%")
+        values["description"] = f"{line} " if line.endswith("\\") else line
+    text = source.read_text(encoding="utf-8")
+    _write(host / f"{project.program}.{source.stem}", render(text, values))
+
+
+def _facts(
+    tree: Path, plan: Plan, environment: Environment, more: Mapping[str, str]
+) -> dict[str, Any]:
+    settings = plan.settings
+    return {
+        "name": plan.project.program,
+        "version": plan.project.version,
+        "release": plan.revision.release,
+        "rank": _rank(environment, plan),
+        "user": plan.project.user,
+        "size_kb": sum(p.stat().st_size // 1024 + 1 for p in tree.rglob("*") if p.is_file()),
+        "keep_releases": settings.keep_releases,
+        "health_seconds": settings.health_seconds,
+        "trial_seconds": settings.trial_seconds,
+        "overlap": settings.overlap,
+        **more,
+    }
+
+
+def _rank(environment: Environment, plan: Plan) -> str:
+    epoch = str(plan.revision.epoch)
+    script = SCRIPTS / "release_rank.py"
+    return run([environment.python, "-I", script, plan.project.version, epoch]).strip()
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")

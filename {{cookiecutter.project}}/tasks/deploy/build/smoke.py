@@ -1,0 +1,74 @@
+"""Starts what was built and asks it who it is: what does not run is never published."""
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...lib.console import TaskError
+from ...lib.process import last_line, last_lines
+from ...lib.project import Project
+from ...lib.revision import Revision
+
+_START_SECONDS = 30
+_STOP_SECONDS = 10
+_PAUSE_SECONDS = 0.02
+
+
+def check(program: Path, project: Project, revision: Revision) -> None:
+    """Start the program, let it check that it answers as the right release, and stop it.
+
+    The check is the program's own command, on which every switch on a machine relies. Raises
+    `TaskError` where the program exits, is not ready as this release, or does not stop.
+    """
+    with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
+        port = _free_port()
+        settings = {
+            f"{project.prefix}HOST": "127.0.0.1",
+            f"{project.prefix}PORT": str(port),
+            "XDG_CACHE_HOME": folder,
+        }
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(project.prefix)}
+        with subprocess.Popen(
+            [program, "serve"], env=kept | settings, stdout=log, stderr=log, cwd=folder
+        ) as serving:
+            try:
+                _wait(serving, _asking(program, port, revision.release), kept | settings)
+                serving.send_signal(signal.SIGTERM)
+                serving.wait(_STOP_SECONDS)
+            except (TaskError, subprocess.TimeoutExpired) as error:
+                log.seek(0)
+                said = last_lines(log.read().decode(errors="replace"))
+                raise TaskError(f"the built program does not work: {error}{said}") from error
+            finally:
+                serving.kill()
+
+
+def _asking(program: Path, port: int, release: str) -> list[str]:
+    where = ["--url", f"http://127.0.0.1:{port}"]
+    return [str(program), "check", *where, "--release", release, "--wait", str(_START_SECONDS)]
+
+
+def _wait(serving: subprocess.Popen[bytes], command: list[str], env: Mapping[str, str]) -> None:
+    """Run the check; stop it as soon as the program that it asks has ended."""
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as asking:
+        while asking.poll() is None and serving.poll() is None:
+            time.sleep(_PAUSE_SECONDS)
+        asking.kill()
+        said = asking.communicate()[0]
+    if serving.poll() is not None:
+        raise TaskError(f"it ended with exit code {serving.returncode}")
+    if asking.returncode:
+        raise TaskError(last_line(said, f"its check ended with exit code {asking.returncode}"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

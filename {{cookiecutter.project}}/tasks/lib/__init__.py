@@ -1,0 +1,1 @@
+"""What everything else builds on; knows nothing of deployments."""

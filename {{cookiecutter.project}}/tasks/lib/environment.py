@@ -1,0 +1,113 @@
+"""Makes virtual environments that hold exactly what Pipfile.lock says, and keeps them."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import lock
+from .console import TaskError, step
+from .interpreter import Interpreter, InterpreterError, find, minor
+from .process import run
+from .project import Project
+
+_COMPLETE = "complete"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment that is whole."""
+
+    folder: Path
+    interpreter: Interpreter
+
+    @property
+    def python(self) -> Path:
+        """The environment's own Python."""
+        return self.command("python")
+
+    def command(self, name: str) -> Path:
+        """Give the path of a program in the environment."""
+        if os.name == "nt":
+            return self.folder / "Scripts" / f"{name}.exe"
+        return self.folder / "bin" / name
+
+
+def interpreter(project: Project, python: str = "") -> Interpreter:
+    """Find the project's Python, or the supported one that the user asked for instead.
+
+    Raises `TaskError` for a version that the project does not support or that is not here.
+    """
+    if python and python not in project.pythons:
+        raise TaskError(f"--python is '{python}': expected one of {', '.join(project.pythons)}")
+    try:
+        return find(python or project.python, project.pythons)
+    except InterpreterError as error:
+        raise TaskError(str(error)) from error
+
+
+def require_lock(project: Project) -> None:
+    """Raise `TaskError` where the lock is missing or does not fit the Pipfile."""
+    try:
+        lock.require_fitting(project.lock)
+    except lock.LockError as error:
+        raise TaskError(str(error)) from error
+
+
+def ensure(project: Project, python: Interpreter, *categories: str) -> Environment:
+    """Give an environment with some categories of the lock, made now or kept from before.
+
+    Raises `TaskError` where the lock or the installation fails, and for a lock that lacks what this
+    Python needs.
+    """
+    try:
+        pinned = lock.requirements(project.lock, categories)
+    except lock.LockError as error:
+        raise TaskError(str(error)) from error
+    key = hashlib.sha256(f"{python.path}\n{python.build}\n{pinned}".encode()).hexdigest()
+    name = f"{'-'.join(categories)}-{key[:12]}"
+    made = Environment(project.build / "environments" / name, python)
+    stamp = made.folder / _COMPLETE
+    if stamp.exists():
+        return made
+    with step(f"environment of {', '.join(categories)} on Python {python.version}"):
+        shutil.rmtree(made.folder, ignore_errors=True)
+        made.folder.parent.mkdir(parents=True, exist_ok=True)
+        listing = made.folder.with_suffix(".txt")
+        listing.write_text(pinned, encoding="utf-8")
+        _install(made, listing)
+        listing.unlink()
+        _require_whole(project, made)
+        stamp.touch()
+    return made
+
+
+def _install(made: Environment, listing: Path) -> None:
+    base = made.interpreter.path
+    if uv := shutil.which("uv"):
+        run([uv, "venv", "--quiet", "--no-python-downloads", "--python", base, made.folder])
+        options = ("--require-hashes", "--compile-bytecode")
+        run([uv, "pip", "sync", "--quiet", *options, "--python", made.python, listing])
+        return
+    run([base, "-m", "venv", "--without-pip", made.folder])
+    pip = _pip(made)
+    run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "--requirement", listing])
+
+
+def _require_whole(project: Project, made: Environment) -> None:
+    check = [*_pip(made), "check"]
+    if uv := shutil.which("uv"):
+        check = [uv, "pip", "check", "--python", made.python]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    version = minor(made.interpreter.version)
+    try:
+        lock.require_whole(project.lock, done.stdout + done.stderr, version, project.pythons)
+    except lock.LockError as error:
+        raise TaskError(str(error)) from error
+
+
+def _pip(made: Environment) -> list[str | Path]:
+    base = made.interpreter.path
+    return [base, "-m", "pip", "--disable-pip-version-check", "--python", made.python]

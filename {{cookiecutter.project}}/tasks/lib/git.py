@@ -1,0 +1,49 @@
+"""Asks Git, in one place: never on a terminal, in English, with one line where it refuses."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from .console import TaskError
+from .process import last_line
+
+
+def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Git in a folder and return what came of it, whatever that is.
+
+    Raises `TaskError` where Git cannot be run.
+    """
+    try:
+        return subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",  # names of files may be anything
+            check=False,
+        )
+    except OSError as error:
+        raise TaskError(f"cannot run git: {error.strerror}") from error
+
+
+def run(folder: Path, *arguments: str) -> str:
+    """Return what Git prints; raise `TaskError` where it refuses."""
+    done = ask(folder, *arguments)
+    if done.returncode:
+        raise TaskError(f"git {arguments[0]}: {last_line(done.stderr, f'{done.returncode}')}")
+    return done.stdout.strip()
+
+
+def answer(folder: Path, *arguments: str) -> str:
+    """Return what Git prints; empty where it refuses or is not here."""
+    try:
+        done = ask(folder, *arguments)
+    except TaskError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def tracked(folder: Path) -> list[Path]:
+    """Return the files in a folder that Git tracks; none outside of Git."""
+    names = answer(folder, "ls-files", "-z", "--cached").split("\0")
+    return [folder / name for name in names if name]
