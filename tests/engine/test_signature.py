@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from host import signature
 from host.disk import Disk
 from host.errors import HostError, Misuse
@@ -51,7 +50,7 @@ def test_the_makers_signature_counts(place: Place, sums: Path, keys: Path) -> No
 
 
 def test_another_ones_does_not(place: Place, sums: Path, keys: Path) -> None:
-    with pytest.raises(HostError, match="^X is refused, nothing was changed: its signature is not"):
+    with pytest.raises(HostError, match="X is refused, nothing was changed: its signature is"):
         judge(place, sums, keys / "other.pub")
 
 

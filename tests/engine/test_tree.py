@@ -5,10 +5,10 @@ import os
 import shutil
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from host import tree
 from host.errors import HostError
 
@@ -76,14 +76,16 @@ def add_socket(folder: Path) -> None:
 
 @pytest.mark.parametrize("add", [add_link, add_folder_link, add_fifo, add_socket])
 def test_what_is_no_plain_file_is_refused(
-    source: Path, tmp_path: Path, add: "type[add_link]"
+    source: Path, tmp_path: Path, add: Callable[[Path], None]
 ) -> None:
     add(source)
-    with pytest.raises(HostError, match="^link is neither a file nor a folder$"):
+    with pytest.raises(HostError, match="link is neither a file nor a folder"):
         tree.copy(source, tmp_path / "copy")
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a\rb", "a\tb", "a\x1b[2Jb", "a\\b", "a\udc80", "a‮b"])
+@pytest.mark.parametrize(
+    "name", ["a\nb", "a\rb", "a\tb", "a\x1b[2Jb", "a\\b", "a\udc80", "a\u202eb"]
+)
 def test_names_that_could_mislead_are_refused(source: Path, tmp_path: Path, name: str) -> None:
     (source / name).write_bytes(b"")
     with pytest.raises(HostError, match="has a control character or backslash") as caught:
@@ -107,7 +109,8 @@ def test_a_link_in_the_place_of_the_folder_is_refused(source: Path, tmp_path: Pa
 def test_a_folder_that_is_swapped_for_a_link_is_not_followed(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, swapped = os.stat, []
+    real = os.stat
+    swapped: list[bool] = []
 
     def look(path: str, **how: object) -> os.stat_result:
         found: os.stat_result = real(path, **how)  # type: ignore[arg-type]
@@ -127,7 +130,8 @@ def test_a_folder_that_is_swapped_for_a_link_is_not_followed(
 def test_a_file_that_is_swapped_for_a_pipe_is_not_waited_for(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, swapped = os.stat, []
+    real = os.stat
+    swapped: list[bool] = []
 
     def look(path: str, **how: object) -> os.stat_result:
         found: os.stat_result = real(path, **how)  # type: ignore[arg-type]
@@ -138,7 +142,7 @@ def test_a_file_that_is_swapped_for_a_pipe_is_not_waited_for(
         return found
 
     monkeypatch.setattr(os, "stat", look)
-    with pytest.raises(HostError, match="^a b is neither a file nor a folder$"):
+    with pytest.raises(HostError, match="a b is neither a file nor a folder"):
         tree.copy(source, tmp_path / "copy")
 
 

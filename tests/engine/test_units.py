@@ -5,15 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
 from host.disk import Disk
 from host.place import Place
 from host.release import Release
 from host.systemd import Systemd
 from host.units import Units, in_place
-from tests.support import ROOT
 
-UNIT = ROOT / "{{cookiecutter.project}}/deploy/units/service.in"
+UNIT = Path(__file__).parents[2] / "{{cookiecutter.project}}/deploy/units/service.in"
 RELEASE = Release("demo", "2", "2-abc", "2", "demo", 1, "x86_64", "none", health_seconds=7)
 
 
@@ -89,16 +87,16 @@ def test_what_would_hide_the_service_is_off(prefix: str, shown: str, tmp_path: P
 
 
 def test_units_are_written_once(units: Units, tmp_path: Path) -> None:
-    systemd = units._systemd  # noqa: SLF001
+    systemd = units._systemd
     assert isinstance(systemd, Asked)
     units.install("2")
     units.install("2")
     assert systemd.asked == ["reload"]
-    assert sorted(os.listdir(tmp_path / "units")) == [
+    assert sorted(path.name for path in (tmp_path / "units").iterdir()) == [
         "demo-guard.service", "demo-trial.service", "demo.service", "demo.socket",
     ]  # fmt: skip
     units.remove()
-    assert os.listdir(tmp_path / "units") == []
+    assert not list((tmp_path / "units").iterdir())
 
 
 def test_next_runs_the_new_release_held(units: Units, tmp_path: Path) -> None:
@@ -116,7 +114,7 @@ def test_next_runs_the_new_release_held(units: Units, tmp_path: Path) -> None:
 
 
 def test_next_has_what_operators_have_added(units: Units, tmp_path: Path) -> None:
-    systemd = units._systemd  # noqa: SLF001
+    systemd = units._systemd
     assert isinstance(systemd, Asked)
     systemd.drop_ins = [tmp_path / "limits.conf", tmp_path / "missing.conf"]
     (tmp_path / "limits.conf").write_text(
@@ -141,7 +139,7 @@ def test_next_reads_the_settings_that_are_to_come(units: Units, tmp_path: Path) 
     ]
 
 
-def test_another_installation_with_units_of_that_name_is_found(units: Units, tmp_path: Path) -> None:
+def test_another_installation_of_that_name_is_found(units: Units, tmp_path: Path) -> None:
     assert units.other_prefix() is None
     units.install("2")
     assert units.other_prefix() is None
