@@ -108,12 +108,12 @@ def test_success_is_durable_when_it_is_told() -> None:
 
 def test_rollbacks_walk_back_and_end() -> None:
     world = installed("A", "B", "C", "D")
-    add_kept = [world.this.active]
+    walked = [world.this.active]
     while (ended := world.run(back)) is None:
         world.wait(TRIAL + 2)
-        add_kept.append(world.this.active)
-    assert add_kept == ["D", "C"], "two are kept here"
-    assert str(ended) == "there is no release before C here"
+        walked.append(world.this.active)
+    assert walked == ["D", "C", "B"], "two are kept, and what a trial's way back leads on to"
+    assert str(ended) == "there is no release before B here"
 
 
 def test_a_release_that_is_killed_while_it_hangs_leaves_the_lock() -> None:
