@@ -511,7 +511,7 @@ def script(
         "TMPDIR": str(bundle.parent / "tmp"),
         **environ,
     }
-    command = ["sh", bundle / f"Script/{name}.sh", *arguments]
+    command: list[str | Path] = ["sh", bundle / f"Script/{name}.sh", *arguments]
     return run(command, cwd=bundle, env=environment, code=code)
 
 
@@ -644,7 +644,9 @@ def test_run_once_leaves_nothing_behind_and_passes_signals_on(
     copy, _ = doctored
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/proc", "TMPDIR": str(room)}
     waits = "import signal, sys; print('up', flush=True); signal.pause()"
-    command = ["sh", copy / "Script/run.sh", "--exec", "python", "-c", waits]
+    command: list[str | Path] = [
+        "sh", copy / "Script/run.sh", "--exec", "python", "-c", waits,
+    ]  # fmt: skip
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:

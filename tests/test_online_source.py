@@ -172,8 +172,9 @@ class Host:
 
     def install(self, *options: str, code: int = 7, **environ: str) -> str:
         """Run the kit's installer; give what it said, its lines of standard error last."""
-        command = [self.python, "-I", "-B", self.kit / "install.py", "--python", self.python]
-        done = run([*command, "--prefix", self.prefix, *options], cwd=self.kit,
+        command: list[str | Path] = [self.python, "-I", "-B", self.kit / "install.py"]
+        places = ("--python", self.python, "--prefix", self.prefix)
+        done = run([*command, *places, *options], cwd=self.kit,
                    env={**os.environ, **environ}, code=code)  # fmt: skip
         return done.stdout + done.stderr
 

@@ -12,13 +12,13 @@ from .lib.task import task
 
 
 @task(help={"port": "Port to listen on (default: the program's own, 8000)."})
-def serve(_context: Context, port: int = 0) -> None:
+def serve(_context: Context, port: str = "") -> None:
     """Run the service from its source; Ctrl-C ends it."""
     this = project.load()
     require_lock(this)
     environment = ensure(this, interpreter(this), "packages")
     command = [str(environment.python), "-m", this.package, "serve"]
-    command += ["--port", str(port)] if port else []
+    command += ["--port", port] if port else []
     search = {**os.environ, "PYTHONPATH": str(this.source.parent)}
     try:
         code = subprocess.run(command, env=search, check=False).returncode

@@ -139,8 +139,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _remove_tree(path: Path) -> None:
-    # Folders of a release tree may have lost the right to write. By descriptors, since whom a folder
-    # belongs to may put a link to elsewhere in its place meanwhile.
+    # Folders of a release tree may have lost the right to write. They are opened first, since their
+    # owner may put a link to elsewhere in their place meanwhile.
     for _, _, _, folder in os.fwalk(path):
         with suppress(OSError):
             os.fchmod(folder, 0o700)
