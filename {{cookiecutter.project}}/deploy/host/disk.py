@@ -44,7 +44,7 @@ class Disk:
             return ""
 
     def folder(self, path: Path, mode: int) -> None:
-        """Make a folder, and give it that mode also where it exists."""
+        """Make a folder, and return it that mode also where it exists."""
         path.mkdir(parents=True, exist_ok=True)
         if stat.S_IMODE(path.stat().st_mode) != mode:
             path.chmod(mode)
