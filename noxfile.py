@@ -135,20 +135,20 @@ def install_debian_packages(session: nox.Session) -> None:
 
 
 def bake(session: nox.Session, output: Path) -> Path:
-    """Make a project from the default answers in the folder `output`, and give its own folder."""
+    """Make a project from the default answers in the folder `output`; return its folder."""
     session.run("cookiecutter", "--no-input", "--default-config", "--output-dir", str(output), ".")
     return next(output.iterdir())
 
 
 def files(session: nox.Session) -> list[str]:
-    """Give the files of the template that git knows or would add."""
+    """Return the files of the template that git knows or would add."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = session.run(*command, external=True, silent=True) or ""
     return [name for name in listed.split("\0") if Path(name).is_file()]
 
 
 def shell_scripts(session: nox.Session, folder: Path) -> list[str]:
-    """Copy the shell scripts to `folder`, their @tokens@ made plain words, and give their names."""
+    """Copy the shell scripts to `folder` with @tokens@ as plain words; return their names."""
     starts = ("#!/bin/sh", "#!/usr/bin/env bash", "# shellcheck shell=")
     folder.mkdir()
     shutil.copy(".shellcheckrc", folder)
@@ -164,7 +164,7 @@ def shell_scripts(session: nox.Session, folder: Path) -> list[str]:
 
 
 def anywhere(lock: Path) -> str:
-    """Give the text of a Pipfile.lock without the package index it was made from."""
+    """Return the text of a Pipfile.lock without the package index it was made from."""
     content = json.loads(lock.read_text(encoding="utf-8"))
     content["_meta"]["sources"] = []
     for category in content.keys() - {"_meta"}:

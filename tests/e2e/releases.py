@@ -126,27 +126,27 @@ class Release:
 
     @property
     def deb(self) -> Path:
-        """Give the Debian package."""
+        """Return the Debian package."""
         return self._one("offline-binary", "*.deb")
 
     @property
     def rpm(self) -> Path:
-        """Give the RPM package."""
+        """Return the RPM package."""
         return self._one("offline-binary", "*.rpm")
 
     @property
     def archive(self) -> Path:
-        """Give the archive."""
+        """Return the archive."""
         return self._one("offline-binary", "*.tar.gz")
 
     @property
     def run(self) -> Path:
-        """Give the bundle that unpacks itself."""
+        """Return the bundle that unpacks itself."""
         return self._one("offline-source", "*.run")
 
     @property
     def tar(self) -> Path:
-        """Give the bundle as an archive."""
+        """Return the bundle as an archive."""
         return self._one("offline-source", "*.tar.gz")
 
     def _one(self, quadrant: str, pattern: str) -> Path:
@@ -162,11 +162,11 @@ class Releases:
         self._store = store
 
     def __getitem__(self, which: str) -> Release:
-        """Give the release of `VERSIONS`."""
+        """Return the release of `VERSIONS`."""
         return self._release(which, self._store, {})
 
     def signed(self, which: str, key: Path) -> Release:
-        """Give the release with its checksums signed by an OpenSSH key."""
+        """Return the release with its checksums signed by an OpenSSH key."""
         store = self._store / f"signed by {key.name}"
         return self._release(which, store, {"INVOKE_DEPLOY_SIGNING_KEY": str(key)})
 

@@ -15,9 +15,9 @@ _CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 
 
 def helps(project: Project, ask: Callable[..., str]) -> dict[str, dict[str, str]]:
-    """Give for each tool its commands and what each one's help says, by asking the tools.
+    """Return the commands of each tool and the help of each command, by asking the tools.
 
-    `ask` runs a command and gives what it prints.
+    `ask` runs a command and returns what it prints.
     """
     program = ("python", "-m", project.package)
     admin = str(project.root / "deploy" / "host" / "admin")
@@ -33,12 +33,12 @@ def helps(project: Project, ask: Callable[..., str]) -> dict[str, dict[str, str]
 
 
 def pages(root: Path) -> list[Path]:
-    """Give every page of documentation: README.md and all below docs/."""
+    """Return every page of documentation: README.md and all below docs/."""
     return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
 
 
 def unknown(page: Path, helps: Mapping[str, Mapping[str, str]], name: str) -> list[str]:
-    """Give the commands and options in a page's code that `helps` does not know, as written.
+    """Return the commands and options in a page's code that `helps` does not know, as written.
 
     `helps` has for each tool, such as `invoke`, its commands and what each one's help says. A tool
     whose help is empty text is not asked about its options. `name` is the program's; pages that

@@ -29,7 +29,7 @@ class Environment:
         return self.command("python")
 
     def command(self, name: str) -> Path:
-        """Give the path of a program in the environment."""
+        """Return the path of a program in the environment."""
         if os.name == "nt":
             return self.folder / "Scripts" / f"{name}.exe"
         return self.folder / "bin" / name
@@ -57,7 +57,7 @@ def require_lock(project: Project) -> None:
 
 
 def ensure(project: Project, python: Interpreter, *categories: str) -> Environment:
-    """Give an environment with some categories of the lock, made now or kept from before.
+    """Return an environment with some categories of the lock, made now or kept from before.
 
     Raises `TaskError` where the lock or the installation fails, and for a lock that lacks what this
     Python needs.

@@ -101,7 +101,7 @@ class _Filling:
             wheels.foreign(self.tools, pinned, folder, system, version=self.source.version)
 
     def _interpreter(self, home: CarriedPython) -> list[Path]:
-        """Make the interpreter; gives the machine's libraries that it took."""
+        """Make the interpreter; return the machine's libraries that it took."""
         taken: list[Path] = []
         if self.source.standalone:
             relocate.from_standalone(self.source.standalone, home)
@@ -133,7 +133,7 @@ class _Filling:
         return sbom.collect(project, self.tools, python, self.source.version)
 
     def _add_libraries(self, home: CarriedPython, tree: Path) -> list[Path]:
-        """Carry what the wheels expect of a machine, mostly the C++ library; gives where it was."""
+        """Add the libraries that wheels expect, such as libstdc++; return where they were."""
         extensions = (p for p in (tree / "python/lib").rglob("*.so*") if p.is_file())
         taken = relocate.add_libraries(extensions, home, self.tools, inside=tree)
         shutil.copytree(home.folder / "lib", tree / "python/lib", dirs_exist_ok=True)

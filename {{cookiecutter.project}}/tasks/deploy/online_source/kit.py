@@ -20,7 +20,7 @@ _PACKAGES = "import site, sys; site.addsitedir(sys.argv.pop(1)); "
 
 
 def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Path:
-    """Give the kit, an archive in the folder `work`.
+    """Return the kit, an archive in the folder `work`.
 
     `environment` is any that has `packaging`. Raises `TaskError` where the lock cannot be read.
     """
@@ -53,7 +53,7 @@ def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Pa
 
 
 def name_of(plan: Plan) -> str:
-    """Give the name that the release has on hosts: version and commit."""
+    """Return the name that the release has on hosts: version and commit."""
     return f"{plan.project.version}-{(plan.revision.commit or '')[:12]}"
 
 
