@@ -21,6 +21,9 @@ requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"
 PYTHONS: list[str] = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))["PYTHONS"]
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
 
+# Half of the time is waiting for programs and machines; a file's tests share what they have made.
+TOGETHER = ["--numprocesses=2", "--dist=loadfile", "--durations=20"]
+
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # which Python runs is the user's choice
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
@@ -71,7 +74,7 @@ def test(session: nox.Session) -> None:
     """Bake with every kind of answer and look at the result; arguments go to pytest."""
     install(session, "test", "locks")
     install_debian_packages(session)
-    session.run("pytest", "--ignore=tests/e2e", *(session.posargs or ["tests"]))
+    session.run("pytest", *(session.posargs or [*TOGETHER, "--ignore=tests/e2e", "tests"]))
 
 
 @nox.session
@@ -79,9 +82,7 @@ def e2e(session: nox.Session) -> None:
     """Build, install, upgrade and roll back real packages; arguments go to pytest."""
     install(session, "test")
     install_debian_packages(session)
-    # Half of the time is waiting for machines; a file's tests share theirs.
-    together = ["--numprocesses=2", "--dist=loadfile"]
-    session.run("pytest", *(session.posargs or [*together, "tests/e2e"]))
+    session.run("pytest", *(session.posargs or [*TOGETHER, "tests/e2e"]))
 
 
 @nox.session(default=False)

@@ -15,7 +15,7 @@ from tests.support import missing
 
 from .fleet import Fleet, fleet
 from .machine import TOOLS, Machine, machine
-from .releases import NAME, Releases
+from .releases import NAME, Releases, exclusive
 
 NewMachine = Callable[[str], Machine]
 
@@ -32,8 +32,15 @@ def host() -> None:
 
 @pytest.fixture(scope="session")
 def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
-    """Return the releases, built from one bake."""
-    return Releases(bake(git=True, project=NAME), tmp_path_factory.mktemp("releases"))
+    """Return the releases, built from one bake; processes that test side by side share them."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    project = folder / "project" / NAME
+    with exclusive(folder / "releases.lock"):
+        if not project.exists():
+            project.parent.mkdir()
+            bake(git=True, project=NAME).rename(project)
+    return Releases(project, folder / "releases")
 
 
 @pytest.fixture(scope="module")

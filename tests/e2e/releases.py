@@ -1,9 +1,11 @@
 """The packages to install: built from a bake, whose source is edited as its developer would."""
 
+import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +108,14 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
 """What is built, by a word for what is special about it: its version, and the edits."""
 
 
+@contextmanager
+def exclusive(file: Path) -> Iterator[None]:
+    """Hold a lock among the processes that test side by side."""
+    with file.open("w") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+
+
 @dataclass(frozen=True)
 class Release:
     """What invoke has published: each quadrant is built when something of it is first asked for."""
@@ -165,12 +175,13 @@ class Releases:
 
         def build(quadrant: str) -> Path:
             folder = store / quadrant / version
-            if not folder.exists():
-                self.edit(which)
-                invoke(self._project, f"deploy.{quadrant}", settings=settings)
-                published = self._project / "dist" / quadrant
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                subprocess.run(["cp", "-R", published, folder], check=True)
+            with exclusive(self._store.with_suffix(".lock")):
+                if not folder.exists():
+                    self.edit(which)
+                    invoke(self._project, f"deploy.{quadrant}", settings=settings)
+                    published = self._project / "dist" / quadrant
+                    folder.parent.mkdir(parents=True, exist_ok=True)
+                    subprocess.run(["cp", "-R", published, folder], check=True)
             return folder
 
         return Release(version, build)

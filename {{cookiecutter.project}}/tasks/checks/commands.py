@@ -8,7 +8,13 @@ from ..lib.project import Project
 
 _COMMAND = re.compile(r"^ {2}([a-z][\w.-]*)(?: {2,}|$)", re.MULTILINE)  # a line of a menu
 _SESSION = re.compile(r"^[*-] ([a-z]\w*)", re.MULTILINE)
-_CASE = re.compile(r"^ +([a-z]+)\)", re.MULTILINE)  # a verb of a shell script
+_VERB = re.compile(r"^ {4}([a-z]+)(?: {2,}|$)", re.MULTILINE)  # a command in argparse's help
+_ADMIN = (
+    "import sys; sys.path.insert(0, 'deploy')\n"
+    "from host.cli import _parser\n"
+    "_parser(sys.argv[1]).parse_args(sys.argv[2:])"
+)
+"""Prints the help of the host engine, which runs from a release and has none to run from here."""
 _NAME = re.compile(r'"\$name"|\$name\b|\bNAME\b')
 _OPTION = re.compile(r"(?<!\S)--?[a-z][\w-]*")
 _CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
@@ -20,7 +26,7 @@ def helps(project: Project, ask: Callable[..., str]) -> dict[str, dict[str, str]
     `ask` runs a command and returns what it prints.
     """
     program = ("python", "-m", project.package)
-    admin = str(project.root / "deploy" / "host" / "admin")
+    admin = ("python", "-c", _ADMIN, project.program)
     sessions = dict.fromkeys(_SESSION.findall(ask("nox", "--list")), "")
     tasks = _COMMAND.findall(ask("invoke", "--list"))
     verbs = _COMMAND.findall(ask(*program, "--help"))
@@ -28,7 +34,9 @@ def helps(project: Project, ask: Callable[..., str]) -> dict[str, dict[str, str]
         "nox -s": sessions,
         "invoke": {name: ask("invoke", "--help", name) for name in tasks},
         project.program: {verb: ask(*program, verb, "--help") for verb in verbs},
-        f"{project.program}-admin": dict.fromkeys(_CASE.findall(Path(admin).read_text()), ""),
+        f"{project.program}-admin": {
+            verb: ask(*admin, verb, "--help") for verb in _VERB.findall(ask(*admin, "--help"))
+        },
     }
 
 
