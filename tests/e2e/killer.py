@@ -76,7 +76,7 @@ class Killer:
     def run(self, activate: str, at: int | str, *, outlive: bool = False) -> str | None:
         """Run that command line until the step of that number, or that very command.
 
-        The step itself is not done, unless it is to `outlive` the run. Gives the step, None where
+        The step itself is not done, unless it is to `outlive` the run. Returns the step, None where
         the run ended before.
         """
         self.machine.path("/shims/at").write_text(f"{at}\n")
@@ -88,7 +88,7 @@ class Killer:
         return self.steps()[-1] if ended.returncode in KILLED else None
 
     def steps(self) -> list[str]:
-        """Give the steps of the last run."""
+        """Return the steps of the last run."""
         return self.machine.read("/shims/log").splitlines()
 
 
@@ -97,7 +97,7 @@ Turn = tuple[int, bool]
 
 
 def turns(steps: list[str], first: int = 1, outlive: tuple[str, ...] = OUTLIVE) -> list[Turn]:
-    """Give every way to kill a run that makes these steps, from that one on."""
+    """Return every way to kill a run that makes these steps, from that one on."""
     ways = []
     for number, step in zip(count(1), steps, strict=False):
         if number >= first:

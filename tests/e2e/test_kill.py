@@ -18,7 +18,7 @@ MACHINES = 2
 
 @pytest.fixture(scope="module")
 def killers(new_machine: NewMachine, releases: Releases) -> list[Killer]:
-    """Give machines on which nothing is installed and the archives lie unpacked in /srv."""
+    """Return machines on which nothing is installed and the archives lie unpacked in /srv."""
     machines = [new_machine("systemd") for _ in range(MACHINES)]
     for machine in machines:
         for which in ("old", "new", "exits at once", "never ready", "other port"):
@@ -28,7 +28,7 @@ def killers(new_machine: NewMachine, releases: Releases) -> list[Killer]:
 
 @pytest.fixture
 def killer(killers: list[Killer], releases: Releases) -> Killer:
-    """Give one of them on which the old release serves."""
+    """Return one of them on which the old release serves."""
     bring_back(killers[0].machine)
     return killers[0]
 

@@ -1,7 +1,7 @@
 """What `activate` and `rollback` do, from the command line's words to the switch."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -175,4 +175,19 @@ def _alone(this: Installation) -> Iterator[None]:
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise HostError(f"could not write to {this.place.base}: {why}") from error
-        yield
+        try:
+            yield
+        except HostError:
+            _leave_no_trace(this)
+            raise
+
+
+def _leave_no_trace(this: Installation) -> None:
+    """Remove the engine's folder where it knows of nothing: what was to come was refused."""
+    if this.active or this.disk.names(this.place.releases) or this.history.events():
+        return
+    with suppress(OSError):
+        this.disk.remove(this.place.engine)
+        this.place.base.rmdir()
+        if this.place.prefix:
+            this.place.base.parent.rmdir()

@@ -33,7 +33,7 @@ def patience() -> int:
 
 @contextmanager
 def held(file: Path, seconds: float) -> Iterator[int]:
-    """Hold the lock, and give its descriptor; wait up to `seconds` for whoever has it.
+    """Hold the lock, and return its descriptor; wait up to `seconds` for whoever has it.
 
     Raises Busy that says who has it since when.
     """
