@@ -78,16 +78,21 @@ class _Filling:
             "glibc_carried": home.glibc.is_dir(),
             "built_from_source": made_here,
         }
-        (base.folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-        document = self._sbom(CarriedPython(tree / "python", version))
-        (base.folder / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
+        self._write("facts.json", facts)
+        self._write("sbom.json", self._sbom(CarriedPython(tree / "python", version)))
         self._keep(tree, home)
         release_tree.normalise(base.bundle, EARLIEST)
         with step("packing"):
-            members = archive.below(base.bundle, f"{plan.project.program}/")
-            part = archive.part(members, EARLIEST, level=_LEVEL)
-            (base.folder / "part.tar.gz").write_bytes(part)
+            self._pack()
         return taken
+
+    def _write(self, name: str, document: object) -> None:
+        (self.base.folder / name).write_text(json.dumps(document), encoding="utf-8")
+
+    def _pack(self) -> None:
+        members = archive.below(self.base.bundle, f"{self.plan.project.program}/")
+        part = archive.part(members, EARLIEST, level=_LEVEL)
+        (self.base.folder / "part.tar.gz").write_bytes(part)
 
     def _wheels(self, requirements: str) -> None:
         folder, system = self.base.bundle / DEPENDENCIES, self.plan.system
