@@ -120,7 +120,7 @@ def tuning(fleet: Fleet) -> None:
 
 @contextmanager
 def health(fleet: Fleet) -> Iterator[str]:
-    """Let the service of the first host run, and give the address of its health."""
+    """Let the service of the first host run, and return the address of its health."""
     port = free_port()
     stop = serving([fleet.program], {"HOME": str(fleet.hosts.place)}, port)(0)
     try:

@@ -22,7 +22,7 @@ START_SECONDS = 60
 
 
 def unpack(machine: Machine, release: Release, folder: str = "") -> str:
-    """Unpack a release's archive unless it is there, and give the bundle's path in the machine."""
+    """Unpack a release's archive unless it is there; return the bundle's path in the machine."""
     folder = folder or f"/srv/bundles/{release.version}"
     bundle = machine.path(f"{folder}/{NAME}")
     if not bundle.exists():
@@ -32,7 +32,7 @@ def unpack(machine: Machine, release: Release, folder: str = "") -> str:
 
 
 def script(bundle: str, name: str, *arguments: str) -> str:
-    """Give the command line that runs a script of a bundle."""
+    """Return the command line that runs a script of a bundle."""
     return shlex.join(["sh", f"{bundle}/Script/{name}.sh", *arguments])
 
 
@@ -80,7 +80,7 @@ def assert_untouched(machine: Machine, version: str, base: str = BASE) -> None:
 
 
 def twin(machine: Machine, bundle: str, name: str) -> tuple[str, Path]:
-    """Copy a bundle to be damaged; gives its path in the machine, and here.
+    """Copy a bundle to be damaged; return its path in the machine, and here.
 
     The files are the same ones: they are replaced (`rewrite`), not changed.
     """
@@ -114,7 +114,7 @@ def check_in(bundle: Path) -> None:
 
 
 def piece(members: list[tarfile.TarInfo], content: bytes) -> bytes:
-    """Give a piece of an archive with these members, exactly as they are.
+    """Return a piece of an archive with these members, exactly as they are.
 
     Every regular file has that content. Another archive may follow, or what an archive ends with.
     """
@@ -128,6 +128,6 @@ def piece(members: list[tarfile.TarInfo], content: bytes) -> bytes:
 
 
 def single(payload: bytes) -> bytes:
-    """Give the file that unpacks itself, with another archive in it."""
+    """Return the file that unpacks itself, with another archive in it."""
     head = (PROJECT / "deploy/offline-source/head.sh").read_text(encoding="utf-8")
     return onefile(head, {"name": NAME}, payload)

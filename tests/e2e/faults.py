@@ -1,6 +1,7 @@
 """What goes wrong around an installation: releases that do as told, and a bad systemctl."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,8 @@ from .releases import NAME
 from .service import BASE
 
 ADMIN = f"{NAME}-admin"
+SOAK = bool(os.environ.get("QUADRANT_SOAK"))
+"""Whether time does not matter: then more is tried."""
 STAND_IN = "/usr/local/sbin/systemctl"
 """Where the engine looks first, whatever PATH it is called with."""
 
@@ -41,12 +44,12 @@ def activate(machine: Machine, tree: str, *options: str, seconds: float = 60) ->
 
 
 def names(machine: Machine, folder: str = f"{BASE}/releases") -> list[str]:
-    """Give the names in a folder of the machine."""
+    """Return the names in a folder of the machine."""
     path = machine.path(folder)
     return sorted(each.name for each in path.iterdir()) if path.is_dir() else []
 
 
 def events(machine: Machine) -> list[dict[str, str]]:
-    """Give what the engine has noted in its history."""
+    """Return what the engine has noted in its history."""
     lines = machine.read(f"{BASE}/.engine/history").splitlines()
     return [json.loads(line) for line in lines]

@@ -25,7 +25,7 @@ def machine(new_machine: NewMachine) -> Machine:
 
 @pytest.fixture
 def served(machine: Machine, releases: Releases) -> Machine:
-    """Give the machine with the old release serving."""
+    """Return the machine with the old release serving."""
     if active(machine) != "0.1.0" or answer(machine) != "0.1.0":
         bundles.install(machine, releases["old"], "--allow-downgrade")
     assert active(machine) == answer(machine) == "0.1.0"

@@ -20,7 +20,7 @@ def machine(new_machine: NewMachine, releases: Releases) -> Machine:
 
 @pytest.fixture
 def upgraded(machine: Machine) -> Machine:
-    """Give the machine with the new release active and the old one kept."""
+    """Return the machine with the new release active and the old one kept."""
     machine.run(f"/srv/0.1.0/bin/{NAME}-admin", "uninstall", "--purge")
     machine.run("/srv/0.1.0/install")
     machine.run("/srv/0.2.0/install")
@@ -29,7 +29,7 @@ def upgraded(machine: Machine) -> Machine:
 
 
 def rank(machine: Machine, tree: str, value: str) -> None:
-    """Give a tree another rank; an empty one takes it away."""
+    """Change the rank of a tree; an empty one removes it."""
     known = machine.path(f"{tree}/host/release.json")
     facts = json.loads(known.read_text()) | {"rank": value}
     known.chmod(0o644)

@@ -37,7 +37,7 @@ REMEMBER = f'rename("{BASE}/.engine/state.json.new"'
 
 @pytest.fixture(scope="module")
 def killer(new_machine: NewMachine, releases: Releases) -> Killer:
-    """Give a machine on which nothing is installed and the archives lie unpacked in /srv."""
+    """Return a machine on which nothing is installed and the archives lie unpacked in /srv."""
     machine = new_machine("systemd")
     for which in WHICH:
         unpack(machine, releases[which])
@@ -46,7 +46,7 @@ def killer(new_machine: NewMachine, releases: Releases) -> Killer:
 
 @pytest.fixture
 def machine(killer: Killer) -> Machine:
-    """Give the machine with the old release serving, and no other."""
+    """Return the machine with the old release serving, and no other."""
     bring_back(killer.machine)
     return killer.machine
 
@@ -162,7 +162,7 @@ def test_an_upgrade_to_a_broken_release_killed_at_any_step_is_no_more_than_one_t
 
 
 def at(steps: list[Step], text: str) -> list[Step]:
-    """Give the steps that have a text in them."""
+    """Return the steps that have a text in them."""
     return [step for step in steps if text in step.text]
 
 

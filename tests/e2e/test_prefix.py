@@ -17,7 +17,7 @@ AWKWARD = "Ein schöner Ort/100% & mehr |x %n"
 
 @pytest.fixture(scope="module")
 def machine(new_machine: NewMachine, releases: Releases) -> Machine:
-    """Give a machine on which the archives lie unpacked in /srv."""
+    """Return a machine on which the archives lie unpacked in /srv."""
     machine = new_machine("user")
     for which in ("old", "new", "exits at once"):
         unpack(machine, releases[which])
@@ -35,12 +35,12 @@ class Place:
 
     @property
     def base(self) -> str:
-        """Give where the releases are."""
+        """Return where the releases are."""
         return f"{self.prefix}/opt/{NAME}"
 
     @property
     def admin(self) -> str:
-        """Give the command that administers them."""
+        """Return the command that administers them."""
         return f"{self.prefix}/bin/{NAME}-admin"
 
 

@@ -26,7 +26,7 @@ def traces(machine: Machine) -> set[str]:
 
 
 def refuse(machine: Machine, *command: str) -> str:
-    """Run an installation that must be refused, and give the line that says why."""
+    """Run an installation that must be refused, and return the line that says why."""
     result: Result = machine.run(*command, check=False)
     assert result.returncode == 1, result.stdout
     assert traces(machine) == set()

@@ -15,7 +15,7 @@ INSTALLED = f"/etc/{NAME}/signing-key.pub"
 
 @pytest.fixture(scope="module")
 def machine(new_machine: NewMachine, releases: Releases, keys: Path) -> Machine:
-    """Give a machine with archives in /srv: 0.1.0 unsigned, `ours` and `theirs` as 0.2.0."""
+    """Return a machine with archives in /srv: 0.1.0 unsigned, `ours` and `theirs` as 0.2.0."""
     machine = new_machine("user")
     unpack(machine, releases["old"])
     good = unpack(machine, releases["new"])
@@ -61,7 +61,7 @@ def install(machine: Machine, which: str, *options: str) -> Result:
 
 
 def refused(machine: Machine, which: str, *options: str) -> str:
-    """Install what must be refused, with nothing changed, and give the reason."""
+    """Install what must be refused, with nothing changed, and return the reason."""
     before = active(machine)
     said = install(machine, which, *options)
     assert said.returncode == 1, said.stdout

@@ -58,7 +58,7 @@ def tree(this: Installation, source: Path, request: Request) -> None:
         _tell_of_origin(this, origin)
         account.prepare(this, name, f"{this.place.name}.env" in request.settings)
         switch(this, Goal(name, settings=request.settings))
-        signature.keep(trusted, this.place, this.disk)
+        _keep_key(this, trusted)
         account.link_commands(this)
         account.tell_of_lingering(this)
 
@@ -143,6 +143,13 @@ def _require_newer(this: Installation, facts: release.Release) -> None:
             f"{facts.version} is older than {this.active}, which is active: nothing was changed "
             "(--allow-downgrade installs it all the same)"
         )
+
+
+def _keep_key(this: Installation, trusted: Trust) -> None:
+    try:
+        signature.keep(trusted, this.place, this.disk)
+    except OSError:  # the switch has succeeded all the same
+        this.say(f"could not keep the key: put it at {this.place.etc / signature.KEY_FILE}")
 
 
 def _tell_of_origin(this: Installation, origin: Origin) -> None:

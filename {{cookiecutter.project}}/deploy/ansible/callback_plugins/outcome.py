@@ -87,7 +87,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
 
 def _reason(result: dict[str, Any]) -> str:
-    """Give the one line of a result that says why."""
+    """Return the one line of a result that says why."""
     for key in ("stderr", "msg", "module_stderr"):
         lines = [line.strip() for line in str(result.get(key) or "").splitlines() if line.strip()]
         if lines:
