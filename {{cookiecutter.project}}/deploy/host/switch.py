@@ -7,10 +7,9 @@
     commit      the state says so; only now anyone is told, and the trial begins
 
 Up to `remember` nothing has changed: what a failure or a kill leaves is NEXT, which the watch that
-was started before it stops. From
-there to `commit` the state tells whoever comes next to undo it: another run, the watch that was
-started before, or the guard that runs before every start of the service. After `commit` the trial
-leads back in the same way. NEXT serves through all of it, so callers notice neither way.
+was started before it stops. From there to `commit` the state tells whoever comes next to undo it:
+another run, that watch, or the guard that runs before every start of the service. After `commit`
+the trial leads back in the same way. NEXT serves through all of it, so callers notice neither way.
 """
 
 from collections.abc import Mapping
