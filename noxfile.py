@@ -21,6 +21,9 @@ requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"
 PYTHONS: list[str] = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))["PYTHONS"]
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
 
+# Half of the time is waiting for programs and machines; a file's tests share what they have made.
+TOGETHER = ["--numprocesses=2", "--dist=loadfile", "--durations=20"]
+
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # which Python runs is the user's choice
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
@@ -71,7 +74,7 @@ def test(session: nox.Session) -> None:
     """Bake with every kind of answer and look at the result; arguments go to pytest."""
     install(session, "test", "locks")
     install_debian_packages(session)
-    session.run("pytest", "--ignore=tests/e2e", *(session.posargs or ["tests"]))
+    session.run("pytest", *(session.posargs or [*TOGETHER, "--ignore=tests/e2e", "tests"]))
 
 
 @nox.session
@@ -79,9 +82,7 @@ def e2e(session: nox.Session) -> None:
     """Build, install, upgrade and roll back real packages; arguments go to pytest."""
     install(session, "test")
     install_debian_packages(session)
-    # Half of the time is waiting for machines; a file's tests share theirs.
-    together = ["--numprocesses=2", "--dist=loadfile"]
-    session.run("pytest", *(session.posargs or [*together, "tests/e2e"]))
+    session.run("pytest", *(session.posargs or [*TOGETHER, "tests/e2e"]))
 
 
 @nox.session(default=False)
@@ -134,20 +135,20 @@ def install_debian_packages(session: nox.Session) -> None:
 
 
 def bake(session: nox.Session, output: Path) -> Path:
-    """Make a project from the default answers in the folder `output`, and give its own folder."""
+    """Make a project from the default answers in the folder `output`; return its folder."""
     session.run("cookiecutter", "--no-input", "--default-config", "--output-dir", str(output), ".")
     return next(output.iterdir())
 
 
 def files(session: nox.Session) -> list[str]:
-    """Give the files of the template that git knows or would add."""
+    """Return the files of the template that git knows or would add."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = session.run(*command, external=True, silent=True) or ""
     return [name for name in listed.split("\0") if Path(name).is_file()]
 
 
 def shell_scripts(session: nox.Session, folder: Path) -> list[str]:
-    """Copy the shell scripts to `folder`, their @tokens@ made plain words, and give their names."""
+    """Copy the shell scripts to `folder` with @tokens@ as plain words; return their names."""
     starts = ("#!/bin/sh", "#!/usr/bin/env bash", "# shellcheck shell=")
     folder.mkdir()
     shutil.copy(".shellcheckrc", folder)
@@ -163,7 +164,7 @@ def shell_scripts(session: nox.Session, folder: Path) -> list[str]:
 
 
 def anywhere(lock: Path) -> str:
-    """Give the text of a Pipfile.lock without the package index it was made from."""
+    """Return the text of a Pipfile.lock without the package index it was made from."""
     content = json.loads(lock.read_text(encoding="utf-8"))
     content["_meta"]["sources"] = []
     for category in content.keys() - {"_meta"}:

@@ -32,7 +32,7 @@ def accepted(answers: Mapping[str, object]) -> bool:
 
 
 def toml(text: str) -> str:
-    """Give `text` as it stands between the quotes of a TOML basic string.
+    """Return `text` as it stands between the quotes of a TOML basic string.
 
     JSON's escapes are TOML's too, except for the surrogate pairs that ensure_ascii would write.
     """

@@ -71,7 +71,7 @@ class Application:
 
 
 def bake(place: Path, version: str) -> Path:
-    """Make a project for a Python version, and give its folder."""
+    """Make a project for a Python version, and return its folder."""
     cookiecutter = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config"]
     run([*cookiecutter, ROOT, f"python_version={version}"], place)
     return place / "my-service"

@@ -40,7 +40,7 @@ class Peer(ABC):
         run(command, cwd or self.place, **caches, **variables)
 
     def folder(self) -> Path:
-        """Give a folder that is new."""
+        """Return a folder that is new."""
         return Path(tempfile.mkdtemp(dir=self.place))
 
     @abstractmethod
@@ -48,12 +48,12 @@ class Peer(ABC):
         """Fill `output`."""
 
     def environment(self, folder: Path) -> Callable[[], None]:
-        """Give what makes the environment in a folder, once what is carried is unpacked there."""
+        """Return what makes the environment in a folder, once what is carried is unpacked there."""
         raise NotImplementedError(folder)
 
     @abstractmethod
     def install(self, folder: Path) -> Command:
-        """Install what is carried below a folder, and give the command that starts it."""
+        """Install what is carried below a folder, and return the command that starts it."""
 
 
 class Pip(Peer):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def free_port() -> int:
-    """Give a port of this machine that nobody listens on."""
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -21,7 +21,7 @@ def free_port() -> int:
 def serving(
     command: Sequence[str | Path], variables: Mapping[str, str], at: int = 0
 ) -> Callable[[int], Callable[[], None]]:
-    """Give the action that starts the service, waits for its first answer, and can be ended.
+    """Return the action that starts the service, waits for its first answer, and can be ended.
 
     `variables` is all the environment that the service gets; `at` is its port, or 0 for any.
     """

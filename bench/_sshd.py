@@ -54,7 +54,7 @@ class Hosts:
     """SSH keeps connections open there; the path of such a socket has to be short."""
 
     def inventory(self, count: int) -> str:
-        """Give Ansible's inventory of the first `count`, which is JSON and so YAML."""
+        """Return Ansible's inventory of the first `count`, which is JSON and so YAML."""
         options = f"-o UserKnownHostsFile={self.place}/known_hosts -o IdentitiesOnly=yes"
         shared = {
             "ansible_host": ADDRESS,
@@ -80,7 +80,7 @@ class Hosts:
 
 @contextmanager
 def hosts(count: int, place: Path) -> Iterator[Hosts]:
-    """Give `count` hosts that listen; their servers end with this, or with this process."""
+    """Return `count` hosts that listen; their servers end with this, or with this process."""
     server = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     if not server:
         raise SystemExit("there is no sshd here: it is in Debian's openssh-server")

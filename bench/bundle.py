@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def measure(peers: dict[str, Peer], change: Callable[[int], None]) -> Figures:
-    """Give the figures; medians where something is done more than once."""
+    """Return the figures; medians where something is done more than once."""
     taken: Taken = defaultdict(lambda: defaultdict(list))
     time_builds(peers, change, taken)
     for name, peer in peers.items():
@@ -110,7 +110,7 @@ def time_installations(peers: dict[str, Peer], taken: Taken) -> None:
 
 
 def started(service: Callable[[int], Callable[[], None]], number: int) -> float:
-    """Start a service, end it, and give the seconds to its first answer."""
+    """Start a service, end it, and return the seconds to its first answer."""
     start = time.perf_counter()
     stop = service(number)
     taken = time.perf_counter() - start
@@ -119,7 +119,7 @@ def started(service: Callable[[int], Callable[[], None]], number: int) -> float:
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """Give how long an action takes."""
+    """Return how long an action takes."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
@@ -136,7 +136,7 @@ def print_table(peers: dict[str, Peer], figures: Figures) -> None:
 
 
 def cell(figures: dict[str, float], name: str, unit: str) -> str:
-    """Give a figure and its ratio, 18 letters wide."""
+    """Return a figure and its ratio, 18 letters wide."""
     if name not in figures:
         return f"{'-':>18}"
     return f"{figures[name]:7.2f} {unit} {figures[name] / figures['this']:6.2f}x"
@@ -155,7 +155,7 @@ def print_parts(bundle: Path, whole: float) -> None:
 
 
 def part(path: Path) -> str:
-    """Give the name of the part that a file of the bundle belongs to."""
+    """Return the name of the part that a file of the bundle belongs to."""
     if path.suffix == ".whl":
         return "wheels, as the index gives them"
     if path.suffix in {".pyc", ".xz"}:
@@ -170,7 +170,7 @@ def part(path: Path) -> str:
 
 
 def packed(paths: Iterable[Path]) -> float:
-    """Give the megabytes that files take in the bundle."""
+    """Return the megabytes that files take in the bundle."""
     return len(gzip.compress(b"".join(path.read_bytes() for path in paths), 9)) / MEGABYTE
 
 

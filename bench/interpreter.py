@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def python(name: str) -> Path:
-    """Give the folder of an interpreter, built now if it is not there."""
+    """Return the folder of an interpreter, built now if it is not there."""
     folder = Path(os.environ.get("BENCH_PYTHONS", KEPT)) / name
     if not (folder / "bin/python").exists():
         root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
@@ -67,7 +67,7 @@ def python(name: str) -> Path:
 
 
 def installed(place: Path, name: str, interpreter: Path) -> Path:
-    """Build a bundle that carries this interpreter, install it, and give its program."""
+    """Build a bundle that carries this interpreter, install it, and return its program."""
     own = place / name
     pyenv = own / "pyenv/versions"
     pyenv.mkdir(parents=True)

@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def build(project: Path) -> dict[str, list[str]]:
-    """Build the program in every form and give the commands that start them."""
+    """Build the program in every form and return the commands that start them."""
     tasks = [sys.executable, "-m", "invoke"]
     single = project.parent / "single"
     run([*tasks, "deploy.offline-binary", "--onefile"], project)
@@ -56,7 +56,7 @@ def build(project: Path) -> dict[str, list[str]]:
 
 
 def environment(project: Path, name: str, *categories: str) -> Path:
-    """Make a virtual environment from the lock and give its Python."""
+    """Make a virtual environment from the lock and return its Python."""
     requirements = runpy.run_path(str(project / "tasks/lib/lock.py"))["requirements"]
     listing = project.parent / "requirements.txt"
     listing.write_text(requirements(project / "Pipfile.lock", categories), encoding="utf-8")
@@ -68,7 +68,7 @@ def environment(project: Path, name: str, *categories: str) -> Path:
 
 
 def surroundings(place: Path) -> Mapping[str, str]:
-    """Give the environment variables of a start."""
+    """Return the environment variables of a start."""
     return {
         "HOME": str(place),
         "PATH": os.environ["PATH"],
@@ -77,7 +77,7 @@ def surroundings(place: Path) -> Mapping[str, str]:
 
 
 def starter(command: list[str], place: Path) -> Callable[[int], object]:
-    """Give the action that asks the program for its version."""
+    """Return the action that asks the program for its version."""
     return lambda _number: subprocess.run(
         [*command, "version"], env=surroundings(place), check=True, stdout=subprocess.DEVNULL
     )

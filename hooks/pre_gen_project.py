@@ -15,12 +15,12 @@ ANSWERS = r"""{{ cookiecutter | tojson }}"""
 
 
 def none_of(names: Iterable[str]) -> str:
-    """Give a pattern for the projects whose package has none of the `names`."""
+    """Return a pattern for the projects whose package has none of the `names`."""
     return rf"(?i)(?!({'|'.join(names).replace('_', '[._-]')})\Z).*"
 
 
 def listed(choices: Sequence[str]) -> str:
-    """Give choices as a sentence has them."""
+    """Return choices as a sentence has them."""
     return f"{', '.join(choices[:-1])} or {choices[-1]}"
 
 
@@ -54,7 +54,7 @@ RULES = (  # an answer, what is expected of it, and the pattern of that
 
 
 def refusals(answers: Mapping[str, object]) -> list[str]:
-    """Give a line for each wrong answer: its name, its value and what is expected of it."""
+    """Return a line for each wrong answer: its name, its value and what is expected of it."""
     lines: dict[str, str] = {}
     for name, expected, pattern in RULES:
         value = answers.get(name)

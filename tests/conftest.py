@@ -27,7 +27,7 @@ class Answers(TypedDict, total=False):
 
 
 class Bake(Protocol):
-    """Makes a project and gives its folder."""
+    """Makes a project and returns its folder."""
 
     def __call__(self, *, git: bool = False, **answers: Unpack[Answers]) -> Path:
         """Bake into a folder of its own; `git` also commits what was baked.
@@ -44,7 +44,7 @@ class CommandLine:
     config: Path
 
     def argv(self, *arguments: str | Path) -> list[str | Path]:
-        """Give the command that bakes the template with these options and answers."""
+        """Return the command that bakes the template with these options and answers."""
         program = [sys.executable, "-m", "cookiecutter", "--config-file"]
         return [*program, self.config, self.template, *arguments]
 
@@ -59,7 +59,7 @@ class CommandLine:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a copy of the template as it is now, with nothing that git ignores."""
+    """Return a copy of the template as it is now, with nothing that git ignores."""
     copy = tmp_path_factory.mktemp("template") / "template"
     for name in tracked():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cookiecutter_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a cookiecutter configuration that keeps what it remembers out of the home folder."""
+    """Return a cookiecutter configuration that keeps what it remembers out of the home folder."""
     folder = tmp_path_factory.mktemp("cookiecutter")
     config = folder / "config.yaml"
     config.write_text(f"replay_dir: '{folder}/replay'\ncookiecutters_dir: '{folder}/clones'\n")
@@ -78,13 +78,13 @@ def cookiecutter_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def command_line(template: Path, cookiecutter_config: Path) -> CommandLine:
-    """Give cookiecutter's command line for the template."""
+    """Return cookiecutter's command line for the template."""
     return CommandLine(template, cookiecutter_config)
 
 
 @pytest.fixture(scope="session")
 def bake(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Bake:
-    """Give the function that makes projects from the template."""
+    """Return the function that makes projects from the template."""
 
     def bake(*, git: bool = False, **answers: Unpack[Answers]) -> Path:
         output = tmp_path_factory.mktemp("baked")
@@ -100,20 +100,20 @@ def bake(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def baked(bake: Bake) -> Path:
-    """Give a project made from the default answers, to be read and not changed."""
+    """Return a project made from the default answers, to be read and not changed."""
     return bake()
 
 
 @pytest.fixture
 def short() -> Iterator[Path]:
-    """Give a folder with a path that is short enough for sockets below it."""
+    """Return a folder with a path that is short enough for sockets below it."""
     with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
 @pytest.fixture
 def gpg(short: Path) -> Iterator[list[str]]:
-    """Give the command that runs gpg with keys of the test's own."""
+    """Return the command that runs gpg with keys of the test's own."""
     tool = shutil.which("gpg") or missing("gpg")
     home = short / "gnupg"
     home.mkdir(mode=0o700)

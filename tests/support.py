@@ -29,7 +29,7 @@ def run(
     code: int = 0,
     stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command that must end with exit status `code`, and give what it said."""
+    """Run a command that must end with exit status `code`, and return what it said."""
     done = subprocess.run(
         command, cwd=cwd, env=env, input=stdin, capture_output=True, text=True, check=False
     )
@@ -58,7 +58,7 @@ def commit_change(folder: Path) -> None:
 
 
 def offered_here() -> str:
-    """Give the newest offered Python that this machine has, such as `3.13`."""
+    """Return the newest offered Python that this machine has, such as `3.13`."""
     here = [version for version in PYTHONS if interpreter.present(version)]
     if not here:
         missing(f"one of Python {', '.join(PYTHONS)}")
@@ -66,19 +66,19 @@ def offered_here() -> str:
 
 
 def tracked(root: Path = ROOT) -> list[str]:
-    """Give the files in `root` that git knows or would add, and that are there."""
+    """Return the files in `root` that git knows or would add, and that are there."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = run(command, cwd=root).stdout.split("\0")
     return sorted({name for name in names if (root / name).is_file()})
 
 
 def tree(folder: Path) -> set[str]:
-    """Give the paths of everything below `folder`."""
+    """Return the paths of everything below `folder`."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Give the bytes of every file below `folder` by its path."""
+    """Return the bytes of every file below `folder` by its path."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -87,7 +87,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def shown(page: Path, words: str) -> str:
-    """Give the one block of code on a page of documentation that holds some words."""
+    """Return the one block of code on a page of documentation that holds some words."""
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.M)
     [block] = [block for block in blocks if words in block]
     return str(block)
@@ -106,7 +106,7 @@ def add_dot_files(folder: Path) -> None:
 
 
 def wheel(folder: Path, name: str, **modules: str) -> dict[str, object]:
-    """Make a wheel of a package's modules; gives the entry by which a lock has it."""
+    """Make a wheel of a package's modules; return the entry by which a lock has it."""
     path = folder / f"{name}-1.0-py3-none-any.whl"
     info = f"{name}-1.0.dist-info"
     texts = {f"{name}/{module}.py": text for module, text in modules.items()}

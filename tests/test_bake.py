@@ -39,7 +39,7 @@ SPELLING = "letters, digits, . _ -; first a letter, last no sign"
 
 
 def facts(project: Path) -> dict[str, str]:
-    """Give the answers as they are read back from a project's metadata."""
+    """Return the answers as they are read back from a project's metadata."""
     metadata = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]
     [author] = metadata["authors"]
     return {
@@ -243,7 +243,7 @@ def test_hostile_answers_scar_nothing(bake: Bake) -> None:
 
 
 def scars(project: Path) -> list[str]:
-    """Give what rendering or a careless hand left in a project's files, a line for each."""
+    """Return what rendering or a careless hand left in a project's files, a line for each."""
     return [
         f"{path}: {what}: {match[0]!r}"
         for path, data in contents(project).items()
@@ -271,7 +271,7 @@ def test_python_is_baked_byte_for_byte(template: Path, baked: Path) -> None:
 
 
 def rendered(name: str) -> str:
-    """Give the path that a file of the template has in the default project."""
+    """Return the path that a file of the template has in the default project."""
     return name.replace("{{cookiecutter.__package}}", "my_service")
 
 
@@ -282,7 +282,7 @@ def test_files_keep_their_modes(template: Path, baked: Path) -> None:
 
 
 def mode(path: Path) -> int:
-    """Give a file's permissions."""
+    """Return a file's permissions."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
@@ -336,12 +336,12 @@ def test_a_bake_is_the_same_from_a_folder_a_clone_and_a_zip(
 
 
 def as_folder(template: Path, target: Path) -> Path:
-    """Give a copy of the template."""
+    """Return a copy of the template."""
     return shutil.copytree(template, target / "copy")
 
 
 def as_clone(template: Path, target: Path) -> Path:
-    """Give a Git clone of the template."""
+    """Return a Git clone of the template."""
     origin = as_folder(template, target)
     commit(origin)
     run(["git", "clone", "--quiet", origin, target / "clone"], cwd=target)
@@ -349,7 +349,7 @@ def as_clone(template: Path, target: Path) -> Path:
 
 
 def as_zip(template: Path, target: Path) -> Path:
-    """Give the template as the .zip file that Git makes of it."""
+    """Return the template as the .zip file that Git makes of it."""
     clone = as_clone(template, target)
     archive = target / "template.zip"
     run(["git", "archive", "--prefix=template/", f"--output={archive}", "HEAD"], cwd=clone)

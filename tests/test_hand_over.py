@@ -17,7 +17,7 @@ ENGINE = '#!/bin/sh\n[ "$1" = --help ] || echo "installed engine: $*"\n'
 
 @pytest.fixture
 def prefix(tmp_path: Path) -> Path:
-    """Give a prefix with an engine in an active release."""
+    """Return a prefix with an engine in an active release."""
     prefix = tmp_path / "a prefix"
     base = prefix / "opt/my-tool"
     engine = base / "releases/1/bin/my-tool-admin"

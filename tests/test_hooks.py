@@ -18,7 +18,7 @@ PATH = f"{BIN}:{os.environ['PATH']}"
 
 @pytest.fixture
 def prek() -> str:
-    """Give the path of the program that runs hooks."""
+    """Return the path of the program that runs hooks."""
     return shutil.which("prek", path=PATH) or missing("prek")
 
 

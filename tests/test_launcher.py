@@ -75,7 +75,7 @@ def build(file: Path, data: bytes = b"data") -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a folder that every user can reach, which pytest's own is not."""
+    """Return a folder that every user can reach, which pytest's own is not."""
     for path in (tmp_path, *tmp_path.parents[:2]):
         if path.stat().st_uid == os.geteuid():
             path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o055)
@@ -185,7 +185,7 @@ def test_first_and_later_starts_are_alike(launch: Start, cache: Path) -> None:
 
 
 def digest(cache: Path) -> str:
-    """Give the name of the one thing in `cache`, which is a SHA-256."""
+    """Return the name of the one thing in `cache`, which is a SHA-256."""
     [only] = cache.iterdir()
     assert len(only.name) == 64
     assert int(only.name, 16)

@@ -45,7 +45,7 @@ def test_an_environment_is_asked(tmp_path: Path) -> None:
 
 @pytest.fixture
 def ask(tmp_path: Path) -> list[str | Path]:
-    """Give the command that imports modules from a folder."""
+    """Return the command that imports modules from a folder."""
     start = (
         "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_path(sys.argv.pop(1))"
     )

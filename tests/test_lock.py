@@ -25,7 +25,7 @@ LEAST = 2
 
 @pytest.fixture
 def everything(tmp_path: Path) -> Path:
-    """Give the requirements file of all categories of the project's lock together."""
+    """Return the requirements file of all categories of the project's lock together."""
     listing = tmp_path / "requirements.txt"
     listing.write_text(requirements(LOCKS["project"], categories(LOCKS["project"])), "utf-8")
     return listing
@@ -99,7 +99,7 @@ INDEXES: dict[str, dict[str, str]] = {
 
 @pytest.fixture(scope="module", params=INDEXES)
 def locked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a lock that was made on a machine whose pip is set to some index."""
+    """Return a lock that was made on a machine whose pip is set to some index."""
     folder = tmp_path_factory.mktemp("locked")
     (folder / "Pipfile").write_text(PIPFILE)
     plain = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
@@ -114,7 +114,7 @@ def locked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def changed(lock: Path, before: str, after: str) -> Path:
-    """Give a copy of the lock beside a Pipfile in which something is changed."""
+    """Return a copy of the lock beside a Pipfile in which something is changed."""
     folder = lock.parent / "changed"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

@@ -58,7 +58,7 @@ def append(path: Path, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def folder(bake: Bake) -> Path:
-    """Give a project whose first package is built."""
+    """Return a project whose first package is built."""
     made = bake(git=True, python_version=offered_here())
     build(made)
     return made
@@ -66,7 +66,7 @@ def folder(bake: Bake) -> Path:
 
 @pytest.fixture
 def published(folder: Path) -> Iterator[Path]:
-    """Give what is published; a test that changes the source gets it back as it was."""
+    """Return what is published; a test that changes the source gets it back as it was."""
     yield folder / "dist" / "offline-binary"
     run(["git", "checkout", "--quiet", "."], cwd=folder)
 
@@ -242,8 +242,9 @@ def test_a_wrong_release_id_is_not_published(folder: Path, published: Path) -> N
 
 
 def test_a_kill_at_any_moment_leaves_what_was_there(folder: Path, published: Path) -> None:
-    append(folder / CODE, "# killed\n")
+    build(folder)  # the test before this one may have left another release
     before = contents(published)
+    append(folder / CODE, "# killed\n")
     start = time.monotonic()
     build(folder)
     whole = time.monotonic() - start
@@ -379,7 +380,7 @@ def test_one_file_with_hidden_imports_and_helper_processes(
 
 @pytest.fixture
 def copied(folder: Path, published: Path, tmp_path: Path) -> Path:
-    """Give a copy of the project, with its base and its packages, that any test may change."""
+    """Return a copy of the project, with its base and its packages, that any test may change."""
     copy = shutil.copytree(folder, tmp_path / "copied", symlinks=True)
     build(copy)  # the test before may have left another form
     return copy
@@ -389,7 +390,7 @@ def copied(folder: Path, published: Path, tmp_path: Path) -> Path:
 def made(
     copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpg: list[str]
 ) -> keys.Keys:
-    """Give keys with which the copied project signs; the path is one that may be misread."""
+    """Return keys with which the copied project signs; the path is one that may be misread."""
     pair = keys.make(tmp_path / 'a "$HOME" #1' / "key", project.load(copied))
     monkeypatch.setenv("INVOKE_DEPLOY_SIGNING_KEY", str(pair.private))
     return pair

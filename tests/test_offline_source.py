@@ -46,7 +46,7 @@ def append(path: Path, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def folder(bake: Bake) -> Path:
-    """Give a project whose first bundle is built."""
+    """Return a project whose first bundle is built."""
     made = bake(git=True, python_version=offered_here())
     build(made)
     return made
@@ -54,14 +54,14 @@ def folder(bake: Bake) -> Path:
 
 @pytest.fixture
 def published(folder: Path) -> Iterator[Path]:
-    """Give what is published; a test that changes the source gets it back as it was."""
+    """Return what is published; a test that changes the source gets it back as it was."""
     yield folder / "dist" / "offline-source"
     run(["git", "checkout", "--quiet", "."], cwd=folder)
 
 
 @pytest.fixture(scope="module")
 def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the unpacked bundle."""
+    """Return the unpacked bundle."""
     target = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(next((folder / "dist/offline-source").glob("*.tar.gz"))) as archive:
         archive.extractall(target, filter="data")
@@ -71,7 +71,7 @@ def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tree(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the release tree that the bundle's own interpreter makes, in a path with odd letters."""
+    """Return the tree that the bundle's own interpreter makes in a path with odd letters."""
     made = tmp_path_factory.mktemp("a tree") / "blå ' $HOME"
     make_release(bundle, made)
     return made
@@ -310,7 +310,7 @@ def test_a_wrong_setting_is_refused(folder: Path, published: Path, before: str) 
 
 @pytest.fixture
 def copied(folder: Path, published: Path, tmp_path: Path) -> Path:
-    """Give a copy of the project whose lock may be edited; its base is there already."""
+    """Return a copy of the project whose lock may be edited; its base is there already."""
     return shutil.copytree(folder, tmp_path / "copied", symlinks=True)
 
 
@@ -390,7 +390,7 @@ def test_a_program_that_does_not_run_is_not_published(folder: Path, published: P
 
 @pytest.fixture
 def doctored(bundle: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """Give a copy of the bundle to change, and a tree to install it into."""
+    """Return a copy of the bundle to change, and a tree to install it into."""
     copy = tmp_path / "bundle"
     shutil.copytree(bundle, copy)
     for path in [copy, *copy.rglob("*")]:
@@ -479,7 +479,7 @@ def main(tree, argv=None):
 
 @pytest.fixture
 def telling(doctored: tuple[Path, Path]) -> Path:
-    """Give a copy of the bundle whose engine tells what it is asked, and ends with code 7."""
+    """Return a copy of the bundle whose engine tells what it is asked, and ends with code 7."""
     bundle, _ = doctored
     host = bundle / "Script/release/host"
     (host / "cli.py").write_text(TELLS)
@@ -497,7 +497,7 @@ def check_in(bundle: Path) -> None:
 
 @pytest.fixture
 def room(tmp_path: Path) -> Path:
-    """Give the folder for temporary files that the scripts get."""
+    """Return the folder for temporary files that the scripts get."""
     (tmp_path / "tmp").mkdir()
     return tmp_path / "tmp"
 

@@ -25,7 +25,7 @@ DEPLOY = (sys.executable, "-m", "invoke", "deploy.online-source", "--to", "local
 
 @pytest.fixture(scope="module")
 def cloned(bake: Bake) -> Path:
-    """Give a project whose `origin` has its first commit."""
+    """Return a project whose `origin` has its first commit."""
     folder = bake(git=True)
     bare = folder.parent / "origin.git"
     run(["git", "clone", "--quiet", "--bare", folder, bare], cwd=folder)
@@ -41,14 +41,14 @@ def cloned(bake: Bake) -> Path:
 
 @pytest.fixture
 def folder(cloned: Path) -> Path:
-    """Give it as it was pushed."""
+    """Return it as it was pushed."""
     run(["git", "checkout", "--quiet", "--force", "main"], cwd=cloned)
     run(["git", "reset", "--quiet", "--hard", "origin/main"], cwd=cloned)
     return cloned
 
 
 def refusal(folder: Path, *options: str) -> str:
-    """Give the one line that a refused deployment says."""
+    """Return the one line that a refused deployment says."""
     done = run([*DEPLOY, *options], cwd=folder, code=1)
     (line,) = done.stderr.splitlines()
     assert "localhost" not in done.stdout, "a host was asked"
@@ -171,7 +171,7 @@ class Host:
         return self.prefix / "opt/my-service"
 
     def install(self, *options: str, code: int = 7, **environ: str) -> str:
-        """Run the kit's installer; give what it said, its lines of standard error last."""
+        """Run the kit's installer; return what it said, its lines of standard error last."""
         command: list[str | Path] = [self.python, "-I", "-B", self.kit / "install.py"]
         places = ("--python", self.python, "--prefix", self.prefix)
         done = run([*command, *places, *options], cwd=self.kit,
@@ -181,7 +181,7 @@ class Host:
 
 @pytest.fixture(scope="module")
 def packed(cloned: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Give an unpacked kit, and the Python that releases are to run on."""
+    """Return an unpacked kit, and the Python that releases are to run on."""
     run(["git", "reset", "--quiet", "--hard", "origin/main"], cwd=cloned)
     work = tmp_path_factory.mktemp("kit")
     this = project.load(cloned)

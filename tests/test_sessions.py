@@ -37,7 +37,7 @@ def folder(bake: Bake) -> Path:
 
 @pytest.fixture
 def mended(folder: Path) -> Iterator[Path]:
-    """Give the project to a test that breaks it; afterwards it is as it was."""
+    """Return the project to a test that breaks it; afterwards it is as it was."""
     yield folder
     run(["git", "checkout", "--quiet", "."], cwd=folder)
     run(["git", "clean", "--quiet", "--force", "-d"], cwd=folder)

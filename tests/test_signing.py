@@ -54,7 +54,7 @@ def locked(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a published folder without a signature."""
+    """Return a published folder without a signature."""
     target = tmp_path / "dist" / "offline-binary"
     target.mkdir(parents=True)
     (target / "program.tar.gz").write_bytes(b"program")
@@ -170,7 +170,7 @@ def test_the_public_half_of_another_key_is_refused(folder: Path, key: Settings) 
 
 @contextmanager
 def terminal(*command: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run a command whose session has a terminal; gives the other end of that."""
+    """Run a command whose session has a terminal; return the other end of that."""
     ours, theirs = pty.openpty()
     argv = [sys.executable, "-c", ON_TERMINAL, os.ttyname(theirs), *command]
     env = {k: v for k, v in os.environ.items() if not k.startswith("SSH_")}

@@ -142,7 +142,7 @@ def _require_whole(session: nox.Session) -> None:
 def _report(session: nox.Session, name: str, *command: str) -> str:
     """Keep what a checker says for machines; the verdict is made elsewhere.
 
-    Gives what it said besides. Where that is all, NAME.log has it, and there is no report.
+    Returns what it said besides. Where that is all, NAME.log has it, and there is no report.
     """
     REPORTS.mkdir(exist_ok=True)
     path, beside = _path(name), _path(name, "log")

@@ -16,13 +16,15 @@ from tests.support import PROJECT
 
 from .machine import Machine, Result
 from .releases import NAME, Release
-from .service import BASE, active, answer, eventually, put, whole
+from .service import BASE, active, answer, eventually, put, state, whole
 
 START_SECONDS = 60
+KEPT = {"back", "history", "lock", "state.json", "state.json.spare", "undoable"}
+"""What the engine's folder holds when nothing is under way; a trial may be."""
 
 
 def unpack(machine: Machine, release: Release, folder: str = "") -> str:
-    """Unpack a release's archive unless it is there, and give the bundle's path in the machine."""
+    """Unpack a release's archive unless it is there; return the bundle's path in the machine."""
     folder = folder or f"/srv/bundles/{release.version}"
     bundle = machine.path(f"{folder}/{NAME}")
     if not bundle.exists():
@@ -32,7 +34,7 @@ def unpack(machine: Machine, release: Release, folder: str = "") -> str:
 
 
 def script(bundle: str, name: str, *arguments: str) -> str:
-    """Give the command line that runs a script of a bundle."""
+    """Return the command line that runs a script of a bundle."""
     return shlex.join(["sh", f"{bundle}/Script/{name}.sh", *arguments])
 
 
@@ -73,14 +75,19 @@ def assert_untouched(machine: Machine, version: str, base: str = BASE) -> None:
     """Check that a release serves, whole, and that nothing is there of a run that ended badly."""
     assert active(machine, base) == answer(machine) == version
     assert whole(machine, version, base)
-    left = {path.name for path in machine.path(base).iterdir() if not path.name.startswith(".")}
-    assert left == {"current", "history", "releases"}
-    assert not machine.path(f"{base}/.pending").is_symlink()
+    assert names(machine, base) == {".engine", "current", "releases"}
+    assert names(machine, f"{base}/.engine") <= KEPT
+    assert state(machine, base)["switch"] is None
     assert temporary(machine) == set()
 
 
+def names(machine: Machine, folder: str) -> set[str]:
+    """Give the names of what lies in a folder."""
+    return {path.name for path in machine.path(folder).iterdir()}
+
+
 def twin(machine: Machine, bundle: str, name: str) -> tuple[str, Path]:
-    """Copy a bundle to be damaged; gives its path in the machine, and here.
+    """Copy a bundle to be damaged; return its path in the machine, and here.
 
     The files are the same ones: they are replaced (`rewrite`), not changed.
     """
@@ -114,7 +121,7 @@ def check_in(bundle: Path) -> None:
 
 
 def piece(members: list[tarfile.TarInfo], content: bytes) -> bytes:
-    """Give a piece of an archive with these members, exactly as they are.
+    """Return a piece of an archive with these members, exactly as they are.
 
     Every regular file has that content. Another archive may follow, or what an archive ends with.
     """
@@ -128,6 +135,6 @@ def piece(members: list[tarfile.TarInfo], content: bytes) -> bytes:
 
 
 def single(payload: bytes) -> bytes:
-    """Give the file that unpacks itself, with another archive in it."""
+    """Return the file that unpacks itself, with another archive in it."""
     head = (PROJECT / "deploy/offline-source/head.sh").read_text(encoding="utf-8")
     return onefile(head, {"name": NAME}, payload)

@@ -15,7 +15,7 @@ from tests.support import missing
 
 from .fleet import Fleet, fleet
 from .machine import TOOLS, Machine, machine
-from .releases import NAME, Releases
+from .releases import NAME, Releases, exclusive
 
 NewMachine = Callable[[str], Machine]
 
@@ -32,13 +32,20 @@ def host() -> None:
 
 @pytest.fixture(scope="session")
 def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
-    """Give the releases, built from one bake."""
-    return Releases(bake(git=True, project=NAME), tmp_path_factory.mktemp("releases"))
+    """Return the releases, built from one bake; processes that test side by side share them."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    project = folder / "project" / NAME
+    with exclusive(folder / "releases.lock"):
+        if not project.exists():
+            project.parent.mkdir()
+            bake(git=True, project=NAME).rename(project)
+    return Releases(project, folder / "releases")
 
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with the keys `ours` and `theirs`."""
+    """Return a folder with the keys `ours` and `theirs`."""
     if shutil.which("ssh-keygen") is None:
         missing("the command ssh-keygen (tests/install-packages.sh)")
     folder = tmp_path_factory.mktemp("keys")
@@ -50,14 +57,14 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Give three hosts over SSH."""
+    """Return three hosts over SSH."""
     with fleet(3, tmp_path_factory.mktemp("fleet") / "f") as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def new_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewMachine]:
-    """Give a function that makes machines; they end with the module."""
+    """Return a function that makes machines; they end with the module."""
     with ExitStack() as machines:
 
         def make(kind: str) -> Machine:

@@ -52,18 +52,18 @@ class Controller:
         self._inventory.write_text(yaml.safe_dump(inventory), encoding="utf-8")
 
     def become(self, which: str) -> str:
-        """Make the project that of a release of `VERSIONS`; give its version."""
+        """Make the project that of a release of `VERSIONS`; return its version."""
         release = self.releases[which]
         self.releases.edit(which)
         return release.version
 
     def command(self, *arguments: str) -> list[str]:
-        """Give the command that runs invoke where the hosts can be reached, and nothing else."""
+        """Return the command that runs invoke where the hosts can be reached, and nothing else."""
         return ["ip", "netns", "exec", HUB, sys.executable, "-m", "invoke", *arguments]
 
     @property
     def environ(self) -> dict[str, str]:
-        """Give the environment of that command."""
+        """Return the environment of that command."""
         return {
             **os.environ,
             "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
@@ -94,22 +94,22 @@ class Controller:
 
 
 def block(said: Result) -> dict[str, str]:
-    """Give the closing block's lines by host."""
+    """Return the closing block's lines by host."""
     return dict(re.findall(r"^  (h\d) +(.+)$", said.stdout.rsplit("\n\n", 1)[-1], re.MULTILINE))
 
 
 def everywhere(text: str) -> dict[str, str]:
-    """Give the same text for each of three hosts."""
+    """Return the same text for each of three hosts."""
     return dict.fromkeys(("h1", "h2", "h3"), text)
 
 
 def serving(hosts: Fleet) -> dict[str, str | None]:
-    """Give the version that answers on each host."""
+    """Return the version that answers on each host."""
     return {name: answer(host) for name, host in hosts.hosts.items()}
 
 
 def count(hosts: Fleet, release: str) -> int:
-    """Give the number of hosts on which a release is active."""
+    """Return the number of hosts on which a release is active."""
     return [active(host) for host in hosts.hosts.values()].count(release)
 
 
@@ -128,7 +128,7 @@ def under_load(hosts: Fleet) -> Iterator[None]:
 
 @contextmanager
 def repository(folder: Path) -> Iterator[Path]:
-    """Give a bare repository below `folder` that hosts reach at git://ADDRESS/NAME."""
+    """Return a bare repository below `folder` that hosts reach at git://ADDRESS/NAME."""
     served = folder / "git"
     served.mkdir()
     command = ["git", "daemon", "--reuseaddr", "--export-all", f"--listen={ADDRESS}",
@@ -139,7 +139,7 @@ def repository(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def index(folder: Path, requirements: Path) -> Iterator[str]:
-    """Give the address of a package index that has the wheels of a requirements file."""
+    """Return the address of a package index that has the wheels of a requirements file."""
     venv, wheels = folder / "venv", folder / "wheels"
     run([sys.executable, "-m", "venv", venv], cwd=folder)
     run([venv / "bin/pip", "download", "--quiet", "--dest", wheels, "--no-deps",

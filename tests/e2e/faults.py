@@ -44,12 +44,12 @@ def activate(machine: Machine, tree: str, *options: str, seconds: float = 60) ->
 
 
 def names(machine: Machine, folder: str = f"{BASE}/releases") -> list[str]:
-    """Give the names in a folder of the machine."""
+    """Return the names in a folder of the machine."""
     path = machine.path(folder)
     return sorted(each.name for each in path.iterdir()) if path.is_dir() else []
 
 
 def events(machine: Machine) -> list[dict[str, str]]:
-    """Give what the engine has noted in its history."""
+    """Return what the engine has noted in its history."""
     lines = machine.read(f"{BASE}/.engine/history").splitlines()
     return [json.loads(line) for line in lines]

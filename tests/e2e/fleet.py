@@ -27,7 +27,7 @@ class Fleet:
 
     @property
     def inventory(self) -> str:
-        """Give Ansible's inventory of the hosts, which is JSON and so YAML."""
+        """Return Ansible's inventory of the hosts, which is JSON and so YAML."""
         options = f"-o UserKnownHostsFile={self.folder}/known_hosts -o IdentitiesOnly=yes"
         shared = {
             "ansible_user": "root",
@@ -50,13 +50,13 @@ class Fleet:
 
 
 def address(name: str) -> str:
-    """Give the address of the host `hN`."""
+    """Return the address of the host `hN`."""
     return f"{NETWORK}.{10 + int(name[1:])}"
 
 
 @contextmanager
 def fleet(count: int, folder: Path) -> Iterator[Fleet]:
-    """Give running hosts h1, h2 and so on; they and their network end with this."""
+    """Return running hosts h1, h2 and so on; they and their network end with this."""
     folder.mkdir(parents=True)
     keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", ""]
     subprocess.run([*keygen, "-f", folder / "key"], check=True)

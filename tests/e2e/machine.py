@@ -46,12 +46,12 @@ class Recipe:
 
 
 RECIPES = {
-    "systemd": Recipe("bookworm", ("dbus", "systemd", "systemd-sysv")),
+    "systemd": Recipe("bookworm", ("dbus", "strace", "systemd", "systemd-sysv")),
     "dnf": Recipe("bookworm", ("dbus", "dnf", "rpm", "systemd", "systemd-sysv")),
     # With what lets plain users have a systemd of their own, and check signatures.
     "user": Recipe(
         "bookworm",
-        ("dbus", "dbus-user-session", "libpam-systemd", "openssh-client", "systemd",
+        ("dbus", "dbus-user-session", "libpam-systemd", "openssh-client", "strace", "systemd",
          "systemd-sysv"),
     ),
     # With what Ansible needs of a host, and what it sets up there.
@@ -73,7 +73,7 @@ RECIPES = {
 
 
 def pristine(kind: str) -> Path:
-    """Give the root of that kind; make it (half a minute) where it is not there yet."""
+    """Return the root of that kind; make it (half a minute) where it is not there yet."""
     recipe = RECIPES[kind]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     roots = cache / "cookiecutter-quadrant" / "roots"
@@ -191,25 +191,25 @@ class Machine:
         return _popen([*self._enter("--pid"), *map(str, command)])
 
     def path(self, inside: str) -> Path:
-        """Give the place where a path of the machine lies on this host."""
+        """Return the place where a path of the machine lies on this host."""
         return self.root / inside.lstrip("/")
 
     def put(self, source: Path, folder: str = "/root") -> str:
-        """Copy a file or a folder of this host into it, and give its path there."""
+        """Copy a file or a folder of this host into it, and return its path there."""
         target = self.path(folder) / source.name
         subprocess.run(["cp", "-R", source, target], check=True)
         return f"{folder}/{source.name}"
 
     def read(self, inside: str) -> str:
-        """Give the text of one of its files."""
+        """Return the text of one of its files."""
         return self.path(inside).read_text(encoding="utf-8")
 
     def read_live(self, inside: str) -> str:
-        """Give the text of a file that its kernel makes, such as one below /proc."""
+        """Return the text of a file that its kernel makes, such as one below /proc."""
         return self.run("cat", inside).stdout
 
     def reach(self, address: str) -> str:
-        """Try to connect to an address from beside it, and give what the system says."""
+        """Try to connect to an address from beside it, and return what the system says."""
         script = (
             "import socket\n"
             "try:\n"
@@ -273,7 +273,7 @@ class Machine:
 
 @contextmanager
 def machine(kind: str, folder: Path, network: str = "") -> Iterator[Machine]:
-    """Give a running copy of a pristine root; it and all that was written to it end with this."""
+    """Return a running copy of a pristine root; it and all that was written to it end with this."""
     folder.mkdir(parents=True)
     # In memory: what tests write is thrown away, and nothing else on this host is flushed by it.
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", folder], check=True)

@@ -1,9 +1,11 @@
 """The packages to install: built from a bake, whose source is edited as its developer would."""
 
+import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,8 +104,24 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
     # These do what /var/lib/my-service/orders says, see faults.order().
     "obeys": ("0.6.0", _OBEYS),
     "obeys too": ("0.6.1", _OBEYS),
+    "dies soon": (
+        "0.7.0",
+        ((_APP, '    app.state.readiness = "ready"\n',
+          '    app.state.readiness = "ready"\n'
+          f'    if {_THERE}:\n        import asyncio, os\n'
+          '        asyncio.get_running_loop().call_later(3, os._exit, 3)\n'),),
+    ),
+    "alone": ("0.8.0", (("invoke.yaml", "  overlap: true\n", "  overlap: false\n"),)),
 }  # fmt: skip
 """What is built, by a word for what is special about it: its version, and the edits."""
+
+
+@contextmanager
+def exclusive(file: Path) -> Iterator[None]:
+    """Hold a lock among the processes that test side by side."""
+    with file.open("w") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True)
@@ -116,27 +134,27 @@ class Release:
 
     @property
     def deb(self) -> Path:
-        """Give the Debian package."""
+        """Return the Debian package."""
         return self._one("offline-binary", "*.deb")
 
     @property
     def rpm(self) -> Path:
-        """Give the RPM package."""
+        """Return the RPM package."""
         return self._one("offline-binary", "*.rpm")
 
     @property
     def archive(self) -> Path:
-        """Give the archive."""
+        """Return the archive."""
         return self._one("offline-binary", "*.tar.gz")
 
     @property
     def run(self) -> Path:
-        """Give the bundle that unpacks itself."""
+        """Return the bundle that unpacks itself."""
         return self._one("offline-source", "*.run")
 
     @property
     def tar(self) -> Path:
-        """Give the bundle as an archive."""
+        """Return the bundle as an archive."""
         return self._one("offline-source", "*.tar.gz")
 
     def _one(self, quadrant: str, pattern: str) -> Path:
@@ -152,11 +170,11 @@ class Releases:
         self._store = store
 
     def __getitem__(self, which: str) -> Release:
-        """Give the release of `VERSIONS`."""
+        """Return the release of `VERSIONS`."""
         return self._release(which, self._store, {})
 
     def signed(self, which: str, key: Path) -> Release:
-        """Give the release with its checksums signed by an OpenSSH key."""
+        """Return the release with its checksums signed by an OpenSSH key."""
         store = self._store / f"signed by {key.name}"
         return self._release(which, store, {"INVOKE_DEPLOY_SIGNING_KEY": str(key)})
 
@@ -165,12 +183,13 @@ class Releases:
 
         def build(quadrant: str) -> Path:
             folder = store / quadrant / version
-            if not folder.exists():
-                self.edit(which)
-                invoke(self._project, f"deploy.{quadrant}", settings=settings)
-                published = self._project / "dist" / quadrant
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                subprocess.run(["cp", "-R", published, folder], check=True)
+            with exclusive(self._store.with_suffix(".lock")):
+                if not folder.exists():
+                    self.edit(which)
+                    invoke(self._project, f"deploy.{quadrant}", settings=settings)
+                    published = self._project / "dist" / quadrant
+                    folder.parent.mkdir(parents=True, exist_ok=True)
+                    subprocess.run(["cp", "-R", published, folder], check=True)
             return folder
 
         return Release(version, build)

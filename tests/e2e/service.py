@@ -36,7 +36,7 @@ def put(machine: Machine, path: Path) -> str:
 
 
 def unpack(machine: Machine, release: Release) -> str:
-    """Unpack the archive of a release and give its folder in the machine."""
+    """Unpack the archive of a release and return its folder in the machine."""
     folder = f"/srv/{release.version}"
     if not machine.path(folder).exists():
         inside = put(machine, release.archive)
@@ -45,7 +45,7 @@ def unpack(machine: Machine, release: Release) -> str:
 
 
 def active(machine: Machine, base: str = BASE) -> str | None:
-    """Give the version that `current` names."""
+    """Return the version that `current` names."""
     current = machine.path(f"{base}/current")
     return Path(current.readlink()).name if current.is_symlink() else None
 
@@ -72,36 +72,36 @@ def eventually(happened: Callable[[], bool], what: str, seconds: float = 20) -> 
 
 
 def whole(machine: Machine, version: str, base: str = BASE) -> bool:
-    """Tell whether every file of an installed release is as it should be."""
+    """Return whether every file of an installed release is as it should be."""
     script = f"cd '{base}/releases/{version}' && sha256sum -c SHA256SUMS >/dev/null"
     return machine.sh(script, check=False).returncode == 0
 
 
 def history(machine: Machine, base: str = BASE) -> list[list[str]]:
-    """Give the history: for each event its time, what happened, the release, and why."""
+    """Return the history: for each event its time, what happened, the release, and why."""
     events = [json.loads(line) for line in machine.read(f"{base}/.engine/history").splitlines()]
     return [[event.get(key, "") for key in ("time", "event", "release", "why")] for event in events]
 
 
 def state(machine: Machine, base: str = BASE) -> dict[str, Any]:
-    """Give what the engine remembers."""
+    """Return what the engine remembers."""
     found: dict[str, Any] = json.loads(machine.read(f"{base}/.engine/state.json"))
     return found
 
 
 def status(machine: Machine, admin: str = f"{NAME}-admin") -> dict[str, Any]:
-    """Give what the engine says of the service."""
+    """Return what the engine says of the service."""
     found: dict[str, Any] = json.loads(machine.run(admin, "status", "--json", check=False).stdout)
     return found
 
 
 def main_pid(machine: Machine, unit: str = NAME) -> str:
-    """Give the number of the process that a service runs as; 0 where there is none."""
+    """Return the number of the process that a service runs as; 0 where there is none."""
     return machine.run("systemctl", "show", "-p", "MainPID", "--value", unit).stdout.strip()
 
 
 def error(result: Result) -> str:
-    """Give the one line that says what went wrong; there must be exactly one."""
+    """Return the one line that says what went wrong; there must be exactly one."""
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, result.stderr
     return lines[0]
@@ -127,7 +127,7 @@ class Load:
         time.sleep(0.5)
 
     def end(self) -> Seen:
-        """Stop asking and give what was seen."""
+        """Stop asking and return what was seen."""
         time.sleep(0.5)
         said, wrong = self._process.communicate(timeout=60)
         assert not wrong, wrong

@@ -45,7 +45,7 @@ class Mirror:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Give the environment variables with which a build gets its interpreter from here."""
+        """Return the environment variables with which a build gets its interpreter from here."""
         return {
             "UV_PYTHON_DOWNLOADS": "automatic",
             "UV_PYTHON_DOWNLOADS_JSON_URL": str(self.folder / "known.json"),

@@ -16,7 +16,7 @@ def machine(new_machine: NewMachine) -> Machine:
     return new_machine("systemd")
 
 
-def test_install_upgrade_rollback_and_retire(machine: Machine, releases: Releases) -> None:
+def test_install_upgrade_rollback_and_uninstall(machine: Machine, releases: Releases) -> None:
     old, new = unpack(machine, releases["old"]), unpack(machine, releases["new"])
     # As somebody has unpacked it who is not root: what is installed must not stay theirs.
     machine.run("chown", "-R", "1234:1234", old)

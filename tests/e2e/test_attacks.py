@@ -53,7 +53,7 @@ for (;;) {
 
 @pytest.fixture(scope="module")
 def machine(new_machine: NewMachine, releases: Releases, keys: Path) -> Machine:
-    """Give a machine on which 0.1.0 serves, with a key of ours; 0.6.0 lies signed in /srv."""
+    """Return a machine on which 0.1.0 serves, with a key of ours; 0.6.0 lies signed in /srv."""
     machine = new_machine("user")
     machine.run("useradd", "--create-home", "mallory")
     machine.run(f"{unpack(machine, releases['old'])}/install")
@@ -64,7 +64,7 @@ def machine(new_machine: NewMachine, releases: Releases, keys: Path) -> Machine:
 
 @pytest.fixture
 def served(machine: Machine) -> Iterator[Machine]:
-    """Give it with nothing of the test before; nothing evil has run when the test ends."""
+    """Return it with nothing of the test before; nothing evil has run when the test ends."""
     back(machine)
     yield machine
     assert not machine.path(MARK).exists()
@@ -113,7 +113,7 @@ def tampered(machine: Machine, keys: Path, how: str) -> None:
 
 
 def refused(machine: Machine, tree: str = "/srv/evil") -> str:
-    """Try to activate a tree that must be refused at once and without a trace; give the reason."""
+    """Try to activate a tree that must be refused at once without a trace; return why."""
     said = activate(machine, tree, "--require-signature", seconds=20)
     assert said.returncode == 1, said
     assert active(machine) == "0.1.0"

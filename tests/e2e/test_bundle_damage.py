@@ -16,7 +16,7 @@ from .service import error
 
 @pytest.fixture(scope="module")
 def machine(new_machine: NewMachine, releases: Releases) -> Machine:
-    """Give a machine on which the old release serves."""
+    """Return a machine on which the old release serves."""
     machine = new_machine("systemd")
     bundles.install(machine, releases["old"])
     return machine
@@ -24,7 +24,7 @@ def machine(new_machine: NewMachine, releases: Releases) -> Machine:
 
 @pytest.fixture(scope="module")
 def bundle(machine: Machine, releases: Releases) -> str:
-    """Give the new release's bundle, whole."""
+    """Return the new release's bundle, whole."""
     return bundles.unpack(machine, releases["new"])
 
 
@@ -33,7 +33,7 @@ def one(bundle: Path, pattern: str) -> Path:
 
 
 def flipped(pattern: str, at: float = 0.5) -> Callable[[Path], str]:
-    """Flip a bit of the first file that fits, and give how that is named."""
+    """Flip a bit of the first file that fits, and return how that is named."""
 
     def damage(bundle: Path) -> str:
         file = one(bundle, pattern)

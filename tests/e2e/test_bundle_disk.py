@@ -22,7 +22,7 @@ case $* in -f*) echo '9999999 * 4096 / 1024' ;; *) exec /usr/bin/stat "$@" ;; es
 
 @pytest.fixture(scope="module")
 def machine(new_machine: NewMachine, releases: Releases) -> Machine:
-    """Give a machine whose /opt is a disk of its own, on which the old release serves."""
+    """Return a machine whose /opt is a disk of its own, on which the old release serves."""
     machine = new_machine("systemd")
     machine.stop()  # it sees what is mounted here before it starts
     disk: list[str | Path] = [
@@ -46,26 +46,26 @@ def machine(new_machine: NewMachine, releases: Releases) -> Machine:
 
 @pytest.fixture
 def new(machine: Machine, releases: Releases) -> str:
-    """Give the command line that upgrades and looks at no free room before."""
+    """Return the command line that upgrades and looks at no free room before."""
     bundle = bundles.unpack(machine, releases["new"])
     return f"PATH=/lie:$PATH {script(bundle, 'install')}"
 
 
 def resize(machine: Machine, option: str) -> None:
-    """Give the disk another size."""
+    """Return the disk another size."""
     command: list[str | Path] = ["mount", "-o", f"remount,{option}", machine.path("/opt")]
     subprocess.run(command, check=True)
 
 
 def used(machine: Machine, what: str) -> int:
-    """Give how many blocks of 4 kB (`b`) or files (`i`) the disk holds."""
+    """Return how many blocks of 4 kB (`b`) or files (`i`) the disk holds."""
     total, free = {"b": ("%b", "%f"), "i": ("%c", "%d")}[what]
     shown = machine.run("stat", "-f", "-c", f"{total} {free}", "/opt").stdout.split()
     return int(shown[0]) - int(shown[1])
 
 
 def needed(machine: Machine, new: str, what: str) -> tuple[int, int]:
-    """Give what the disk holds before an upgrade, and what the upgrade adds; undo it."""
+    """Return what the disk holds before an upgrade, and what the upgrade adds; undo it."""
     before = used(machine, what)
     machine.sh(new)
     added = used(machine, what) - before

@@ -26,7 +26,7 @@ VICTIM = "/srv/outside/victim"
 
 @pytest.fixture(scope="module")
 def machine(new_machine: NewMachine, releases: Releases) -> Machine:
-    """Give a machine on which the old release serves, and busybox's tar."""
+    """Return a machine on which the old release serves, and busybox's tar."""
     machine = new_machine("systemd")
     bundles.install(machine, releases["old"])
     busybox = shutil.which("busybox")
@@ -39,7 +39,7 @@ def machine(new_machine: NewMachine, releases: Releases) -> Machine:
 
 @pytest.fixture(scope="module")
 def bundle(machine: Machine, releases: Releases) -> str:
-    """Give the new release's bundle, whole."""
+    """Return the new release's bundle, whole."""
     return bundles.unpack(machine, releases["new"])
 
 

@@ -39,7 +39,7 @@ RUN = (
 
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
-    """Give a mirror with a Python for aarch64."""
+    """Return a mirror with a Python for aarch64."""
     if shutil.which(EMULATOR) is None:
         missing(f"the command {EMULATOR} (tests/install-packages.sh)")
     work = tmp_path_factory.mktemp("standalone")
@@ -59,7 +59,7 @@ def project(bake: Bake) -> Path:
 
 @pytest.fixture(scope="module")
 def bundle(project: Path, mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the bundle for aarch64, unpacked."""
+    """Return the bundle for aarch64, unpacked."""
     invoke(project, "deploy.offline-source", "--platform", "linux-aarch64",
            settings=mirror.settings)  # fmt: skip
     folder = tmp_path_factory.mktemp("foreign")
@@ -70,7 +70,7 @@ def bundle(project: Path, mirror: Mirror, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def tree(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give what the bundle's own interpreter makes of it, emulated."""
+    """Return what the bundle's own interpreter makes of it, emulated."""
     made = tmp_path_factory.mktemp("tree") / "tree"
     making: list[str | Path] = ["-I", "-S", "-B", bundle / "Script/make_release.py"]
     done = emulated(bundle / "Python3.13", *making, bundle, made)
@@ -84,7 +84,7 @@ def emulated(home: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
 
 
 def machines(files: Iterator[tuple[str, bytes]]) -> dict[str, int]:
-    """Give the machine that each ELF file is for."""
+    """Return the machine that each ELF file is for."""
     elf = {name: head for name, head in files if head.startswith(b"\x7fELF")}
     return {name: struct.unpack_from("<H", head, 18)[0] for name, head in elf.items()}
 

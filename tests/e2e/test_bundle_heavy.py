@@ -42,7 +42,7 @@ USED = {"numpy": 0.75, "cryptography": "x", "lxml": "1", "psycopg": "binary", "d
 
 @pytest.fixture(scope="module")
 def project(bake: Bake) -> Path:
-    """Give the project."""
+    """Return the project."""
     project = bake(project=NAME, python_version=offered_here())
     lock = project / "Pipfile.lock"
     content = json.loads(lock.read_text())
@@ -56,7 +56,7 @@ def project(bake: Bake) -> Path:
 
 @pytest.fixture(scope="module")
 def published(project: Path) -> Path:
-    """Give what is published of it as a bundle."""
+    """Return what is published of it as a bundle."""
     invoke(project, "deploy.offline-source")
     return project / "dist/offline-source"
 

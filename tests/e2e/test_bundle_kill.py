@@ -19,7 +19,7 @@ HANDED_OVER = f"sh {BASE}/incoming/host/activate"
 
 @pytest.fixture(scope="module")
 def killers(new_machine: NewMachine, releases: Releases) -> list[Killer]:
-    """Give machines on which nothing is installed and the bundles lie unpacked."""
+    """Return machines on which nothing is installed and the bundles lie unpacked."""
     machines = [new_machine("systemd") for _ in range(MACHINES)]
     for machine in machines:
         put(machine, releases["old"].run)
@@ -33,13 +33,13 @@ def install(version: str) -> str:
 
 
 def ways_to_kill(steps: list[str]) -> list[Turn]:
-    """Give every way that makes a difference: whether it can run here is only asked."""
+    """Return every way that makes a difference: whether it can run here is only asked."""
     ways = turns(steps, outlive=BUNDLE_OUTLIVE)
     return [turn for turn in ways if "/host/preflight " not in steps[turn[0] - 1]]
 
 
 def handed_over(steps: list[str]) -> int:
-    """Give the number of the step that starts `activate`."""
+    """Return the number of the step that starts `activate`."""
     return 1 + next(n for n, step in enumerate(steps) if step.startswith(HANDED_OVER))
 
 

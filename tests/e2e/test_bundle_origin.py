@@ -17,7 +17,7 @@ INSTALLED = f"/etc/{NAME}/signing-key.pub"
 
 @pytest.fixture(scope="module")
 def machine(new_machine: NewMachine, releases: Releases, keys: Path) -> Machine:
-    """Give a machine that has ssh-keygen; in /srv/ours and /srv/theirs lie signed bundles."""
+    """Return a machine that has ssh-keygen; in /srv/ours and /srv/theirs lie signed bundles."""
     machine = new_machine("user")
     for name in ("ours", "theirs"):
         machine.put(keys / f"{name}.pub")
@@ -29,7 +29,7 @@ def machine(new_machine: NewMachine, releases: Releases, keys: Path) -> Machine:
 
 @pytest.fixture
 def served(machine: Machine, releases: Releases) -> Machine:
-    """Give the machine with the old release serving, which nobody signed, and no key."""
+    """Return the machine with the old release serving, which nobody signed, and no key."""
     machine.run("rm", "-f", INSTALLED)
     if active(machine) != "0.1.0" or answer(machine) != "0.1.0":
         bundles.install(machine, releases["old"], "--allow-downgrade")

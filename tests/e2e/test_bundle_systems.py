@@ -36,7 +36,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module", params=["old", "busybox"])
 def machine(request: pytest.FixtureRequest, new_machine: NewMachine, releases: Releases) -> Machine:
-    """Give a machine of another kind, with the old release's bundle unpacked by its own tools."""
+    """Return a machine of another kind, with the old release's bundle unpacked by its own tools."""
     machine = new_machine(request.param)
     machine.path("/srv/equipment.py").write_text(EQUIPMENT)
     folder = BUNDLE.rpartition("/")[0]
@@ -46,7 +46,7 @@ def machine(request: pytest.FixtureRequest, new_machine: NewMachine, releases: R
 
 @pytest.fixture
 def installed(machine: Machine, releases: Releases) -> Machine:
-    """Give it with the old release installed."""
+    """Return it with the old release installed."""
     if active(machine) != "0.1.0":
         machine.run("sh", put(machine, releases["old"].run), "--allow-downgrade")
     return machine

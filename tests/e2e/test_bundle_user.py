@@ -23,7 +23,7 @@ def user(machine: Machine) -> User:
 
 
 def carried(user: User, releases: Releases, which: str) -> str:
-    """Give the file that unpacks itself, where a user may read it."""
+    """Return the file that unpacks itself, where a user may read it."""
     inside = put(user.machine, releases[which].run)
     user.machine.run("chmod", "755", "/root")
     return inside

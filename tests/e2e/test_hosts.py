@@ -22,21 +22,21 @@ HEALTHY = "healthy at http://127.0.0.1:8000"
 
 @pytest.fixture(scope="module")
 def project(bake: Bake, hosts: Fleet) -> Controller:
-    """Give the project."""
+    """Return the project."""
     made = Controller(bake(git=True, project=NAME), hosts, quadrant="offline-source")
     made.prepare()
     return made
 
 
 def build(project: Controller, which: str) -> str:
-    """Build a release while there is a network; give its version."""
+    """Build a release while there is a network; return its version."""
     version = project.become(which)
     invoke(project.folder, "deploy.offline-source")
     return version
 
 
 def changes(before: str, after: str) -> str:
-    """Give the pattern of the line that tells of a host's change."""
+    """Return the pattern of the line that tells of a host's change."""
     return rf"{re.escape(before)} -> {re.escape(after)}, {re.escape(HEALTHY)}, \d+\.\d s"
 
 

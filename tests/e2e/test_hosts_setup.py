@@ -83,7 +83,7 @@ class Setup:
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Give one host, with a clock that nobody has switched on."""
+    """Return one host, with a clock that nobody has switched on."""
     with fleet(1, tmp_path_factory.mktemp("fleet") / "f") as made:
         made.hosts["h1"].run("systemctl", "disable", "systemd-timesyncd")
         yield made
@@ -91,13 +91,13 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.fixture(scope="module")
 def host(hosts: Fleet) -> Machine:
-    """Give the host."""
+    """Return the host."""
     return hosts.hosts["h1"]
 
 
 @pytest.fixture(scope="module")
 def folder(bake: Bake) -> Path:
-    """Give a project; what Ansible needs is there before the network is not."""
+    """Return a project; what Ansible needs is there before the network is not."""
     made = bake(git=True, project=NAME)
     invoke(made, "hosts.compare")
     return made
@@ -105,24 +105,24 @@ def folder(bake: Bake) -> Path:
 
 @pytest.fixture(scope="module")
 def setup(folder: Path, hosts: Fleet) -> Setup:
-    """Give what sets the host up."""
+    """Return what sets the host up."""
     return Setup(folder, hosts)
 
 
 def line(said: Result, host: str = "h1") -> str:
-    """Give what the closing block says of a host."""
+    """Return what the closing block says of a host."""
     block = said.stdout.rsplit("\n\n", 1)[-1]
     [words] = re.findall(rf"^  {host} +(.+)$", block, re.MULTILINE)
     return str(words)
 
 
 def changed(said: Result) -> set[str]:
-    """Give the names of what was done."""
+    """Return the names of what was done."""
     return set(re.findall(r"^  - h1: (.+)$", said.stdout, re.MULTILINE))
 
 
 def state(host: Machine) -> str:
-    """Give everything that a setup could change."""
+    """Return everything that a setup could change."""
     listing = "find /etc /opt /var/lib -printf '%p %M %u %g %l %T@\n' | sort; nft list ruleset"
     return host.sh(f"{listing}; systemctl list-unit-files --no-pager").stdout
 

@@ -27,7 +27,7 @@ def fresh(new_machine: NewMachine) -> Machine:
 
 @pytest.fixture(scope="module")
 def machine(fresh: Machine, releases: Releases) -> Machine:
-    """Give a machine with the old release; nothing of it is on the one it was before."""
+    """Return a machine with the old release; nothing of it is on the one it was before."""
     before = files(fresh)
     install(fresh, releases["old"])
     fresh.path("/srv/before").write_text("\n".join(sorted(before)))

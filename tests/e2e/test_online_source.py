@@ -41,14 +41,14 @@ HEALTHY = "healthy at http://127.0.0.1:8000"
 
 @pytest.fixture(scope="module")
 def served(hosts: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give the folder of the repositories that hosts can reach."""
+    """Return the folder of the repositories that hosts can reach."""
     with repository(tmp_path_factory.mktemp("repositories")) as folder:
         yield folder
 
 
 @pytest.fixture(scope="module")
 def wheels(hosts: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of the index that hosts can reach; bring h1 and h3 their programs."""
+    """Return the address of the index that hosts can reach; bring h1 and h3 their programs."""
     folder = tmp_path_factory.mktemp("index")
     listing = folder / "requirements.txt"
     pinned = lock.requirements(ROOT / "Pipfile.lock", ["locks"])
@@ -65,7 +65,7 @@ def wheels(hosts: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 @pytest.fixture(scope="module")
 def project(bake: Bake, hosts: Fleet, served: Path, wheels: str) -> Controller:
-    """Give the project, whose remote `origin` is where the hosts can reach it."""
+    """Return the project, whose remote `origin` is where the hosts can reach it."""
     made = Controller(
         bake(git=True, project=NAME, python_version="3.11"), hosts, quadrant="online-source"
     )
@@ -93,7 +93,7 @@ def git(project: Controller, *arguments: str) -> str:
 
 
 def push(project: Controller, which: str, note: str = "") -> str:
-    """Make the project that of a release and push it; give the release's name on hosts.
+    """Make the project that of a release and push it; return the release's name on hosts.
 
     A `note` makes it a commit that no host has had.
     """

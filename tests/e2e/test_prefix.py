@@ -17,7 +17,7 @@ AWKWARD = "Ein schöner Ort/100% & mehr |x %n"
 
 @pytest.fixture(scope="module")
 def machine(new_machine: NewMachine, releases: Releases) -> Machine:
-    """Give a machine on which the archives lie unpacked in /srv."""
+    """Return a machine on which the archives lie unpacked in /srv."""
     machine = new_machine("user")
     for which in ("old", "new", "exits at once"):
         unpack(machine, releases[which])
@@ -35,12 +35,12 @@ class Place:
 
     @property
     def base(self) -> str:
-        """Give where the releases are."""
+        """Return where the releases are."""
         return f"{self.prefix}/opt/{NAME}"
 
     @property
     def admin(self) -> str:
-        """Give the command that administers them."""
+        """Return the command that administers them."""
         return f"{self.prefix}/bin/{NAME}-admin"
 
 
@@ -69,7 +69,7 @@ def test_install_upgrade_failure_rollback_and_purge(place: Place, machine: Machi
     assert "healthy at" in place.run(place.admin, "status").stdout
 
     said = place.run("/srv/0.3.0/install", "--prefix", f"{place.prefix}/", check=False)
-    assert "0.2.0 is active and healthy as before" in error(said)
+    assert "0.3.0 did not become healthy, 0.2.0 is active as before: the program" in error(said)
     assert history(machine, place.base)[-1][1:3] == ["failed", "0.3.0"]
     place.run(place.admin, "rollback")
     assert active(machine, place.base) == answer(machine) == "0.1.0"
@@ -95,7 +95,7 @@ def test_configuration_and_data_lie_below_the_prefix(place: Place, machine: Mach
     environ = machine.read_live(f"/proc/{shown.stdout.strip()}/environ").split("\0")
     assert "MY_SERVICE_LOG_LEVEL=debug" in environ
     assert f"STATE_DIRECTORY={place.prefix}/var/lib/{NAME}" in environ
-    # retire finds what belongs to it where nothing is active, too
+    # uninstall finds what belongs to it where nothing is active, too
     machine.run("rm", f"{place.base}/current")
     place.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--prefix", place.prefix, "--purge")
     assert traces(machine) == []
@@ -126,7 +126,7 @@ def test_opt_may_be_a_link(machine: Machine) -> None:
         ("/srv/a\nb", 2, "the prefix '/srv/a"),
         ("/etc/passwd/x", 2, "the prefix '/etc/passwd/x' is not a folder"),
         ("/srv/nowhere/../x", 2, "there is no folder '/srv/nowhere/../x'"),
-        ("", 2, "--prefix needs a value"),
+        ("", 2, "argument --prefix: it is empty (see"),
         ("/srv/linked", 2, "/srv/linked/opt is a link: give another --prefix"),
         ("/root/x", 1, "the service's user cannot enter /root: chmod o+x it, or give another"),
     ],

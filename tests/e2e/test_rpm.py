@@ -45,7 +45,7 @@ def rpmbuild(folder: Path, spec: str) -> Path:
 def machine(
     new_machine: NewMachine, releases: Releases, tmp_path_factory: pytest.TempPathFactory
 ) -> Machine:
-    """Give a machine whose dnf knows our packages from a folder, and nothing else."""
+    """Return a machine whose dnf knows our packages from a folder, and nothing else."""
     machine = new_machine("dnf")
     machine.run("mkdir", "-p", REPOSITORY, "/etc/yum.repos.d")
     for which in ("old", "new", "exits at once"):
@@ -61,7 +61,7 @@ def machine(
 
 @pytest.fixture
 def served(machine: Machine) -> Machine:
-    """Give it with the old release, and nothing of a test before."""
+    """Return it with the old release, and nothing of a test before."""
     for _ in range(3):
         if machine.run("rpm", "--query", NAME, check=False).returncode == 0:
             dnf(machine, "remove", NAME)
@@ -75,7 +75,7 @@ def dnf(machine: Machine, *arguments: str) -> Result:
 
 
 def known(machine: Machine) -> list[str]:
-    """Give the versions that rpm says are installed."""
+    """Return the versions that rpm says are installed."""
     said = machine.run("rpm", "--query", "--queryformat", "%{VERSION}\n", NAME, check=False)
     return sorted(said.stdout.split()) if said.returncode == 0 else []
 

@@ -41,7 +41,7 @@ OTHER = State("0.1.0", "new", "new")
 
 
 def settings(machine: Machine, word: str, *, bad: bool = False, files: str = "both") -> str:
-    """Make a folder of settings with a word in each file, and give its path."""
+    """Make a folder of settings with a word in each file, and return its path."""
     folder = f"/srv/settings/{word}-{bad}-{files}"
     machine.run("mkdir", "-p", folder)
     if files != "secrets":
@@ -113,7 +113,7 @@ def bring_back(machine: Machine) -> None:
 
 @pytest.fixture(scope="module")
 def killers(new_machine: NewMachine, releases: Releases) -> list[Killer]:
-    """Give machines on which nothing is installed and the archives lie unpacked in /srv."""
+    """Return machines on which nothing is installed and the archives lie unpacked in /srv."""
     machines = [new_machine("systemd") for _ in range(MACHINES)]
     for machine in machines:
         for which in ("old", "new", "exits at once"):
@@ -123,7 +123,7 @@ def killers(new_machine: NewMachine, releases: Releases) -> list[Killer]:
 
 @pytest.fixture
 def killer(killers: list[Killer]) -> Killer:
-    """Give one of them on which the old release serves on the old settings."""
+    """Return one of them on which the old release serves on the old settings."""
     bring_back(killers[0].machine)
     return killers[0]
 
@@ -288,7 +288,7 @@ SAME = ("sync", "flock", "ln -sfn", "mkdir -p", f"rm -f {BASE}/.reason", "system
 
 
 def switch(killer: Killer, command: str) -> list[Turn]:
-    """Give the ways to kill a run that make a difference, from where it prepares its settings."""
+    """Return the ways to kill a run that make a difference, from where it prepares its settings."""
     assert killer.run(command, 0) is None
     steps = killer.steps()
     first = 1 + next(n for n, step in enumerate(steps) if f"{ETC}/.settings.new/old" in step)
@@ -398,7 +398,7 @@ RESTART = f"timeout {HEALTH_SECONDS + 180} systemctl restart {NAME}.service"
 
 @pytest.fixture
 def slow(killer: Killer) -> Iterator[Killer]:
-    """Give one on which a start takes four more seconds, after it has read its settings."""
+    """Return one on which a start takes four more seconds, after it has read its settings."""
     machine = killer.machine
     folder = f"/etc/systemd/system/{NAME}.service.d"
     machine.run("mkdir", folder)
@@ -439,7 +439,7 @@ def test_a_start_from_before_the_way_back_is_no_trial_of_it(slow: Killer) -> Non
 
 @pytest.fixture(scope="module")
 def shared(new_machine: NewMachine, releases: Releases) -> Machine:
-    """Give a machine with a plain user, OpenSSH, and the archives in /srv."""
+    """Return a machine with a plain user, OpenSSH, and the archives in /srv."""
     machine = new_machine("user")
     for which in ("old", "new"):
         unpack(machine, releases[which])

@@ -32,7 +32,7 @@ def machine(new_machine: NewMachine) -> Machine:
 
 @pytest.fixture
 def served(machine: Machine, releases: Releases) -> Machine:
-    """Give a machine on which the old release serves."""
+    """Return a machine on which the old release serves."""
     ensure(machine, releases["old"])
     return machine
 

@@ -17,7 +17,7 @@ WHICH = ("old", "new", "exits at once", "never ready")
 
 @pytest.fixture(scope="module")
 def machine(new_machine: NewMachine, releases: Releases) -> Machine:
-    """Give a machine on which the archives lie unpacked in /srv."""
+    """Return a machine on which the archives lie unpacked in /srv."""
     machine = new_machine("user")
     for which in WHICH:
         unpack(machine, releases[which])
@@ -36,7 +36,7 @@ def killer(user: User) -> Killer:
 
 @pytest.fixture
 def served(user: User) -> User:
-    """Give the user with the old release serving."""
+    """Return the user with the old release serving."""
     if user.active() != "0.1.0" or answer(user.machine) != "0.1.0":
         user.run("/srv/0.1.0/install", "--allow-downgrade")
     assert user.active() == answer(user.machine) == "0.1.0"

@@ -17,17 +17,17 @@ class User:
 
     @property
     def home(self) -> str:
-        """Give the home folder."""
+        """Return the home folder."""
         return f"/home/{self.name}"
 
     @property
     def base(self) -> str:
-        """Give where the project is installed without a prefix."""
+        """Return where the project is installed without a prefix."""
         return f"{self.home}/.local/opt/{NAME}"
 
     @property
     def admin(self) -> str:
-        """Give the command that administers it."""
+        """Return the command that administers it."""
         return f"{self.home}/.local/bin/{NAME}-admin"
 
     def run(self, *command: str | Path, check: bool = True, seconds: float = 120) -> Result:
@@ -41,12 +41,12 @@ class User:
         return self.run("sh", "-c", script, check=check, seconds=seconds)
 
     def ctl(self, *arguments: str, check: bool = True) -> str:
-        """Ask the user's own systemd, and give what it says."""
+        """Ask the user's own systemd, and return what it says."""
         script = 'XDG_RUNTIME_DIR=/run/user/$(id -u) exec systemctl --user "$@"'
         return self.run("sh", "-c", script, "sh", *arguments, check=check).stdout.strip()
 
     def active(self) -> str | None:
-        """Give the version that `current` names."""
+        """Return the version that `current` names."""
         return active(self.machine, self.base)
 
 

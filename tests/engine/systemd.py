@@ -81,6 +81,9 @@ class ModelSystemd(Systemd):
     def runs(self) -> bool:
         return self.is_here
 
+    def require_answers(self) -> None:
+        self._world.step("systemctl show", lambda: None, _REFUSED)
+
     def reload(self) -> None:
         self._job("daemon-reload", self._read)
 

@@ -177,7 +177,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_whatever_happens_one_whole_release_serves() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=HISTORIES,

@@ -227,7 +227,10 @@ class World:
         self.holder = ""
         self.processes.clear()
         self.disk.lose_what_is_volatile()
-        self.systemd.boot()
+        try:
+            self.systemd.boot()
+        except PowerCut:
+            self.reboot()
 
 
 @contextmanager

@@ -29,7 +29,7 @@ PACKAGE = ENTRY.partition(".")[0]
 
 @pytest.fixture(scope="session")
 def service() -> ModuleType:
-    """Give the package under test; its modules are its attributes."""
+    """Return the package under test; its modules are its attributes."""
     package = importlib.import_module(PACKAGE)
     for module in pkgutil.iter_modules(package.__path__):
         if module.name != "__main__":

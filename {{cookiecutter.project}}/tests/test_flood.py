@@ -41,13 +41,13 @@ class Log:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock."""
+    """Return a clock."""
     return Clock()
 
 
 @pytest.fixture
 def log(service: ModuleType, clock: Clock) -> Log:
-    """Give a log with a filter."""
+    """Return a log with a filter."""
     return Log(service, clock)
 
 

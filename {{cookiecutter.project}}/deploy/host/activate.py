@@ -1,7 +1,7 @@
 """What `activate` and `rollback` do, from the command line's words to the switch."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def tree(this: Installation, source: Path, request: Request) -> None:
         _tell_of_origin(this, origin)
         account.prepare(this, name, f"{this.place.name}.env" in request.settings)
         switch(this, Goal(name, settings=request.settings))
-        signature.keep(trusted, this.place, this.disk)
+        _keep_key(this, trusted)
         account.link_commands(this)
         account.tell_of_lingering(this)
 
@@ -145,6 +145,13 @@ def _require_newer(this: Installation, facts: release.Release) -> None:
         )
 
 
+def _keep_key(this: Installation, trusted: Trust) -> None:
+    try:
+        signature.keep(trusted, this.place, this.disk)
+    except OSError:  # the switch has succeeded all the same
+        this.say(f"could not keep the key: put it at {this.place.etc / signature.KEY_FILE}")
+
+
 def _tell_of_origin(this: Installation, origin: Origin) -> None:
     trusted: Trust = origin.trusted
     # What the package manager has brought, it has checked in its own way.
@@ -168,4 +175,19 @@ def _alone(this: Installation) -> Iterator[None]:
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise HostError(f"could not write to {this.place.base}: {why}") from error
-        yield
+        try:
+            yield
+        except HostError:
+            _leave_no_trace(this)
+            raise
+
+
+def _leave_no_trace(this: Installation) -> None:
+    """Remove the engine's folder where it knows of nothing: what was to come was refused."""
+    if this.active or this.disk.names(this.place.releases) or this.history.events():
+        return
+    with suppress(OSError):
+        this.disk.remove(this.place.engine)
+        this.place.base.rmdir()
+        if this.place.prefix:
+            this.place.base.parent.rmdir()

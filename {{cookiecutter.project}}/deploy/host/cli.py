@@ -202,9 +202,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     add("status", _status, "show what is active, whether it is healthy, and what else is here")
     add("history", _history, "show what was activated when, and what failed")
     back = add("rollback", _rollback, "switch to the release before this one; again, one further")
-    back.add_argument(
-        "--to", metavar="RELEASE", type=_filled, help="to this installed one"
-    )
+    back.add_argument("--to", metavar="RELEASE", type=_filled, help="to this installed one")
     back.add_argument("--wait-trial", action="store_true", help="wait for the end of its trial")
     check = add("verify", _verify, "check every file of a release or a bundle, and its signature")
     check.add_argument("path", nargs="?", metavar="PATH", help="default: the active release")

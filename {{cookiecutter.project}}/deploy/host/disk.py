@@ -45,7 +45,10 @@ class Disk:
 
     def folder(self, path: Path, mode: int) -> None:
         """Make a folder, and give it that mode also where it exists."""
+        made = [each for each in (path, *path.parents) if not each.exists()]
         path.mkdir(parents=True, exist_ok=True)
+        for each in made:
+            _sync_folder(each.parent)
         if stat.S_IMODE(path.stat().st_mode) != mode:
             path.chmod(mode)
 

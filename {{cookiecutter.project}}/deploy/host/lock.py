@@ -12,7 +12,7 @@ from .errors import HostError, Misuse, one_line
 from .place import user_name
 
 PATIENCE = "DEPLOY_LOCK_SECONDS"
-_MOST = 600
+_MOST, _DIGITS = 600, 3
 _PAUSE = 0.1
 
 
@@ -26,14 +26,14 @@ def patience() -> int:
     Raises Misuse where it says something else.
     """
     given = os.environ.get(PATIENCE, "60")
-    if not (given.isascii() and given.isdigit() and int(given) <= _MOST):
+    if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS and int(given) <= _MOST):
         raise Misuse(f"{PATIENCE} is '{given}': expected a whole number from 0 to {_MOST}")
     return int(given)
 
 
 @contextmanager
 def held(file: Path, seconds: float) -> Iterator[int]:
-    """Hold the lock, and give its descriptor; wait up to `seconds` for whoever has it.
+    """Hold the lock, and return its descriptor; wait up to `seconds` for whoever has it.
 
     Raises Busy that says who has it since when.
     """

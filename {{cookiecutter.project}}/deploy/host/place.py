@@ -128,7 +128,7 @@ def find(name: str, tree: Path, prefix: str = "") -> Place:
 def whole_path(prefix: str, name: str) -> Path | None:
     """Return a prefix without links and dots; None for the root folder, which is no prefix.
 
-    Raises Misuse for what cannot be a prefix.
+    Raises Misuse for what cannot be a prefix, and HostError for what may not be seen.
     """
     if _NO_PREFIX.search(prefix):
         raise Misuse(
@@ -137,7 +137,12 @@ def whole_path(prefix: str, name: str) -> Path | None:
     if ".." in Path(prefix).parts and not Path(prefix).exists():
         raise Misuse(f"there is no folder '{prefix}'")
     path = Path(prefix).resolve()
-    nearest = next(each for each in (path, *path.parents) if each.exists())
+    try:
+        nearest = next(each for each in (path, *path.parents) if each.exists())
+    except PermissionError as error:
+        raise HostError(
+            f"may not look at {error.filename}: run it with sudo, or give --prefix"
+        ) from error
     if not nearest.is_dir():
         raise Misuse(f"the prefix '{prefix}' is not a folder")
     for folder in (path / "opt", path / "opt" / name):

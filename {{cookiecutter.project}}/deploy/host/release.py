@@ -16,7 +16,7 @@ SIGNATURE = "SHA256SUMS.sig"
 _LARGEST = 1 << 24
 """More than the facts or the checksums of a release ever are, in bytes."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]*")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _checked(given: dict[str, Any]) -> Release:
     kinds = {field.name: field.type for field in fields(Release)}
     known = {key: value for key, value in given.items() if key in kinds}
     for key, value in known.items():
-        if type(value) is not kinds[key]:
+        if type(value) is not kinds[key] or (kinds[key] is int and value < 0):
             raise ValueError(f"has a wrong '{key}'")
     try:
         release = Release(**known)

@@ -12,7 +12,8 @@ from typing import Any
 from .disk import Disk
 
 FILE = "state.json"
-_SIZE = 4096
+_SIZE = 16384
+"""More than the state needs: three lists of all that is installed, and a reason."""
 _FORMAT = 1
 
 Settings = dict[str, bool]

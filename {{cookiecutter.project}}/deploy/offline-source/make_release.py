@@ -183,7 +183,7 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def _write(root: str, name: str, content: bytes, made: set[str]) -> str:
-    """Write a file below a folder, never outside of it and never over a file; gives its path.
+    """Write a file below a folder, never outside of it and never over a file; return its path.
 
     `made` are the folders that are there. Raises `ValueError` for a name that leads out.
     """

@@ -141,7 +141,7 @@ def _may_execute(folder: Path) -> bool:
 
 
 def is_private(folder: Path) -> bool:
-    """Tell whether nobody else can write to a folder of ours, or put another in its place."""
+    """Return whether nobody else can write to a folder of ours, or put another in its place."""
     try:
         this, above = folder.lstat(), folder.parent.stat()
     except OSError:

@@ -33,7 +33,7 @@ def end_cleanly() -> None:
 
 
 def is_ignored(number: int) -> bool:
-    """Tell whether the caller wants a signal to be ignored, as nohup(1) does."""
+    """Return whether the caller wants a signal to be ignored, as nohup(1) does."""
     return signal.getsignal(number) == signal.SIG_IGN
 
 
@@ -46,7 +46,7 @@ def _is_ours(folder: Path) -> bool:
 
 
 def lives(process: str) -> bool:
-    """Tell whether a process of that number is there; what is no number is taken for one."""
+    """Return whether a process of that number is there; what is no number is taken for one."""
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

@@ -117,7 +117,7 @@ def _tell_of_origin(here: place.Place) -> None:
 
 @contextmanager
 def _work(here: place.Place) -> Iterator[Path]:
-    """Give an empty folder on the file system of the releases; a killed run's goes first."""
+    """Return an empty folder on the file system of the releases; a killed run's goes first."""
     work = here.engine / "making"
     for number in _SIGNALS:
         signal.signal(number, lambda _, __: sys.exit(1))

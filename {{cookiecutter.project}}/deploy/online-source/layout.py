@@ -33,7 +33,7 @@ def lay_out(work: Path, tree: Path, python: str, held: Sequence[int]) -> None:
 
 
 def is_made(tree: Path, python: str) -> bool:
-    """Tell whether a whole release is there that was made by the same kit, on the same Python."""
+    """Return whether a whole release is there that was made by the same kit, on the same Python."""
     try:
         same = all((tree / n).read_bytes() == text for n, text in _filled_in(python).items())
     except OSError:

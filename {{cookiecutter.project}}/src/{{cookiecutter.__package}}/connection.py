@@ -75,7 +75,7 @@ class Outgoing:
         return getattr(self._transport, name)
 
     def is_closing(self) -> bool:
-        """Tell whether nothing more can be sent."""
+        """Return whether nothing more can be sent."""
         return self.closed or bool(self._transport.is_closing())
 
     def write(self, data: bytes) -> None:

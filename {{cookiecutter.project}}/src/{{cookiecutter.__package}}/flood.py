@@ -42,7 +42,7 @@ class Flood(logging.Filter):
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether to write `record`."""
+        """Return whether to write `record`."""
         if record.name in self._exempt:
             return True
         key = (record.name, record.levelno, record.getMessage())

@@ -37,7 +37,7 @@ def configure(level: str, release: str) -> None:
 
 
 def handler(stream: TextIO, release: str) -> logging.Handler:
-    """Give a handler that writes ECS lines to `stream`, naming this service and `release`."""
+    """Return a handler that writes ECS lines to `stream`, naming this service and `release`."""
     made = logging.StreamHandler(stream)
     made.setFormatter(
         Formatter(

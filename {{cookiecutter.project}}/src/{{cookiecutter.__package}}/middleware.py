@@ -34,7 +34,7 @@ class Observe:
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever comes of it, and give account of it."""
+        """Answer one request, whatever comes of it, and log it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -87,7 +87,7 @@ class Observe:
 
 
 def error_body(reason: str) -> dict[str, str | None]:
-    """Give the JSON body of every answer that is an error."""
+    """Return the JSON body of every answer that is an error."""
     return {"error": reason, "request_id": logs.request_id.get()}
 
 
@@ -101,7 +101,7 @@ def _sane_id(offered: bytes) -> str:
 
 
 def _failure(error: BaseException) -> ASGIApp:
-    """Log `error` and give the answer for it: it is ours, the caller's, or time is up."""
+    """Log `error` and return the answer for it: it is ours, the caller's, or time is up."""
     if isinstance(error, asyncio.CancelledError):
         failures.warning("given up: not answered within the grace period")
         status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -224,7 +224,7 @@ class Server(uvicorn.Server):
         )
 
     def _unattended(self) -> bool:
-        """Tell whether callers wait to be accepted."""
+        """Return whether callers wait to be accepted."""
         shared = [each.sock for each in self._listeners] if self._start.shared else []
         readable, _, _ = select.select(shared, [], [], 0)
         return bool(readable)

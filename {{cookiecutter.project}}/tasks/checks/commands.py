@@ -8,19 +8,25 @@ from ..lib.project import Project
 
 _COMMAND = re.compile(r"^ {2}([a-z][\w.-]*)(?: {2,}|$)", re.MULTILINE)  # a line of a menu
 _SESSION = re.compile(r"^[*-] ([a-z]\w*)", re.MULTILINE)
-_CASE = re.compile(r"^ +([a-z]+)\)", re.MULTILINE)  # a verb of a shell script
+_VERB = re.compile(r"^ {4}([a-z]+)(?: {2,}|$)", re.MULTILINE)  # a command in argparse's help
+_ADMIN = (
+    "import sys; sys.path.insert(0, 'deploy')\n"
+    "from host.cli import _parser\n"
+    "_parser(sys.argv[1]).parse_args(sys.argv[2:])"
+)
+"""Prints the help of the host engine, which runs from a release and has none to run from here."""
 _NAME = re.compile(r'"\$name"|\$name\b|\bNAME\b')
 _OPTION = re.compile(r"(?<!\S)--?[a-z][\w-]*")
 _CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 
 
 def helps(project: Project, ask: Callable[..., str]) -> dict[str, dict[str, str]]:
-    """Give for each tool its commands and what each one's help says, by asking the tools.
+    """Return the commands of each tool and the help of each command, by asking the tools.
 
-    `ask` runs a command and gives what it prints.
+    `ask` runs a command and returns what it prints.
     """
     program = ("python", "-m", project.package)
-    admin = str(project.root / "deploy" / "host" / "admin")
+    admin = ("python", "-c", _ADMIN, project.program)
     sessions = dict.fromkeys(_SESSION.findall(ask("nox", "--list")), "")
     tasks = _COMMAND.findall(ask("invoke", "--list"))
     verbs = _COMMAND.findall(ask(*program, "--help"))
@@ -28,17 +34,19 @@ def helps(project: Project, ask: Callable[..., str]) -> dict[str, dict[str, str]
         "nox -s": sessions,
         "invoke": {name: ask("invoke", "--help", name) for name in tasks},
         project.program: {verb: ask(*program, verb, "--help") for verb in verbs},
-        f"{project.program}-admin": dict.fromkeys(_CASE.findall(Path(admin).read_text()), ""),
+        f"{project.program}-admin": {
+            verb: ask(*admin, verb, "--help") for verb in _VERB.findall(ask(*admin, "--help"))
+        },
     }
 
 
 def pages(root: Path) -> list[Path]:
-    """Give every page of documentation: README.md and all below docs/."""
+    """Return every page of documentation: README.md and all below docs/."""
     return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
 
 
 def unknown(page: Path, helps: Mapping[str, Mapping[str, str]], name: str) -> list[str]:
-    """Give the commands and options in a page's code that `helps` does not know, as written.
+    """Return the commands and options in a page's code that `helps` does not know, as written.
 
     `helps` has for each tool, such as `invoke`, its commands and what each one's help says. A tool
     whose help is empty text is not asked about its options. `name` is the program's; pages that

@@ -1,4 +1,4 @@
-"""Reads what the security tools report and holds it against the dated allow-list.
+"""Reads what the security tools report and compares it with the dated allow-list.
 
 The allow-list stands in pyproject.toml, a `[[tool.security.allow]]` for each finding that someone
 looked at and accepted until a day on which it is to be looked at again.
@@ -21,12 +21,12 @@ _KEYS = {"check", "finding", "until", "reason"}
 
 
 def bandit(report: Mapping[str, Any]) -> list[str]:
-    """Give the findings in bandit's JSON report, each as `TEST:FILE`."""
+    """Return the findings in bandit's JSON report, each as `TEST:FILE`."""
     return [f"{r['test_id']}:{Path(r['filename']).as_posix()}" for r in report["results"]]
 
 
 def pip_audit(report: Mapping[str, Any]) -> list[str]:
-    """Give the findings in pip-audit's JSON report, each as `ADVISORY:PACKAGE`."""
+    """Return the findings in pip-audit's JSON report, each as `ADVISORY:PACKAGE`."""
     return [
         f"{advisory['id']}:{package['name']}"
         for package in report["dependencies"]
@@ -35,7 +35,7 @@ def pip_audit(report: Mapping[str, Any]) -> list[str]:
 
 
 def detect_secrets(report: Mapping[str, Any]) -> list[str]:
-    """Give the findings in detect-secrets' JSON report, each as `HASH:FILE`."""
+    """Return the findings in detect-secrets' JSON report, each as `HASH:FILE`."""
     return [
         f"{secret['hashed_secret'][:12]}:{Path(name).as_posix()}"
         for name, secrets in report["results"].items()
@@ -61,7 +61,7 @@ _FINDINGS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
 
 
 def commands(root: Path, audited: Path, advisories: str) -> dict[str, list[str]]:
-    """Give for each check the command that prints its JSON report.
+    """Return for each check the command that prints its JSON report.
 
     `audited` is a requirements file, `advisories` the URL of a service that answers as
     https://google.github.io/osv.dev/post-v1-query/ says.
@@ -78,7 +78,7 @@ def commands(root: Path, audited: Path, advisories: str) -> dict[str, list[str]]
 
 
 def whole(check: str, output: str) -> str:
-    """Give what a check printed as one JSON document.
+    """Return what a check printed as one JSON document.
 
     Raises `ValueError` where it is none.
     """
@@ -90,14 +90,14 @@ def whole(check: str, output: str) -> str:
 
 
 def unreachable(check: str, said: str) -> bool:
-    """Tell whether a check gave no report because a service does not answer as it should."""
+    """Return whether a check gave no report because a service does not answer as it should."""
     return check == "pip-audit" and bool(_NO_ANSWER.match(last_line(said, "")))
 
 
 def problems(
     check: str, report: Path, allow: Iterable[Mapping[str, Any]], today: dt.date
 ) -> list[str]:
-    """Give one line for each finding of a check that the allow-list does not cover today.
+    """Return one line for each finding of a check that the allow-list does not cover today.
 
     An entry that is malformed or past its day is a problem of its own: a list that nobody renews
     must not stay green. Raises `ValueError` where the report is not one of that check.

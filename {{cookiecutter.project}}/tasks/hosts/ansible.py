@@ -1,4 +1,4 @@
-"""Runs Ansible on a target, and gives what each host came to."""
+"""Runs Ansible on a target, and returns what each host came to."""
 
 import json
 import os

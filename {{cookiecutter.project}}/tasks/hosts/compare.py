@@ -49,7 +49,7 @@ def compare(_context: Context, check: bool = False) -> None:
 
 
 def table(inventories: Mapping[str, Variables]) -> str:
-    """Give, as Markdown, a row for each variable that differs, and a column for each inventory."""
+    """Return a Markdown table: a row per variable that differs, a column per inventory."""
     names = _smallest_first(inventories)
     columns = {name: _summary(inventories[name]) for name in names}
     rows = [
@@ -97,7 +97,7 @@ def _smallest_first(inventories: Mapping[str, Variables]) -> list[str]:
 
 
 def _summary(hosts: Variables) -> dict[str, str]:
-    """Give a variable's one value for all hosts of an inventory, or say that each has its own."""
+    """Return a variable's one value for all hosts of an inventory, or say that each has its own."""
     shown = [dict(_leaves(dict(variables))) for variables in hosts.values()]
     summary = {}
     for name in set().union(*shown):
@@ -115,7 +115,7 @@ def _leaves(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _shown(name: str, value: object) -> str:
-    """Give a value as a table's cell; what may be secret is not shown, and rather too much."""
+    """Return a value as a table's cell; what may be secret is not shown, and rather too much."""
     text = " ".join((value if isinstance(value, str) else json.dumps(value)).split())
     if _SECRET.search(f"{name} {text}"):
         return "secret"

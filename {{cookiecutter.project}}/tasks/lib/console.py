@@ -10,7 +10,7 @@ _UNITS = ((1024**2, "MB", 1), (1024, "kB", 0), (1, "bytes", 0))
 
 
 class TaskError(Exception):
-    """What went wrong, in one line for the user; a task prints it and exits with 1."""
+    """One line for the user about what went wrong; a task prints it and exits with 1."""
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def closing(title: str, rows: Mapping[str, str]) -> None:
 
 
 def size(path: Path) -> str:
-    """Give a file's size in the unit that a person would choose."""
+    """Return a file's size in the unit that a person would choose."""
     count = path.stat().st_size
     factor, unit, digits = next(row for row in _UNITS if count >= row[0] or row[0] == 1)
     return f"{count / factor:.{digits}f} {unit}"

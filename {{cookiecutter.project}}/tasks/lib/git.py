@@ -1,4 +1,4 @@
-"""Asks Git, in one place: never on a terminal, in English, with one line where it refuses."""
+"""Runs Git without asking on a terminal, in English, with one line where it fails."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from .process import last_line
 
 
 def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Git in a folder and return what came of it, whatever that is.
+    """Run Git in a folder and return the result, whatever its exit code is.
 
     Raises `TaskError` where Git cannot be run.
     """
@@ -27,7 +27,7 @@ def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def run(folder: Path, *arguments: str) -> str:
-    """Return what Git prints; raise `TaskError` where it refuses."""
+    """Return what Git prints; raise `TaskError` if it fails."""
     done = ask(folder, *arguments)
     if done.returncode:
         raise TaskError(f"git {arguments[0]}: {last_line(done.stderr, f'{done.returncode}')}")
@@ -35,7 +35,7 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 def answer(folder: Path, *arguments: str) -> str:
-    """Return what Git prints; empty where it refuses or is not here."""
+    """Return what Git prints; empty if it fails or is not installed."""
     try:
         done = ask(folder, *arguments)
     except TaskError:

@@ -48,13 +48,13 @@ def find(wanted: str, accepted: Iterable[str] = (), *, fetch: bool = True) -> In
 
 
 def search_path(versions: Iterable[str]) -> str:
-    """Give a PATH on which pyenv's Pythons of these versions are found after all that is there."""
+    """Return a PATH with pyenv's Pythons of these versions after all that is on it now."""
     newest = [folders[0] for version in versions if (folders := _pyenv(version))]
     return os.pathsep.join([*os.get_exec_path(), *(str(folder / "bin") for folder in newest)])
 
 
 def present(version: str) -> bool:
-    """Tell whether a Python of this version is here, without fetching one."""
+    """Return whether a Python of this version is here, without fetching one."""
     try:
         return bool(find(version, fetch=False))
     except InterpreterError:
@@ -62,7 +62,7 @@ def present(version: str) -> bool:
 
 
 def may_fetch() -> bool:
-    """Tell whether uv may download a Python."""
+    """Return whether uv may download a Python."""
     return os.environ.get("UV_PYTHON_DOWNLOADS") != "never"
 
 
@@ -87,7 +87,7 @@ def _candidates(wanted: str, *, fetch: bool) -> Iterator[Path]:
 
 
 def _pyenv(wanted: str) -> list[Path]:
-    """Give pyenv's folders of a version, the newest patch first."""
+    """Return pyenv's folders of a version, the newest patch first."""
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     found = [folder for folder in versions.glob(f"{wanted}*") if _is(folder.name, wanted)]
     return sorted(found, key=_patch, reverse=True)

@@ -31,7 +31,7 @@ def require_fitting(lock: Path) -> None:
 
     `pipenv verify` asks the same, but takes the package index of the machine it runs on for a part
     of a Pipfile that names none, and so refuses a lock that was made elsewhere. Where no index that
-    can be known gives the lock's hash, what is locked is held against what the Pipfile asks for.
+    can be known gives the lock's hash, what is locked is compared with what the Pipfile asks for.
 
     Raises `LockError` for a lock or a Pipfile that is missing, malformed or does not fit.
     """
@@ -48,7 +48,7 @@ def require_fitting(lock: Path) -> None:
 
 
 def requirements(lock: Path, categories: Iterable[str]) -> str:
-    """Give the locked packages of some Pipfile categories as a hash-pinned requirements file.
+    """Return the locked packages of some Pipfile categories as a hash-pinned requirements file.
 
     Raises `LockError` as `packages` does, for a package without version or hashes, and for one
     that two categories lock at different versions.
@@ -70,7 +70,7 @@ def requirements(lock: Path, categories: Iterable[str]) -> str:
 def require_whole(lock: Path, said: str, python: str, pythons: Iterable[str]) -> None:
     """Check that the lock holds on a Python (`3.11`), by what `pip check` or uv's says there.
 
-    A lock lacks what only an older Python than that which made it needs a package for.
+    A lock lacks packages that only Pythons older than the one which made it need.
 
     Raises `LockError` that names the oldest of the project's `pythons` to make it on.
     """
@@ -84,7 +84,7 @@ def require_whole(lock: Path, said: str, python: str, pythons: Iterable[str]) ->
 
 
 def packages(lock: Path, category: str) -> dict[str, dict[str, Any]]:
-    """Give one category's entries by package name.
+    """Return one category's entries by package name.
 
     Raises `LockError` for a lock that is missing or malformed, or that has no such category.
     """
@@ -95,12 +95,12 @@ def packages(lock: Path, category: str) -> dict[str, dict[str, Any]]:
 
 
 def categories(lock: Path) -> list[str]:
-    """Give the names of all categories in the lock."""
+    """Return the names of all categories in the lock."""
     return [name for name in _content(lock) if not name.startswith("_")]
 
 
 def digest(lock: Path) -> str:
-    """Give the SHA-256 of the lock file, in hex."""
+    """Return the SHA-256 of the lock file, in hex."""
     return hashlib.sha256(lock.read_bytes()).hexdigest()
 
 
@@ -128,7 +128,7 @@ def _pipfile(path: Path) -> dict[str, Any]:
 
 
 def _wanted(pipfile: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give what a Pipfile asks for, by the lock's section and the package's one spelling."""
+    """Return what a Pipfile asks for, by section of the lock and normalised package name."""
     return {
         _SECTIONS.get(category, category): {
             re.sub(r"[-_.]+", "-", name).lower(): wanted
@@ -139,7 +139,7 @@ def _wanted(pipfile: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _hash(pipfile: Mapping[str, Any], index: object) -> str:
-    """Give the hash by which pipenv knows the Pipfile that a lock was made from."""
+    """Return the hash by which pipenv knows the Pipfile that a lock was made from."""
     meta = {"sources": index, "requires": pipfile.get("requires", {})}
     sections = {"_meta": meta, "default": {}, "develop": {}, **_wanted(pipfile)}
     text = json.dumps(sections, sort_keys=True, separators=(",", ":"))
@@ -147,7 +147,7 @@ def _hash(pipfile: Mapping[str, Any], index: object) -> str:
 
 
 def _holds(content: Mapping[str, Any], pipfile: Mapping[str, Any]) -> bool:
-    """Tell whether a lock holds all that a Pipfile asks for, and nothing that it asked for once.
+    """Return whether a lock holds all that a Pipfile asks for, and nothing more.
 
     What is asked for in a way that only pip understands is taken to be there.
     """
@@ -171,7 +171,7 @@ def _meets(entry: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
 
 
 def admits(wanted: str, locked: str) -> bool:
-    """Tell whether a version specifier such as `>=1.2,<2` admits a locked version such as `==1.5`.
+    """Return whether a specifier such as `>=1.2,<2` admits a locked version such as `==1.5`.
 
     Only versions of numbers and dots are judged; all others are taken to be admitted.
     """

@@ -26,7 +26,7 @@ def last_line(said: str, otherwise: str) -> str:
 
 
 def first_line(said: str, otherwise: str) -> str:
-    """Return the same of a program that goes on with advice after it."""
+    """Return the same for a program that prints advice after its reason."""
     return _PREFIX.sub("", (_lines(said) or [otherwise])[0])
 
 
@@ -55,7 +55,7 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> str:
-    """Run a command and give its standard output; `env` is added to the environment.
+    """Run a command and return its standard output; `env` is added to the environment.
 
     Raises `TaskError` with the command's last lines when it is not there or exits non-zero.
     """

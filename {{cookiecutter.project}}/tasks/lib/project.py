@@ -85,7 +85,7 @@ class Project:
 
 
 def normalised(name: str) -> str:
-    """Give the one spelling of a distribution name (https://peps.python.org/pep-0503/)."""
+    """Return the one spelling of a distribution name (https://peps.python.org/pep-0503/)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

@@ -43,7 +43,7 @@ class Revision:
         return f"{self.version}+{self.commit[:12]}{suffix}"
 
     def stamp(self) -> str:
-        """Give the text of release.json, by which the program knows its release."""
+        """Return the text of release.json, by which the program knows its release."""
         facts = {"version": self.version, "commit": self.commit, "release": self.release}
         return json.dumps(facts, indent=2) + "\n"
 
@@ -65,7 +65,7 @@ def current(project: Project) -> Revision:
 
 
 def digest(root: Path) -> str:
-    """Give the SHA-256 over names, modes and contents of the files that a build reads."""
+    """Return the SHA-256 over names, modes and contents of the files that a build reads."""
     total = hashlib.sha256()
     for path in sorted(files(root)):
         executable = "x" if os.access(path, os.X_OK) else "-"

@@ -1,4 +1,4 @@
-"""Reads settings by a table of rules: what each may be, and how to say so.
+"""Reads settings by a table of rules: which values each may have, and how to say so.
 
 A name that no rule knows is refused with the nearest one: a misspelt setting must not pass for one
 that was applied.
@@ -32,8 +32,8 @@ Rules = Mapping[str, "Rule | Rules"]
 def read(where: str, given: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
     """Return the settings that are given, those of groups under their own names.
 
-    One that is empty in YAML is not given. Raises `TaskError` for the first that is wrong, with its
-    name, its value and what is allowed; `where` is what names begin with, such as `deploy`.
+    A setting that is empty in YAML counts as not given. Raises `TaskError` for the first one that
+    is wrong, with its name, its value and what is allowed; names begin with `where`.
     """
     values: dict[str, Any] = {}
     for name in given:
@@ -52,7 +52,7 @@ def read(where: str, given: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
 def require_known(prefix: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Check that each variable with a prefix overrides a setting that is given.
 
-    invoke passes over all others without a word. Raises `TaskError` with the name of such a one.
+    invoke ignores all others silently. Raises `TaskError` with the name of the first such variable.
     """
     known = set(_variables(prefix, given))
     for name in sorted(environ):

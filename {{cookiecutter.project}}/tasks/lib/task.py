@@ -11,7 +11,7 @@ from .console import TaskError
 
 
 def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
-    """Make a function an invoke task; what it raises as `TaskError` ends the run with code 1."""
+    """Make a function an invoke task; a `TaskError` ends the run with one line and code 1."""
 
     def decorate(function: Callable[..., None]) -> Any:
         @functools.wraps(function)

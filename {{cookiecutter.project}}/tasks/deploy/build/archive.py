@@ -1,4 +1,4 @@
-"""Writes tar and zip archives whose bytes depend on nothing but what is in them."""
+"""Writes tar and zip archives whose bytes depend on their contents alone."""
 
 import gzip
 import io
@@ -12,14 +12,14 @@ Members = Iterable[tuple[str, Path]]
 
 
 def tarball(members: Members, epoch: int, *, level: int = 6) -> bytes:
-    """Give an archive of the members, each dated `epoch` (seconds since 1970) and root's."""
+    """Return an archive of the members, each dated `epoch` (seconds since 1970) and root's."""
     return part(members, epoch, level=level) + end()
 
 
 def part(members: Members, epoch: int, *, level: int = 6) -> bytes:
-    """Give a piece of an archive: any number of them and `end()`, one after the other, are one.
+    """Return a part of an archive; any number of parts, followed by `end()`, is an archive.
 
-    A gzip file may have several members (RFC 1952, 2.2), so pieces can be kept and put together
+    A gzip file may have several members (RFC 1952, 2.2), so parts can be kept and joined
     without compressing them again.
     """
 
@@ -38,7 +38,7 @@ def part(members: Members, epoch: int, *, level: int = 6) -> bytes:
 
 
 def end() -> bytes:
-    """Give what an archive ends with, two empty blocks."""
+    """Return what an archive ends with, two empty blocks."""
     return gzip.compress(bytes(2 * tarfile.BLOCKSIZE), mtime=0)
 
 
@@ -51,5 +51,5 @@ def zipped(members: Members, path: Path) -> None:
 
 
 def below(folder: Path, prefix: str = "") -> Members:
-    """Give everything in a folder as members, in a fixed order."""
+    """Return everything in a folder as members, in a fixed order."""
     return [(f"{prefix}{p.relative_to(folder).as_posix()}", p) for p in sorted(folder.rglob("*"))]

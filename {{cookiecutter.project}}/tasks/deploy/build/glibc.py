@@ -9,7 +9,7 @@ _GLIBC = re.compile(rb"\0GLIBC_(2\.\d+)(?:\.\d+)?(?=\0)")
 
 
 def floor(folder: Path) -> str:
-    """Give the newest glibc version that any ELF file in `folder` asks for, such as `2.35`."""
+    """Return the newest glibc version that any ELF file in `folder` asks for, such as `2.35`."""
     needed = {(2, 0)}
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():

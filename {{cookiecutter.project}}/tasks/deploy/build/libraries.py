@@ -1,16 +1,16 @@
-"""Notices when files of the build machine, which go into what is built, have been replaced."""
+"""Notices when files of this machine that went into a base have been replaced."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
 def seen(paths: Iterable[Path]) -> dict[str, list[int]]:
-    """Give what tells a file from its successor, by path."""
+    """Return by path what changes when a file is replaced: its size and date."""
     return {str(path): _fingerprint(path) for path in paths}
 
 
 def unchanged(files: Mapping[str, list[int]]) -> bool:
-    """Tell whether the files are still those that were `seen`."""
+    """Return whether the files are still those that were `seen`."""
     return all(_fingerprint(Path(path)) == was for path, was in files.items())
 
 

@@ -1,4 +1,4 @@
-"""Lets what was built import every distribution of the lock: what cannot is never published."""
+"""Lets the built program import every distribution of the lock before it is published."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _LINE = re.compile(r"(?m)^(import|failed) (.*)$")
 
 
 def modules(python: Path, *distributions: str) -> list[str]:
-    """Give the modules by which distributions are imported, of those that a Python has here."""
+    """Return the modules by which distributions are imported, of those that a Python has here."""
     return list(json.loads(run([python, "-I", "-B", SCRIPTS / "modules.py", *distributions])))
 
 

@@ -1,4 +1,4 @@
-"""Decides what a build gives, and whether exactly that is published already."""
+"""Decides what a build makes."""
 
 import datetime as dt
 import platform
@@ -16,7 +16,7 @@ from . import signing
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides what a build gives."""
+    """Everything that decides what a build makes."""
 
     quadrant: str
     project: Project
@@ -54,7 +54,7 @@ class Plan:
 
     @property
     def where(self) -> str:
-        """The same place, as people are told."""
+        """The same place as it is shown to people: `dist/offline-binary/`."""
         return f"{self.dist.relative_to(self.project.root).as_posix()}/"
 
     @property
@@ -63,7 +63,7 @@ class Plan:
         return self.project.build / self.quadrant
 
     def facts(self) -> dict[str, Any]:
-        """Give what every manifest says."""
+        """Return what every manifest says."""
         return {
             "name": self.project.program,
             "version": self.project.version,
@@ -78,7 +78,7 @@ class Plan:
 
 
 def here() -> str:
-    """Give the system and machine that these tasks run on: `linux-x86_64`."""
+    """Return the system and machine that these tasks run on: `linux-x86_64`."""
     return f"{platform.system()}-{platform.machine()}".lower()
 
 

@@ -1,4 +1,4 @@
-"""One way to publish what was built: whole or not at all, with checksums and a manifest."""
+"""Publishes artefacts: all of them or none, with checksums and a manifest."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ SBOM = "sbom.cdx.json"
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a folder against a second build; waits, and says so, while another one holds it."""
+    """Lock a folder against a second build; say so and wait while another one runs."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
         if fcntl:
@@ -37,9 +37,9 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def staging(folder: Path) -> Iterator[Path]:
-    """Give an empty folder that takes the place of `folder` when the block ends well.
+    """Yield an empty folder that replaces `folder` when the block ends without an exception.
 
-    An exception or an interruption at any moment leaves what was in `folder` before.
+    An exception or a kill at any moment leaves the old contents of `folder`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     old = _beside(folder, "old")
@@ -57,9 +57,9 @@ def staging(folder: Path) -> Iterator[Path]:
 
 
 def write_checksums(folder: Path, file: Path | None = None) -> None:
-    """Write a list over every file in `folder`, in the form that sha256sum(1) reads.
+    """Write the checksums of every file in `folder`, in the form that sha256sum(1) reads.
 
-    It is the folder's own `SHA256SUMS`, or `file`.
+    They go to `file`, or to the folder's own `SHA256SUMS`.
     """
     lines = [f"{sha256(folder / name)}  {name}\n" for name in _names(folder)]
     (file or folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8", newline="\n")
@@ -72,7 +72,7 @@ def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a folder's manifest; an empty one where there is none that can be read."""
+    """Return a folder's manifest; an empty one if there is none that can be read."""
     try:
         return dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -82,7 +82,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def verify(path: Path) -> list[str]:
     """Check a published folder, or one artefact in it, against the `SHA256SUMS` there.
 
-    Gives one line for each thing that is wrong. Raises `TaskError` where there is nothing to check.
+    Returns one line for each problem. Raises `TaskError` if there is nothing to check.
     """
     if not path.exists():
         raise TaskError(f"there is no {path}")
@@ -98,7 +98,7 @@ def verify(path: Path) -> list[str]:
 
 
 def sha256(path: Path) -> str:
-    """Give a file's SHA-256, in hex."""
+    """Return a file's SHA-256, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -131,8 +131,8 @@ def _beside(folder: Path, role: str) -> Path:
 def _replace(work: Path, folder: Path) -> None:
     """Put the new folder in the place of the old one.
 
-    Killed between the two renames, the old artefacts lie whole beside it, and the next run puts
-    them back.
+    After a kill between the two renames the old artefacts lie whole beside it, and the next run
+    puts them back.
     """
     if folder.exists():
         old = _beside(folder, "old")

@@ -1,4 +1,4 @@
-"""Lays out a release as machines keep it: the program, the engine, what they need to know."""
+"""Lays out a release as hosts keep it: the program, the engine, the units, release.json."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _UNITS = {"service", "socket", "user.service"}  # where systemd.unit(5) gives `%
 
 
 def tokens(project: Project) -> dict[str, str]:
-    """Give the `@token@` values that every rendered file of the project may use."""
+    """Return the `@token@` values that every rendered file of the project may use."""
     return {
         "name": project.program,
         "user": project.user,
@@ -50,7 +50,7 @@ def lay_out(tree: Path, plan: Plan, environment: Environment, glibc: str, publis
 def add_host(tree: Path, plan: Plan, environment: Environment, more: Mapping[str, str]) -> None:
     """Add `host/`: the units, and release.json, which says all that the engine needs to know.
 
-    `more` says of release.json what only the kind of build knows.
+    `more` is what only this kind of build knows for release.json.
     """
     host = tree / "host"
     host.mkdir(exist_ok=True)
@@ -86,7 +86,7 @@ def try_engine(tree: Path, project: Project) -> None:
 
 
 def normalise(tree: Path, epoch: int) -> None:
-    """Give every file the source date, and the mode 0444, or 0555 where it is executable."""
+    """Set the date of every file to the source date, its mode to 0444 or 0555."""
     for path in [*tree.rglob("*"), tree]:
         if path.is_symlink():
             continue

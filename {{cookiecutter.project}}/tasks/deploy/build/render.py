@@ -7,7 +7,7 @@ _TOKEN = re.compile(r"@([a-z_]+)@")
 
 
 def render(text: str, values: Mapping[str, str]) -> str:
-    """Replace each `@token@` by its value; what stands in a value is never replaced again.
+    """Replace each `@token@` by its value; tokens inside a value are not replaced.
 
     Raises `ValueError` for a token without a value: it would reach a machine as it stands.
     """

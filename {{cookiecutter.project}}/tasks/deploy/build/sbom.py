@@ -16,7 +16,7 @@ _CPYTHON = "cpython"
 
 
 def collect(project: Project, tools: Environment, python: Path, version: str) -> dict[str, Any]:
-    """Give the CycloneDX document of the runtime packages that `python`, of a `version`, finds.
+    """Return the CycloneDX document of the runtime packages of `python`, whose version is given.
 
     cyclonedx-py, one of the `tools`, knows licences and the dependency graph from what is
     installed; the hashes come from the lock. Build tools that are installed there too are left out.

@@ -1,4 +1,4 @@
-"""Glues a script and what it unpacks into one executable file."""
+"""Joins a script and the archive that it unpacks into one executable file."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ from .render import render
 
 
 def onefile(head: str, tokens: dict[str, str], payload: bytes) -> bytes:
-    """Give the file that begins with the script `head` and ends with `payload`, a gzipped tar.
+    """Return the file that begins with the script `head` and ends with `payload`, a gzipped tar.
 
     Each ``@token@`` of the head is replaced by its value in `tokens`; two are computed here:
     ``@digest@``, the payload's SHA-256, and ``@skip@``, the number of the payload's first byte,

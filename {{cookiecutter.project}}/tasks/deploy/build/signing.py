@@ -16,7 +16,7 @@ _OTHERS = 0o077  # mode bits; ssh-keygen uses no private key that others may rea
 
 
 def public(settings: Settings) -> Path:
-    """Give where the public half of the configured key lies."""
+    """Return where the public half of the configured key lies."""
     return Path(f"{settings.signing_key}.pub")
 
 
@@ -41,22 +41,22 @@ def require(settings: Settings) -> None:
 
 
 def digests(settings: Settings) -> list[str]:
-    """Give what changes when another key is configured: a SHA-256 for each key."""
+    """Return a SHA-256 for each configured key, which changes when another key is configured."""
     files = [public(settings)] if settings.signing_key else []
     files += [Path(settings.package_signing_key)] if settings.package_signing_key else []
     return [publish.sha256(path) for path in files]
 
 
 def fingerprint(key: Path) -> str:
-    """Give the fingerprint of an OpenSSH key, as ssh-keygen and people write it."""
+    """Return the fingerprint of an OpenSSH key, as ssh-keygen and people write it."""
     return run(["ssh-keygen", "-l", "-f", key]).split()[1]
 
 
 def sign(folder: Path, settings: Settings) -> None:
     """Write `SHA256SUMS.sig` beside a folder's `SHA256SUMS`, where a key is configured.
 
-    ssh-keygen asks for a passphrase on a terminal alone. Raises `TaskError` where it cannot sign,
-    also where the public half beside the key is another one's.
+    ssh-keygen asks for a passphrase only on a terminal. Raises `TaskError` where it cannot sign,
+    also if the public half beside the key belongs to another key.
     """
     if not settings.signing_key:
         return
@@ -71,7 +71,7 @@ def sign(folder: Path, settings: Settings) -> None:
 def verify(folder: Path, settings: Settings, program: str) -> list[str]:
     """Check the signature of a folder's `SHA256SUMS`, where a key is configured.
 
-    Needs the public half alone. Gives one line for each thing that is wrong.
+    Needs only the public half. Returns one line for each problem.
     """
     if not settings.signing_key:
         return []
@@ -82,7 +82,7 @@ def verify(folder: Path, settings: Settings, program: str) -> list[str]:
 
 
 def state(folder: Path, settings: Settings) -> str:
-    """Say of a folder that `verify` found nothing wrong in what is known of its origin."""
+    """Return what is known of the origin of a folder in which `verify` found no problem."""
     if settings.signing_key:
         return f"by {fingerprint(public(settings))}, the key in invoke.yaml"
     there = "there, and" if (folder / publish.SIGNATURE).is_file() else "none;"
@@ -107,7 +107,7 @@ def _wrong(folder: Path, key: Path, identity: str) -> str:
 
 
 def _ssh_keygen(arguments: list[str], content: bytes = b"") -> str:
-    """Run `ssh-keygen -Y`; gives why it failed in one line, or nothing."""
+    """Run `ssh-keygen -Y`; return why it failed in one line, or nothing."""
     # Where nobody sits at a terminal nothing may ask; a program that is named for it may answer.
     asking = {} if "SSH_ASKPASS" in os.environ else {"SSH_ASKPASS_REQUIRE": "never"}
     try:

@@ -1,4 +1,4 @@
-"""Starts what was built and asks it who it is: what does not run is never published."""
+"""Starts the built program and lets it check its own release id before it is published."""
 
 import os
 import signal

@@ -106,5 +106,5 @@ def _prepare(packing: Packing) -> None:
 
 
 def _quoted(value: str) -> str:
-    """Give a value as it stands between YAML's double quotes, whose escapes JSON shares."""
+    """Return a value as it stands between YAML's double quotes, whose escapes JSON shares."""
     return json.dumps(value, ensure_ascii=False)[1:-1]

@@ -28,7 +28,7 @@ def add_engine(project: Project, environment: Environment, folder: Path) -> None
 
 
 def remove_engine(project: Project, folder: Path) -> None:
-    """Remove the second program, where nothing is to be installed with it."""
+    """Remove the second program from what is not installed but only started."""
     for engine in folder.glob(f"{release_tree.admin(project)}*"):
         engine.unlink()
 

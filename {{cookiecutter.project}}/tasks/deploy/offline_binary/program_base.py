@@ -51,7 +51,7 @@ class ProgramBase:
 
 
 def require_tools() -> None:
-    """Check that what a build needs of the machine is here; raise `TaskError` otherwise."""
+    """Check that the tools which PyInstaller needs are installed; raise `TaskError` otherwise."""
     require(_TOOLS.get(platform.system(), ()), "PyInstaller")
 
 
@@ -158,8 +158,8 @@ def _pyinstaller(environment: Environment, work: Path) -> None:
 def _import_all(work: Path, modules: Sequence[str]) -> None:
     """Import every distribution of the lock in what was collected.
 
-    The program itself has no way to be asked that, so that nobody meets it by accident: a twin of
-    it that does nothing else (program.spec) lies beside it as long as that takes.
+    The program itself has no such command, so that nobody starts it by accident. program.spec makes
+    a second executable that does nothing else; it lies beside the program during this check.
     """
     name = "probe.exe" if platform.system() == "Windows" else "probe"
     (probe,) = (work / "work").glob(f"*/{name}")

@@ -35,7 +35,7 @@ def add_data(home: CarriedPython, tools: Environment) -> None:
 
 
 def add_glibc(home: CarriedPython) -> list[Path]:
-    """Add this machine's glibc, for machines that have an older one or none; gives its files."""
+    """Add this machine's glibc, for machines that have an older one or none; return its files."""
     here = loaded([home.folder / "bin" / f"python{home.version}"])
     libc = here.get("libc.so.6")
     version = run(["getconf", "GNU_LIBC_VERSION"]).split()[-1] if shutil.which("getconf") else "0.0"

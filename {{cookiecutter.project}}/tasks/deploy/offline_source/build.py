@@ -100,7 +100,7 @@ def _add_source(plan: Plan, folder: Path) -> None:
 
 
 def _sources(root: Path) -> set[Path]:
-    """Give the files of the project: those that Git tracks, and whatever a build reads."""
+    """Return the files of the project: those that Git tracks, and whatever a build reads."""
     found = {*git.tracked(root), *revision.files(root)}
     return {path for path in found if path.is_file() and not path.is_symlink()}
 
@@ -125,7 +125,7 @@ def _add_scripts(plan: Plan, base: BundleBase, script: Path, tools: Environment)
 
 
 def _install(plan: Plan, base: BundleBase, bundle: Path, output: Path, tools: Environment) -> Path:
-    """Make the release tree that the target will make; gives its folder."""
+    """Make the release tree that the target will make; return its folder."""
     tree = bundle.with_name("tree")
     home = CarriedPython(tree / "python", base.home.version)
     shutil.copytree(base.python, home.folder, copy_function=os.link)

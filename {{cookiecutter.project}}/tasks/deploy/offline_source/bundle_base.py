@@ -1,4 +1,4 @@
-"""What of a bundle changes with the lock and the interpreter alone, as it is kept.
+"""The base of a bundle: what only the lock and the interpreter decide.
 
 That is nearly all of it: interpreter, wheels and bytecode, packed. Each build puts the project's
 own code on top, so the first build takes half a minute and the next ones a second or two.
@@ -45,22 +45,22 @@ class BundleBase:
         return self.folder / "installer.zip"
 
     def part(self) -> bytes:
-        """Give the bundle packed, as a piece of an archive."""
+        """Return the bundle packed, as a piece of an archive."""
         return (self.folder / "part.tar.gz").read_bytes()
 
     def launcher(self, plan: Plan) -> Launcher:
-        """Give what writes launchers for the interpreter in the bundle."""
+        """Return what writes launchers for the interpreter in the bundle."""
         return Launcher(template(plan), self.home, self.facts()["glibc_floor"])
 
     def facts(self) -> dict[str, Any]:
-        """Give what a manifest says about interpreter and wheels."""
+        """Return what a manifest says about interpreter and wheels."""
         return dict(json.loads((self.folder / "facts.json").read_text(encoding="utf-8")))
 
     def sbom(self) -> dict[str, Any]:
-        """Give the bill of materials (a CycloneDX document)."""
+        """Return the bill of materials (a CycloneDX document)."""
         return dict(json.loads((self.folder / "sbom.json").read_text(encoding="utf-8")))
 
 
 def template(plan: Plan) -> str:
-    """Give the text of the project's launchers."""
+    """Return the text of the project's launchers."""
     return (plan.project.root / TEMPLATE).read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ _RETRY_SECONDS = 24 * 3600
 
 @dataclass(frozen=True)
 class InterpreterSource:
-    """An interpreter to carry, as it is before it is made ready for that."""
+    """An interpreter to carry, before it is made relocatable."""
 
     standalone: Path | None
     """Its folder, for a standalone one; None for the local one."""
@@ -37,15 +37,15 @@ class InterpreterSource:
         return "python-build-standalone" if self.standalone else "local"
 
     def facts(self) -> dict[str, str]:
-        """Give what a manifest says about it."""
+        """Return what a manifest says about it."""
         return {"python": self.version, "interpreter": self.kind}
 
 
 def choose(plan: Plan, *, fetch: bool) -> InterpreterSource:
-    """Give the interpreter to carry, fetched now (if `fetch`) or kept from before.
+    """Return the interpreter to carry, fetched now (if `fetch`) or kept from before.
 
-    Without `fetch` nothing of it stays, and one that could be carried without fetching is not
-    fetched. Raises `TaskError` where invoke.yaml or the platform asks for one that cannot be had.
+    Without `fetch` nothing is kept, and an interpreter is only fetched if the bundle could carry no
+    other. Raises `TaskError` where invoke.yaml or the platform asks for one that cannot be had.
     """
     wanted = plan.settings.interpreter
     if wanted == "local" and plan.native:
@@ -78,7 +78,7 @@ def choose(plan: Plan, *, fetch: bool) -> InterpreterSource:
 
 
 def _tried(plan: Plan) -> InterpreterSource:
-    """Give the interpreter that a build would fetch; only fetching tells that it can be had."""
+    """Return the interpreter that a build would fetch; only fetching tells that it can be had."""
     with tempfile.TemporaryDirectory() as work:
         try:
             _fetch(plan, Path(work))
@@ -147,7 +147,7 @@ def _patch(folder: Path) -> list[int]:
 
 
 def native_interpreter(source: InterpreterSource, plan: Plan) -> Interpreter:
-    """Give the interpreter of `source` as one that runs here."""
+    """Return the interpreter of `source` as one that runs here."""
     if not source.standalone:
         return plan.interpreter
     return Interpreter(source.standalone / "bin" / "python3", source.version, source.build)

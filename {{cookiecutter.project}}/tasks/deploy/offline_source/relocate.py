@@ -42,14 +42,14 @@ _GLIBC = re.compile(r"(ld-linux[\w-]*|lib(c|m|dl|pthread|rt|util|resolv|nss_\w+|
 
 
 def require_tools() -> None:
-    """Check that what `from_installed` needs is here; raises `TaskError` otherwise."""
+    """Check that what `from_installed` needs is here; raise `TaskError` otherwise."""
     require(("ldd", "strip"), "making an interpreter relocatable")
 
 
 def from_installed(interpreter: Path, home: CarriedPython, tools: Environment) -> list[Path]:
-    """Copy an installed interpreter and the libraries that it loads, and loosen it from its place.
+    """Copy an installed interpreter and the libraries that it loads, and make it relocatable.
 
-    Gives the libraries that were copied. Raises `TaskError` where a tool fails.
+    Returns the libraries that were copied. Raises `TaskError` where a tool fails.
     """
     facts = json.loads(run([interpreter, "-I", "-c", _FACTS]))
     shutil.copytree(facts["stdlib"], home.stdlib, ignore=PRUNED)
@@ -91,7 +91,7 @@ def add_libraries(
 ) -> list[Path]:
     """Copy the libraries besides glibc that ELF files load into the interpreter's lib/.
 
-    Those that are found `inside` a folder are there already. Gives where the others were.
+    Those that are found `inside` a folder are there already. Returns where the others were.
     """
     libraries = home.folder / "lib"
     taken = []
@@ -104,9 +104,9 @@ def add_libraries(
 
 
 def loaded(files: Iterable[Path], inside: Path | None = None) -> dict[str, Path]:
-    """Give the libraries that ELF files load on this machine, outside of `inside`, by name.
+    """Return the libraries that ELF files load on this machine, outside of `inside`, by name.
 
-    One that is not here is left out: what would load it does not run here either.
+    A library that is missing here is left out: whatever loads it does not run here either.
     """
     found: dict[str, Path] = {}
     for file in files:
@@ -117,21 +117,21 @@ def loaded(files: Iterable[Path], inside: Path | None = None) -> dict[str, Path]
 
 
 def ldd(file: Path) -> str:
-    """Give the dynamic libraries of an ELF file, in the words of ldd."""
+    """Return the dynamic libraries of an ELF file, in the words of ldd."""
     # Its exit code tells static files from dynamic ones, which is no failure.
     done = subprocess.run(["ldd", file], capture_output=True, text=True, check=False)
     return done.stdout
 
 
 def _loosen(file: Path, run_path: str, tools: Environment) -> None:
-    """Strip an ELF file and let it look for libraries relative to itself."""
+    """Strip an ELF file and make it look for libraries relative to itself."""
     file.chmod(0o755)
     run(["strip", file])
     run([tools.command("patchelf"), "--force-rpath", "--set-rpath", run_path, file])
 
 
 def _forget_places(file: Path, folders: Iterable[str]) -> None:
-    """Where it was built says nothing about where it runs; it differs between two machines."""
+    """Remove the folders of the build machine, which differ between two machines."""
     text = file.read_text(encoding="utf-8")
     for folder in sorted(filter(None, folders), key=len, reverse=True):
         if folder not in {"/", "/usr"}:

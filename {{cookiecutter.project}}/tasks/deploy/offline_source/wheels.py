@@ -28,7 +28,7 @@ _REASONS = {
 def native(tools: Environment, pinned: str, folder: Path, system: str) -> None:
     """Fill `folder` with wheels by the interpreter that will run them; it judges the markers.
 
-    What comes as source alone becomes a wheel here. Raises `TaskError` that names a dependency
+    Dependencies without a wheel are built here. Raises `TaskError` that names a dependency
     which cannot be had.
     """
     _pip(tools, pinned, folder, system, "wheel", "--wheel-dir")
@@ -59,7 +59,7 @@ def foreign(tools: Environment, pinned: str, folder: Path, system: str, *, versi
 def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
     """Write the wheels of a folder as hash-pinned requirements.
 
-    Gives those whose hash is not in the lock, since they were made here from source, by name.
+    Returns by name the hashes of those that were built here and therefore are not in the lock.
     """
     lines, made = [], {}
     for wheel in sorted(folder.glob("*.whl")):
@@ -98,7 +98,7 @@ def _reason(said: str, system: str, pinned: Iterable[str]) -> str:
 
 
 def _marker_values(machine: str, version: str) -> dict[str, str]:
-    """Give what markers are judged by (https://packaging.python.org/specifications/dependency-specifiers/)."""
+    """Return what markers are judged by (https://packaging.python.org/specifications/dependency-specifiers/)."""
     return {
         "implementation_name": "cpython",
         "implementation_version": version,

@@ -29,11 +29,11 @@ class Commit:
 
     @property
     def shown(self) -> str:
-        """The repository's address without what only Git is to know."""
+        """The repository's address without credentials."""
         return _CREDENTIALS.sub("//", self.repository)
 
     def check_out(self, into: Path) -> Path:
-        """Fetch the commit, as a host does, into the empty folder `into`; gives the project's.
+        """Fetch the commit, as a host does, into the empty folder `into`; return the project's.
 
         Raises `TaskError` where the repository cannot be asked or does not have it.
         """

@@ -17,7 +17,7 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(:[\w.]+)?")
 
 
 def external(package: Path) -> list[str]:
-    """Give every module outside `package` that its source imports, sorted.
+    """Return every module outside `package` that its source imports, sorted.
 
     For `from a.b import c` that is `a.b`, and `a.b.c` where this is a module too; for a string such
     as `a.b.C` or `a.b:C`, by which modules are imported too, `a.b`. Modules are looked up without
@@ -32,7 +32,7 @@ def external(package: Path) -> list[str]:
 
 
 def foreign(runtime: Iterable[str]) -> list[str]:
-    """Give the top-level modules of all distributions here that are not among `runtime`.
+    """Return the top-level modules of all distributions here that are not among `runtime`.
 
     Build tools share the environment with the program; none of them may slip into it.
     """

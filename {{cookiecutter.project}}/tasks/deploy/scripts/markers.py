@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 
 def applying(listing: str, environment: dict[str, str]) -> str:
-    """Give the lines whose marker holds in `environment`, in the form of a requirements file."""
+    """Return the lines whose marker holds in `environment`, in the form of a requirements file."""
     kept = []
     for line in listing.splitlines():
         text, *hashes = line.split(" --hash=")

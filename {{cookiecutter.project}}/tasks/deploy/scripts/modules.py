@@ -19,9 +19,9 @@ _SUFFIXES = sorted(all_suffixes(), key=len, reverse=True)
 
 
 def outermost(files: Iterable[PurePosixPath]) -> list[str]:
-    """Give the modules among a distribution's files that are in no package of it, sorted.
+    """Return the modules among a distribution's files that are in no package of it, sorted.
 
-    Of a namespace package, which is a folder and no more, that is each module or package in it.
+    A namespace package is only a folder, so each module or package in it counts.
     """
     modules = {parts for file in files if (parts := _module(file))}
     packages = {parts[:-1] for parts in modules if parts[-1] == "__init__"}
@@ -35,7 +35,7 @@ def outermost(files: Iterable[PurePosixPath]) -> list[str]:
 
 
 def _module(file: PurePosixPath) -> tuple[str, ...]:
-    """Give the parts of a module's name; none for a file that no import finds."""
+    """Return the parts of a module's name; none for a file that no import finds."""
     suffix = next((suffix for suffix in _SUFFIXES if file.name.endswith(suffix)), "")
     parts = (*file.parts[:-1], file.name.removesuffix(suffix))
     importable = suffix and all(map(str.isidentifier, parts)) and "__pycache__" not in parts

@@ -1,6 +1,6 @@
 """Imports modules by name, and says of each whether that works; loading.py reads it.
 
-Runs in what was built: it may need no module that is not in every Python program.
+Runs in the built program, so it only imports modules that every Python program has.
 """
 
 import importlib

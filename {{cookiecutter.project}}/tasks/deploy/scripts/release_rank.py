@@ -1,10 +1,10 @@
-"""Gives a release a string that sorts as releases do: sort(1) on a machine sees a downgrade."""
+"""Prints the rank of a release: a string that sorts as releases do."""
 
 import sys
 
 
 def rank(version: str, epoch: int) -> str:
-    """Give a string that sorts bytewise by version (PEP 440), then by source date in seconds.
+    """Return a string that sorts bytewise by version (PEP 440), then by source date in seconds.
 
     Raises `ValueError` for a version that is not of PEP 440's form.
     """
@@ -33,7 +33,7 @@ def rank(version: str, epoch: int) -> str:
 
 
 def _number(value: int) -> str:
-    """Give a number so that it sorts by size: 7 is `a7`, 10 is `b10`."""
+    """Spell a number so that it sorts by size: 7 is `a7`, 10 is `b10`."""
     digits = str(value)
     return chr(ord("a") + len(digits) - 1) + digits
 
