@@ -47,7 +47,7 @@ def bake(place: Path) -> Path:
         f"replay_dir: '{place}/replay'\ncookiecutters_dir: '{place}/clones'\n"
     )
     command: list[str | Path] = [sys.executable, "-m", "cookiecutter", "--no-input"]
-    config = ["--config-file", place / "cookiecutter.yaml", "--output-dir", place]
+    config: list[str | Path] = ["--config-file", place / "cookiecutter.yaml", "--output-dir", place]
     run([*command, *config, ROOT, f"project={NAME}"], cwd=place)
     commit(place / NAME)
     return place / NAME
