@@ -154,7 +154,7 @@ class Disk:
 
     def mount(self) -> None:
         """Mount it; the machine does not run."""
-        attach = ["losetup", "--find", "--show", self._image]
+        attach = ("losetup", "--find", "--show", str(self._image))
         said = subprocess.run(attach, check=True, capture_output=True, text=True).stdout
         self._device = Path(said.strip())
         mount(self._machine, "-o", "errors=remount-ro", self._device)
