@@ -530,5 +530,6 @@ def _why(this: Installation, error: Exception) -> str:
 
 
 def _not_written(this: Installation, error: OSError) -> str:
-    where = error.filename or this.place.base
+    # Of two names, as those of a link, the second one is what was to be written.
+    where = error.filename2 or error.filename or this.place.base
     return f"could not write to {Path(where)}: {(error.strerror or str(error)).lower()}"
