@@ -162,8 +162,15 @@ def _notes(this: Installation, state: State) -> list[str]:
     if state.switch:
         notes.append(f"unfinished: the switch to {state.switch.title}: going on, or interrupted")
     if _differ(this):
-        notes.append("package: its release is not the active one (see history)")
+        notes.append(f"package: {_version(this)}, which is not the active one (see history)")
     return notes
+
+
+def _version(this: Installation) -> str:
+    try:
+        return release.read(this.place.package).version
+    except HostError:
+        return "no whole release"
 
 
 def _trial(this: Installation, state: State) -> str:
