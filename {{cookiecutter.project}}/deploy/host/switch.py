@@ -126,13 +126,22 @@ def _again(this: Installation, release: str) -> None:
         this.say(f"{release} is active already and healthy")
         return
     try:
-        this.units.install(release)
+        _install_units(this, release)
         _restart(this, release)
     except (HostError, OSError) as error:
         why = _why(this, error)
         this.history.add(FAILED, release, why)
         raise SwitchError(f"{release} is active but not healthy: {why}") from error
     this.say(f"{release} is active and healthy at {this.address}")
+
+
+def _install_units(this: Installation, release: str) -> None:
+    """Give systemd a release's units; those that it has not had before start with the machine."""
+    are_new = not this.units.are_installed()
+    this.units.install(release)
+    # Where it had them, an operator may have had them not start.
+    if are_new:
+        this.systemd.enable(this.units.service, this.units.socket)
 
 
 def is_in_service(this: Installation, release: str, url: str = "") -> bool:
@@ -238,7 +247,7 @@ def _take_over(this: Installation, change: Change) -> None:
     this.settings.put(change.settings)
     this.disk.point(this.place.current, f"releases/{change.new}")
     if this.systemd.runs():
-        this.units.install(change.new)
+        _install_units(this, change.new)
         to_stop = _STOP_SECONDS
         if not this.facts(change.new).overlap:
             # Nobody serves meanwhile: one that hangs must not have the other's time to stop, too.
