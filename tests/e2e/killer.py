@@ -9,7 +9,7 @@ import random
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .machine import Machine, Result
@@ -92,6 +92,15 @@ class Killer:
                 counted[found[1]] += 1
                 steps.append(Step(found[1], counted[found[1]], line))
         return steps
+
+
+def some(of: Sequence[str], most: int, about: str) -> list[str]:
+    """Return some of these, in their order, as a seed has it that is printed; or all of them."""
+    if EVERY:
+        return list(of)
+    print(f"{about}: QUADRANT_SEED={SEED}")
+    chance = random.Random(f"{SEED} {about}")  # noqa: S311 (nothing is kept secret by it)
+    return [of[at] for at in sorted(chance.sample(range(len(of)), min(most, len(of))))]
 
 
 def sample(steps: list[Step], most: int, about: str) -> list[Step]:

@@ -10,7 +10,7 @@ from . import release
 from .errors import HostError, one_line
 from .installation import Installation
 from .release import SUMS
-from .settings import SECRETS
+from .settings import ROOT_ONLY
 from .state import State
 
 _SETTLED_SECONDS = 60.0
@@ -63,7 +63,7 @@ def status(this: Installation) -> Status:
         quadrant=manifest.get("quadrant", ""),
         commit=manifest.get("commit", ""),
         settings=_digest(this, f"{this.place.name}.env"),
-        secrets=_digest(this, SECRETS),
+        secrets=_digest(this, ROOT_ONLY),
         since=state.since,
         before=next((name for name in state.before if this.has(name)), ""),
         releases=this.releases(),
