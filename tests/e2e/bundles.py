@@ -16,9 +16,11 @@ from tests.support import PROJECT
 
 from .machine import Machine, Result
 from .releases import NAME, Release
-from .service import BASE, active, answer, eventually, put, whole
+from .service import BASE, active, answer, eventually, put, state, whole
 
 START_SECONDS = 60
+KEPT = {"back", "history", "lock", "state.json", "state.json.spare", "undoable"}
+"""What the engine's folder holds when nothing is under way; a trial may be."""
 
 
 def unpack(machine: Machine, release: Release, folder: str = "") -> str:
@@ -73,10 +75,15 @@ def assert_untouched(machine: Machine, version: str, base: str = BASE) -> None:
     """Check that a release serves, whole, and that nothing is there of a run that ended badly."""
     assert active(machine, base) == answer(machine) == version
     assert whole(machine, version, base)
-    left = {path.name for path in machine.path(base).iterdir() if not path.name.startswith(".")}
-    assert left == {"current", "history", "releases"}
-    assert not machine.path(f"{base}/.pending").is_symlink()
+    assert names(machine, base) == {".engine", "current", "releases"}
+    assert names(machine, f"{base}/.engine") <= KEPT
+    assert state(machine, base)["switch"] is None
     assert temporary(machine) == set()
+
+
+def names(machine: Machine, folder: str) -> set[str]:
+    """Give the names of what lies in a folder."""
+    return {path.name for path in machine.path(folder).iterdir()}
 
 
 def twin(machine: Machine, bundle: str, name: str) -> tuple[str, Path]:

@@ -1,107 +1,119 @@
-"""Kills `activate` at a chosen step, by commands on its PATH that count."""
+"""Kills the engine at a chosen step: at a call to the system, which is then not made.
 
-from collections.abc import Callable, Iterable
-from itertools import count
+The steps are what changes something or waits: files written, renamed and removed, and commands
+begun and waited for. strace counts them; what the engine has started goes on when it is killed.
+"""
+
+import os
+import random
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from .machine import Machine, Result
+from .service import eventually
 
-# What changes something, waits, or runs the program. A kill before one of these leaves what a kill
-# at any moment since the one before it leaves: everything else only reads.
-STEPS = ("mkdir", "flock", "rm", "cp", "chown", "chmod", "mv", "ln", "sync", "timeout", "systemctl",
-         "useradd")  # fmt: skip
-OUTLIVE = ("cp -R", "timeout")
-"""How steps begin that take time: they go on when the run that began them is killed."""
-
-BUNDLE_STEPS = (*STEPS, "mktemp", "sh", "tar")
-BUNDLE_OUTLIVE = (*OUTLIVE, "sh", "tar")
-"""The same of a bundle's scripts, which start others."""
-
+FILES = ("fsync", "rename", "rmdir", "symlink", "sync", "unlink", "unlinkat")
+COPIES = ("link", "linkat", "mkdir")
+"""A copied tree makes one of these after the other, all alike."""
+COMMANDS = ("clone", "clone3", "poll", "vfork")
+"""Begin another program, and wait for it: a kill at the wait lets it go on."""
 KILLED = {-9, 137}  # as this process or a shell between says it
+SEED = os.environ.get("QUADRANT_SEED") or f"{random.SystemRandom().randrange(10**6)}"
+EVERY = os.environ.get("QUADRANT_SOAK") == "1"
+"""Whether tests take every step, which is hours, and not only a sample."""
 
-# Stands before the real command: kills the run at its turn, and then does as it was told or not.
-_SHIM = """#!/bin/sh
-case "{command} $*" in
-"systemctl "*"show "* | *" is-active "*) PATH=$REAL_PATH exec {command} "$@" ;;
-esac
-turn=$(($(cat /shims/turn) + 1))
-echo $turn >/shims/turn
-echo "{command} $*" >>/shims/log
-kill_now() {{
-    kill -s KILL -- "$(cat /shims/pid)"
-    [ -e /shims/outlive ] || exit 137
-}}
-case "$(cat /shims/at)" in
-"$turn" | "{command} $*") kill_now ;;
-esac
-{real} "$@"
-"""
-_REAL = {"sh": "exec /bin/sh"}  # what it runs is watched too
-_OTHERS_REAL = "PATH=$REAL_PATH exec {}"
-_RUN = """
-echo 0 >/shims/turn
-: >/shims/log
-export REAL_PATH=$PATH PATH=/shims:$PATH
-echo {group}$$ >/shims/pid
-exec {session} {activate}
-"""
+_CALL = re.compile(r"(\w+)\((.*)")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call to the system."""
+
+    call: str
+    number: int
+    """Of this call among those of its name, from 1."""
+    text: str
+    """As strace shows it."""
+
+    def __str__(self) -> str:
+        """Return it as it is told to whoever reads of a failure."""
+        return f"{self.number}. {self.text}"
 
 
 class Killer:
-    """Runs `activate` in a machine and kills it on the way; as root, unless `sh` runs it.
+    """Runs command lines of the engine in a machine, and kills them; as root, unless `sh` does."""
 
-    Only its own process is killed. With `group`, so is everything that it has started (but for what
-    `timeout` runs, in a group of its own), unless the step is to outlive the run.
-    """
-
-    def __init__(
-        self,
-        machine: Machine,
-        sh: Callable[..., Result] | None = None,
-        *,
-        steps: Iterable[str] = STEPS,
-        group: bool = False,
-    ) -> None:
+    def __init__(self, machine: Machine, sh: Callable[..., Result] | None = None) -> None:
         self.machine = machine
         self._sh = sh or machine.sh
-        self._group = group
-        folder = machine.path("/shims")
-        folder.mkdir()
-        folder.chmod(0o777)
-        for command in steps:
-            shim = folder / command
-            real = _REAL.get(command, _OTHERS_REAL.format(command))
-            shim.write_text(_SHIM.format(command=command, real=real))
-            shim.chmod(0o755)
+        self._trace = "/var/tmp/steps"
 
-    def run(self, activate: str, at: int | str, *, outlive: bool = False) -> str | None:
-        """Run that command line until the step of that number, or that very command.
+    def steps(self, command: str) -> list[Step]:
+        """Run a command line to its end, and return the steps that it has made."""
+        self._run(command)
+        return self._steps()
 
-        The step itself is not done, unless it is to `outlive` the run. Returns the step, None where
-        the run ended before.
+    def kill(self, command: str, step: Step) -> Step | None:
+        """Run a command line until it is about to make that step; None where it has ended before.
+
+        Returns the step: the one in whose place it was, should the run have been another way.
         """
-        self.machine.path("/shims/at").write_text(f"{at}\n")
-        flag = self.machine.path("/shims/outlive")
-        flag.touch() if outlive else flag.unlink(missing_ok=True)
-        group = self._group and not outlive
-        how = {"group": "-", "session": "setsid"} if group else {"group": "", "session": ""}
-        ended = self._sh(_RUN.format(activate=activate, **how), check=False)
-        return self.steps()[-1] if ended.returncode in KILLED else None
+        ended = self._run(command, f"-e inject={step.call}:signal=SIGKILL:when={step.number}")
+        return self._steps()[-1] if ended.returncode in KILLED else None
 
-    def steps(self) -> list[str]:
-        """Return the steps of the last run."""
-        return self.machine.read("/shims/log").splitlines()
+    def stop(self, command: str, step: Step) -> subprocess.Popen[str]:
+        """Run a command line until it has made that step, where it stands still from then on."""
+        how = f"-e inject={step.call}:signal=SIGSTOP:when={step.number}"
+        run = self.machine.background("sh", "-c", f"{self._strace(how)} {command}")
+
+        def is_there() -> bool:
+            made = self._steps() if self.machine.path(self._trace).exists() else []
+            return len([each for each in made if each.call == step.call]) == step.number
+
+        eventually(is_there, f"it comes to {step}")
+        return run
+
+    def _strace(self, how: str) -> str:
+        calls = ",".join(FILES + COPIES + COMMANDS)
+        self.machine.run("rm", "-f", self._trace)
+        return f"exec strace -qqq -e signal=none -s 200 -e trace={calls} {how} -o {self._trace}"
+
+    def _run(self, command: str, how: str = "") -> Result:
+        return self._sh(f"{self._strace(how)} {command}", check=False)
+
+    def _steps(self) -> list[Step]:
+        counted: Counter[str] = Counter()
+        steps = []
+        for line in self.machine.read(self._trace).splitlines():
+            if found := _CALL.match(line):
+                counted[found[1]] += 1
+                steps.append(Step(found[1], counted[found[1]], line))
+        return steps
 
 
-Turn = tuple[int, bool]
-"""A step's number, and whether the step outlives the run."""
+def some(of: Sequence[str], most: int, about: str) -> list[str]:
+    """Return some of these, in their order, as a seed has it that is printed; or all of them."""
+    if EVERY:
+        return list(of)
+    print(f"{about}: QUADRANT_SEED={SEED}")
+    chance = random.Random(f"{SEED} {about}")  # noqa: S311 (nothing is kept secret by it)
+    return [of[at] for at in sorted(chance.sample(range(len(of)), min(most, len(of))))]
 
 
-def turns(steps: list[str], first: int = 1, outlive: tuple[str, ...] = OUTLIVE) -> list[Turn]:
-    """Return every way to kill a run that makes these steps, from that one on."""
-    ways = []
-    for number, step in zip(count(1), steps, strict=False):
-        if number >= first:
-            ways.append((number, False))
-            if step.startswith(outlive):
-                ways.append((number, True))
-    return ways
+def sample(steps: list[Step], most: int, about: str) -> list[Step]:
+    """Return some of the steps, in their order, as a seed has it that is printed; or all of them.
+
+    Of those that copy a tree there is one, and of the others as many with files as with commands.
+    """
+    kinds = [[step for step in steps if step.call in calls] for calls in (COPIES, FILES, COMMANDS)]
+    if EVERY:
+        return kinds[0][::50] + kinds[1] + kinds[2]
+    print(f"{about}: QUADRANT_SEED={SEED}")
+    chance = random.Random(f"{SEED} {about}")  # noqa: S311 (nothing is kept secret by it)
+    chosen: list[Step] = []
+    for kind, number in zip(kinds, (1, most // 2, (most - 1) // 2), strict=True):
+        chosen += chance.sample(kind, min(number, len(kind)))
+    return [step for step in steps if step in chosen]

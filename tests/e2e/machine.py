@@ -46,12 +46,12 @@ class Recipe:
 
 
 RECIPES = {
-    "systemd": Recipe("bookworm", ("dbus", "systemd", "systemd-sysv")),
+    "systemd": Recipe("bookworm", ("dbus", "strace", "systemd", "systemd-sysv")),
     "dnf": Recipe("bookworm", ("dbus", "dnf", "rpm", "systemd", "systemd-sysv")),
     # With what lets plain users have a systemd of their own, and check signatures.
     "user": Recipe(
         "bookworm",
-        ("dbus", "dbus-user-session", "libpam-systemd", "openssh-client", "systemd",
+        ("dbus", "dbus-user-session", "libpam-systemd", "openssh-client", "strace", "systemd",
          "systemd-sysv"),
     ),
     # With what Ansible needs of a host, and what it sets up there.

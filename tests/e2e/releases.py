@@ -104,6 +104,14 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
     # These do what /var/lib/my-service/orders says, see faults.order().
     "obeys": ("0.6.0", _OBEYS),
     "obeys too": ("0.6.1", _OBEYS),
+    "dies soon": (
+        "0.7.0",
+        ((_APP, '    app.state.readiness = "ready"\n',
+          '    app.state.readiness = "ready"\n'
+          f'    if {_THERE}:\n        import asyncio, os\n'
+          '        asyncio.get_running_loop().call_later(3, os._exit, 3)\n'),),
+    ),
+    "alone": ("0.8.0", (("invoke.yaml", "  overlap: true\n", "  overlap: false\n"),)),
 }  # fmt: skip
 """What is built, by a word for what is special about it: its version, and the edits."""
 

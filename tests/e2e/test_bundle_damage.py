@@ -1,4 +1,7 @@
-"""Damaged bundles: each is refused with one line that names what is wrong, and nothing changes."""
+"""Damaged bundles: each is refused with the name of what is wrong, and nothing changes.
+
+`verify` and `run` name every file, and `install` one and how many more there are.
+"""
 
 import os
 from collections.abc import Callable
@@ -7,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from . import bundles
-from .bundles import assert_untouched, flip, rewrite, script, twin
+from .bundles import assert_untouched, flip, rewrite, script, temporary, twin
 from .conftest import NewMachine
+from .killer import some
 from .machine import Machine, Result
 from .releases import NAME, Releases
 from .service import error
@@ -56,7 +60,7 @@ def slipped_in(name: str, beside: str) -> Callable[[Path], str]:
     def damage(bundle: Path) -> str:
         folder = one(bundle, beside).parent
         (folder / name).write_text("import os\n")
-        return f"not of the bundle: {(folder / name).relative_to(bundle)}"
+        return f"not listed in SHA256SUMS: {(folder / name).relative_to(bundle)}"
 
     return damage
 
@@ -68,19 +72,19 @@ def linked(target: str) -> Callable[[Path], str]:
         file = one(bundle, "PyPI/h11-*.whl")
         file.rename(bundle.parent / file.name)
         file.symlink_to(target.format(name=file.name))
-        return f"neither file nor folder: PyPI/{file.name}"
+        return f"neither a file nor a folder: PyPI/{file.name}"
 
     return damage
 
 
 def slipped_in_above(bundle: Path) -> str:
     (bundle / "evil").write_text("")
-    return "not of the bundle: evil"
+    return "not listed in SHA256SUMS: evil"
 
 
 def special(bundle: Path) -> str:
     os.mkfifo(bundle / "Script" / "pipe")
-    return "neither file nor folder: Script/pipe"
+    return "neither a file nor a folder: Script/pipe"
 
 
 def garbled(bundle: Path) -> str:
@@ -129,17 +133,48 @@ DAMAGES: dict[str, Callable[[Path], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", DAMAGES)
-def test_a_damaged_bundle(what: str, machine: Machine, bundle: str) -> None:
-    inside, here = twin(machine, bundle, "damaged")
-    named = DAMAGES[what](here)
-    for name in ("verify", "install", "run"):
-        said = machine.sh(script(inside, name), check=False)
-        assert said.returncode == 1, (name, said)
-        assert any(line.startswith(named) for line in said.stderr.splitlines()), (name, said)
-        assert f"{inside} is not whole, nothing was done" in error(said)
-    assert not machine.path(f"/root/.cache/{NAME}.bundle").exists()
-    assert_untouched(machine, "0.1.0")
+def assert_refused(machine: Machine, name: str, inside: str, wrong: str) -> None:
+    """Check that a script of a bundle does nothing, and names the file that is wrong."""
+    said = machine.sh(script(inside, name), check=False)
+    assert said.returncode == 1, said
+    *named, last = said.stderr.splitlines()
+    assert error(said) == last
+    assert last.startswith(f"error: {inside} is not whole"), said
+    if last.endswith(": its files that are wrong are named above"):
+        assert any(line.startswith(wrong) for line in named), said
+    else:
+        assert name == "install"
+        kind, _, path = " ".join(wrong.split()).partition(": ")
+        ways = (f": {wrong}", f": {path} is {kind}", f": the name '{path}' has a")
+        assert any(way in last for way in ways), said
+        assert named == []
+
+
+def test_damaged_bundles_where_a_release_serves(machine: Machine, bundle: str) -> None:
+    for what in some([*DAMAGES], 9, "damaged bundles"):
+        inside, here = twin(machine, bundle, "damaged")
+        named = DAMAGES[what](here)
+        for name in ("verify", "install", "run"):
+            print(f"{name}: {what}")
+            assert_refused(machine, name, inside, named)
+        assert not machine.path(f"/root/.cache/{NAME}.bundle").exists()
+        assert_untouched(machine, "0.1.0")
+
+
+def test_damaged_bundles_where_nothing_is_installed(
+    new_machine: NewMachine, releases: Releases
+) -> None:
+    """The bundle's own engine refuses it; what may be damaged is that very engine."""
+    machine = new_machine("plain")
+    bundle = bundles.unpack(machine, releases["new"])
+    for what in some([*DAMAGES], 9, "damaged bundles, the first installation"):
+        inside, here = twin(machine, bundle, "damaged")
+        named = DAMAGES[what](here)
+        for name in ("verify", "install"):
+            print(f"{name}: {what}")
+            assert_refused(machine, name, inside, named)
+        assert machine.run("find", "/opt", "/etc", "-name", f"*{NAME}*").stdout == ""
+        assert temporary(machine) == set()
 
 
 def test_every_file_that_is_wrong_is_named(machine: Machine, bundle: str) -> None:
@@ -147,6 +182,11 @@ def test_every_file_that_is_wrong_is_named(machine: Machine, bundle: str) -> Non
     named = {DAMAGES[what](here) for what in ("a wheel", "no script", "a module", "a pipe")}
     said = machine.sh(script(inside, "verify"), check=False)
     assert set(said.stderr.splitlines()[:-1]) == named
+    (here / "Script/pipe").unlink()  # which is refused before all is compared
+    said = machine.sh(script(inside, "install"), check=False)
+    assert error(said).endswith("is not whole, nothing was installed: "
+                                "missing: Script/uninstall.sh and 2 more")  # fmt: skip
+    assert_untouched(machine, "0.1.0")
 
 
 def test_a_whole_bundle_is_whole(machine: Machine, bundle: str) -> None:
@@ -172,11 +212,13 @@ def test_a_single_file_that_was_cut(part: float, machine: Machine, releases: Rel
     assert_untouched(machine, "0.1.0")
 
 
-@pytest.mark.parametrize("length", [200, 1500, 2900])
+@pytest.mark.parametrize("part", [0.1, 0.6, 0.999])
 def test_a_single_file_that_was_cut_within_its_script(
-    length: int, machine: Machine, releases: Releases
+    part: float, machine: Machine, releases: Releases
 ) -> None:
-    said = run_file(machine, releases["new"].run.read_bytes()[:length])
+    content = releases["new"].run.read_bytes()
+    length = content.index(b"\nexit\n}\n")
+    said = run_file(machine, content[: int(length * part)])
     assert said.returncode != 0
     assert said.stderr.startswith("/root/damaged.run: ")  # the shell's own words
     assert len(said.stderr.splitlines()) == 1

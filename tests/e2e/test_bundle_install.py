@@ -5,11 +5,11 @@ import re
 import pytest
 
 from . import bundles
-from .bundles import script, serving, temporary
+from .bundles import assert_untouched, script, serving, temporary
 from .conftest import NewMachine
 from .machine import Machine
 from .releases import NAME, Releases
-from .service import BASE, Load, active, answer, error, history, put, whole
+from .service import BASE, Load, active, answer, error, history, main_pid, put, whole
 from .test_install import files
 from .test_upgrade import BROKEN
 
@@ -102,9 +102,7 @@ def test_install_by_the_file_alone_and_remove_and_purge(
     assert said.stderr == ""
     assert machine.run(NAME, "version").stdout.startswith(f"{NAME} 0.1.0+")
     assert "healthy" in machine.run(f"{NAME}-admin", "status").stdout
-    assert whole(machine, "0.1.0")
-    assert temporary(machine) == set()
-    assert not machine.path(f"{BASE}/incoming").exists()
+    assert_untouched(machine, "0.1.0")
 
     machine.path(f"/var/lib/{NAME}/data").write_text("kept")
     machine.sh(script(bundle, "uninstall"))
@@ -147,25 +145,30 @@ def test_no_request_fails_during_an_upgrade_and_a_rollback(
         assert {release.split("+")[0] for release in seen["releases"]} == {"0.1.0", "0.2.0"}
 
 
-def test_a_broken_release_leaves_the_old_one_serving(served: Machine, releases: Releases) -> None:
-    release = releases["exits at once"]
+def test_a_broken_release_never_answers_and_the_old_one_does_not_notice(
+    served: Machine, releases: Releases
+) -> None:
+    release, before = releases["exits at once"], main_pid(served)
+    put(served, release.run)
+    load = Load(served, "keep-alive")
     said = bundles.install(served, release, check=False)
+    seen = load.end()
+    assert (seen["failed"], [r.split("+")[0] for r in seen["releases"]]) == (0, ["0.1.0"]), seen
     assert said.returncode == 1
     line = error(said)
     assert BROKEN["exits at once"] in line
-    assert f"{release.version} did not become healthy, 0.1.0 is active and healthy" in line
-    assert active(served) == answer(served) == "0.1.0"
+    assert f"{release.version} did not become healthy, 0.1.0 is active as before: " in line
+    assert_untouched(served, "0.1.0")
+    assert main_pid(served) == before
     assert history(served)[-1][1:3] == ["failed", release.version]
-    assert temporary(served) == set()
-    assert not served.path(f"{BASE}/incoming").exists()
 
 
 def test_installing_the_same_again_changes_nothing(served: Machine, releases: Releases) -> None:
     before = set(served.path(f"{BASE}/releases").iterdir())
-    pid = served.run("systemctl", "show", "-p", "MainPID", "--value", NAME).stdout
+    pid = main_pid(served)
     said = bundles.install(served, releases["old"]).stdout
     assert "0.1.0 is active already and healthy" in said
-    assert served.run("systemctl", "show", "-p", "MainPID", "--value", NAME).stdout == pid
+    assert main_pid(served) == pid
     assert set(served.path(f"{BASE}/releases").iterdir()) == before
 
 

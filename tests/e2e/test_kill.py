@@ -1,244 +1,258 @@
-"""`activate` killed at every step, and machines that lose power in the middle."""
+"""The engine killed at any step, and machines that lose power in the middle.
+
+Nobody needs to do anything afterwards: what was begun is undone, or was done, by itself.
+"""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from .conftest import NewMachine
-from .killer import Killer, Turn, turns
+from .killer import Killer, Step, sample
 from .machine import Machine
 from .releases import HEALTH_SECONDS, NAME, Releases
-from .service import BASE, Listener, active, answer, error, history, unpack, whole
+from .service import (
+    BASE,
+    Listener,
+    Load,
+    Seen,
+    active,
+    answer,
+    end_trial,
+    error,
+    eventually,
+    history,
+    state,
+    unpack,
+    whole,
+)
 
-MACHINES = 2
-"""So many work through the steps at the same time."""
+WHICH = ("old", "new", "exits at once", "never ready", "other port")
+CURRENT = f'rename("{BASE}/current.new"'
+"""The step that makes another release the active one; before it, the state says so."""
+REMEMBER = f'rename("{BASE}/.engine/state.json.new"'
 
 
 @pytest.fixture(scope="module")
-def killers(new_machine: NewMachine, releases: Releases) -> list[Killer]:
-    """Return machines on which nothing is installed and the archives lie unpacked in /srv."""
-    machines = [new_machine("systemd") for _ in range(MACHINES)]
-    for machine in machines:
-        for which in ("old", "new", "exits at once", "never ready", "other port"):
-            unpack(machine, releases[which])
-    return [Killer(machine) for machine in machines]
+def killer(new_machine: NewMachine, releases: Releases) -> Killer:
+    """Return a machine on which nothing is installed and the archives lie unpacked in /srv."""
+    machine = new_machine("systemd")
+    for which in WHICH:
+        unpack(machine, releases[which])
+    return Killer(machine)
 
 
 @pytest.fixture
-def killer(killers: list[Killer], releases: Releases) -> Killer:
-    """Return one of them on which the old release serves."""
-    bring_back(killers[0].machine)
-    return killers[0]
-
-
-def at_every_turn(
-    killers: list[Killer], ways: list[Turn], test: Callable[[Killer, Turn], None]
-) -> None:
-    """Test each way to be killed, shared out among the machines."""
-
-    def share(number: int) -> None:
-        for turn in ways[number::MACHINES]:
-            test(killers[number], turn)
-
-    with ThreadPoolExecutor(MACHINES) as pool:
-        for done in [pool.submit(share, number) for number in range(MACHINES)]:
-            done.result()
+def machine(killer: Killer) -> Machine:
+    """Return the machine with the old release serving, and no other."""
+    bring_back(killer.machine)
+    return killer.machine
 
 
 def activate(version: str) -> str:
-    return f"/srv/{version}/bin/{NAME}-admin activate --allow-downgrade"
+    return f"/srv/{version}/install --allow-downgrade"
 
 
 def bring_back(machine: Machine) -> None:
-    """Make the old release the only one, and serving."""
+    """Make the old release the only one, serving, and on trial no more."""
     machine.sh(activate("0.1.0"))
+    end_trial(machine)
     machine.sh(f"cd {BASE}/releases && rm -rf $(ls | grep -vxF 0.1.0)")
     assert active(machine) == answer(machine) == "0.1.0"
+
+
+def is_still(machine: Machine) -> bool:
+    """Tell whether nothing is to be undone, and nothing runs beside the service."""
+    running = ("systemctl", "is-active", f"{NAME}-next.service")
+    beside = machine.run(*running, check=False).stdout.strip()
+    return state(machine)["switch"] is None and beside in {"inactive", "failed"}
+
+
+def settles(machine: Machine, *versions: str, where: str, port: int = 8000) -> str:
+    """Wait until a machine, left alone, serves one of these releases and is done; return which."""
+
+    def is_done() -> bool:
+        now = active(machine)
+        return now in versions and is_still(machine) and answer(machine, port, patience=3) == now
+
+    try:
+        eventually(is_done, "", HEALTH_SECONDS + 20)
+    except AssertionError as error:
+        log = machine.sh(f"journalctl --no-pager -n 40; ls -la {BASE}; cat {BASE}/.engine/state*")
+        raise AssertionError(f"{where}: does not settle\n{log.stdout}") from error
+    now = active(machine) or ""
+    assert whole(machine, now), where
+    return now
 
 
 def assert_finished(machine: Machine, version: str, where: str) -> None:
     """Check that a release is active, serving, whole, and nothing is left of a killed run."""
     assert active(machine) == answer(machine) == version, where
     assert whole(machine, version), where
-    assert not machine.path(f"{BASE}/.pending").is_symlink(), where
-    left = {path.name for path in machine.path(f"{BASE}/releases").iterdir()}
-    assert {name for name in left if name.startswith(".")} == set(), where
+    assert is_still(machine), where
+    left = {path.name for path in machine.path(f"{BASE}/.engine").iterdir()}
+    known = {"lock", "state.json", "state.json.spare", "history", "back", "undoable"}
+    assert left <= known, where
 
 
-def test_a_first_installation_killed_at_any_step_is_ended_by_the_next_run(
-    killers: list[Killer],
-) -> None:
-    def retire(machine: Machine) -> None:
-        machine.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--purge")
-
-    for killer in killers:
-        retire(killer.machine)
-    assert killers[0].run(activate("0.1.0"), 0) is None
-    steps = killers[0].steps()
-    # What comes before is the same for an upgrade.
-    user = 1 + next(n for n, step in enumerate(steps) if step.startswith("useradd"))
-    ways = turns(steps, first=user)
-    retire(killers[0].machine)
-
-    def test(killer: Killer, turn: Turn) -> None:
-        where = f"{turn}: {killer.run(activate('0.1.0'), turn[0], outlive=turn[1])}"
-        killer.machine.sh(activate("0.1.0"))
-        assert_finished(killer.machine, "0.1.0", where)
-        retire(killer.machine)
-
-    at_every_turn(killers, ways, test)
+@contextmanager
+def called(machine: Machine, *releases: str) -> Iterator[None]:
+    """Check that callers are answered by these releases alone, and never fail, whatever is done."""
+    loads = [Load(machine, mode, workers=2, seconds=1800) for mode in ("close", "keep-alive")]
+    seen: list[Seen] = []
+    try:
+        yield
+    finally:
+        seen += [load.end() for load in loads]
+        print(*seen, sep="\n")
+    for each in seen:
+        assert each["failed"] == 0, each
+        assert {release.split("+")[0] for release in each["releases"]} <= set(releases), each
 
 
-def test_an_upgrade_killed_at_any_step_leaves_a_release_serving_and_the_next_run_ends_it(
-    killers: list[Killer],
-) -> None:
-    for killer in killers:
-        bring_back(killer.machine)
-    assert killers[0].run(activate("0.2.0"), 0) is None
-    ways = turns(killers[0].steps())
-    bring_back(killers[0].machine)
+def test_a_first_installation_killed_at_any_step_is_ended_by_the_next_run(killer: Killer) -> None:
+    machine = killer.machine
 
-    def test(killer: Killer, turn: Turn) -> None:
-        machine = killer.machine
-        old = active(machine) or ""
-        new = "0.2.0" if old == "0.1.0" else "0.1.0"
-        machine.sh(f"rm -rf {BASE}/releases/{new}")
-        where = f"{turn}: {killer.run(activate(new), turn[0], outlive=turn[1])}"
-        served, now = answer(machine), active(machine) or ""
-        assert served in {old, new}, where
-        assert whole(machine, now), where
-        assert served == now or machine.path(f"{BASE}/.pending").is_symlink(), where
-        machine.sh(activate(new))
-        assert_finished(machine, new, where)
+    def remove() -> None:
+        machine.run(f"/srv/0.1.0/bin/{NAME}-admin", "uninstall", "--purge")
 
-    at_every_turn(killers, ways, test)
-    assert len(ways) > 25, ways
-
-
-def test_an_upgrade_to_a_broken_release_killed_at_any_step_ends_with_the_old_one_by_itself(
-    killers: list[Killer],
-) -> None:
-    for killer in killers:
-        bring_back(killer.machine)
-    assert killers[0].run(activate("0.3.0"), 0) is None
-    steps = killers[0].steps()
-    # What comes before is the same for a good release.
-    switch = 1 + next(n for n, step in enumerate(steps) if "current.new" in step)
-
-    def test(killer: Killer, turn: Turn) -> None:
-        machine = killer.machine
-        machine.run("rm", "-rf", f"{BASE}/releases/0.3.0")  # the same steps each time
-        where = f"{turn}: {killer.run(activate('0.3.0'), turn[0], outlive=turn[1])}"
-        settles(machine, "0.1.0", where)
-        again = machine.sh(activate("0.3.0"), check=False)
-        assert again.returncode == 1, where
+    steps = killer.steps(activate("0.1.0"))
+    for step in sample(steps, 5, "first installation"):
+        remove()
+        where = f"{killer.kill(activate('0.1.0'), step)}"
+        machine.sh(activate("0.1.0"))
         assert_finished(machine, "0.1.0", where)
 
-    at_every_turn(killers, turns(steps, first=switch), test)
 
-
-def settles(machine: Machine, version: str, where: str, port: int = 8000) -> None:
-    """Wait until a machine, left alone, serves a release."""
-    end = time.monotonic() + HEALTH_SECONDS + 15
-    while time.monotonic() < end:
-        if answer(machine, port, patience=3) == version:
-            return
-        time.sleep(0.2)
-    log = machine.sh(f"journalctl --no-pager -n 40; ls -la {BASE}").stdout
-    raise AssertionError(f"{where}: {version} does not serve\n{log}")
-
-
-@pytest.mark.parametrize("version", ["0.3.0", "0.3.1"], ids=["exits at once", "never ready"])
-def test_a_restart_that_outlives_its_run_brings_the_old_release_back(
-    version: str, killer: Killer
+def test_an_upgrade_killed_at_any_step_is_done_or_undone_by_itself_and_no_caller_notices(
+    killer: Killer, machine: Machine
 ) -> None:
-    restart = f"timeout {HEALTH_SECONDS + 180} systemctl restart {NAME}.service"
-    assert killer.run(activate(version), restart, outlive=True) == restart
-    settles(killer.machine, "0.1.0", version)
-    assert active(killer.machine) == "0.1.0"
-    assert history(killer.machine)[-1][1:3] == ["failed", version]
+    steps = killer.steps(activate("0.2.0"))
+    assert len(steps) > 100
+    bring_back(machine)
+    went = []
+    with called(machine, "0.1.0", "0.2.0"):
+        for step in sample(steps, 8, "upgrade"):
+            old = active(machine) or ""
+            new = "0.2.0" if old == "0.1.0" else "0.1.0"
+            machine.sh(f"rm -rf {BASE}/releases/{new}")  # the same steps each time
+            where = f"{step}: {killer.kill(activate(new), step)}"
+            went.append(settles(machine, old, new, where=where) == new)
+            machine.sh(activate(new))
+            assert_finished(machine, new, where)
+    print(f"killed {len(went)} times, {sum(went)} of them after it was done")
 
 
-def on_trial(machine: Machine, version: str, command: str = "") -> None:
-    """Kill a run while the service has begun with the new release and its health is not known."""
-    command = command or activate(version)
-    run = machine.background("sh", "-c", f"echo $$ >/run/pid; exec {command} >/dev/null 2>&1")
-    machine.sh(
-        f"until [ $(systemctl show -p SubState --value {NAME}) = start-post ] &&"
-        f" [ $(readlink {BASE}/current) = releases/{version} ]; do :; done;"
-        " kill -9 $(cat /run/pid)",
-        seconds=20,
-    )
-    run.communicate(timeout=10)
+def test_an_upgrade_to_a_broken_release_killed_at_any_step_is_no_more_than_one_that_was_not(
+    killer: Killer, machine: Machine
+) -> None:
+    steps = killer.steps(activate("0.3.0"))
+    with called(machine, "0.1.0"):
+        for step in sample(steps, 4, "broken release"):
+            machine.run("rm", "-rf", f"{BASE}/releases/0.3.0")  # the same steps each time
+            where = f"{step}: {killer.kill(activate('0.3.0'), step)}"
+            settles(machine, "0.1.0", where=where)
+        again = machine.sh(activate("0.3.0"), check=False)
+        assert again.returncode == 1
+        assert_finished(machine, "0.1.0", "in the end")
 
 
-def test_a_release_that_never_gets_ready_is_left_by_itself(killer: Killer) -> None:
-    on_trial(killer.machine, "0.3.1")
-    settles(killer.machine, "0.1.0", "0.3.1")
-    assert_finished(killer.machine, "0.1.0", "0.3.1")
-    assert history(killer.machine)[-1][1:3] == ["failed", "0.3.1"]
+def at(steps: list[Step], text: str) -> list[Step]:
+    """Return the steps that have a text in them."""
+    return [step for step in steps if text in step.text]
 
 
-def test_a_release_that_gets_ready_stays_though_its_run_was_killed(killer: Killer) -> None:
-    on_trial(killer.machine, "0.2.0")
-    settles(killer.machine, "0.2.0", "0.2.0")
-    time.sleep(1)
-    killer.machine.run("systemctl", "restart", NAME)
-    assert_finished(killer.machine, "0.2.0", "0.2.0")
-    assert history(killer.machine)[-1][1:3] == ["active", "0.2.0"]
+def test_killed_at_every_step_that_decides(killer: Killer, machine: Machine) -> None:
+    """The state is written, `current` is moved, and the success is written: each time just before.
+
+    The history says what became of it, and so does the status.
+    """
+    steps = killer.steps(activate("0.2.0"))
+    remember, commit = at(steps, REMEMBER)[-2:]
+    for step in (remember, *at(steps, CURRENT), commit):
+        bring_back(machine)
+        killed = killer.kill(activate("0.2.0"), step)
+        assert killed is not None
+        assert killed.text.partition(" = ")[0] == step.text.partition(" = ")[0]
+        settles(machine, "0.1.0", where=f"{step}")
+        if step != remember:
+            assert history(machine)[-1][1:] == [
+                "failed", "0.2.0", "interrupted before it was seen healthy"
+            ]  # fmt: skip
+            said = machine.run(f"{NAME}-admin", "status").stdout
+            assert "last       the switch to 0.2.0 was interrupted: went back to 0.1.0" in said
+    machine.sh(activate("0.2.0"))
+    assert_finished(machine, "0.2.0", "in the end")
 
 
-def test_a_new_port_that_is_taken_is_left_by_itself(killer: Killer) -> None:
-    taken = Listener(killer.machine, 8080)
+def test_a_start_that_outlives_its_run_brings_the_old_release_back(
+    killer: Killer, machine: Machine
+) -> None:
+    """The run is killed while it waits for the new release, which never gets ready."""
+    steps = killer.steps(activate("0.3.1"))
+    longest = max(at(steps, ", 2, 15000)"), key=steps.index)
+    machine.run("rm", "-rf", f"{BASE}/releases/0.3.1")
+    with called(machine, "0.1.0"):
+        assert killer.kill(activate("0.3.1"), longest) is not None
+        settles(machine, "0.1.0", where="never ready")
+
+
+def test_a_new_port_that_is_taken_is_left_by_itself(killer: Killer, machine: Machine) -> None:
+    steps = killer.steps(activate("0.4.0"))
+    bring_back(machine)
+    (current,) = at(steps, CURRENT)
+    taken = Listener(machine, 8080)
     try:
-        restart = f"timeout {HEALTH_SECONDS + 180} systemctl restart {NAME}.socket {NAME}.service"
-        assert killer.run(activate("0.4.0"), restart, outlive=True) == restart
-        settles(killer.machine, "0.1.0", restart)
+        assert killer.kill(activate("0.4.0"), current) is not None
+        settles(machine, "0.1.0", where="the port is taken")
     finally:
         taken.end()
 
 
-@pytest.mark.parametrize("version", ["0.2.0", "0.4.0"], ids=["same port", "other port"])
-def test_power_lost_in_the_middle_brings_the_old_release_back(version: str, killer: Killer) -> None:
-    machine = killer.machine
-    switch = f"mv -T {BASE}/current.new {BASE}/current"
-    for at, outlive in ((switch, False), (switch, True), ("systemctl daemon-reload", False)):
-        if killer.run(activate(version), at, outlive=outlive) is None:
-            assert at == "systemctl daemon-reload", at  # where both have the same units
-            continue
+@pytest.mark.parametrize(("version", "port"), [("0.2.0", 8000), ("0.4.0", 8080)])
+def test_power_lost_in_the_middle_brings_the_old_release_back(
+    version: str, port: int, killer: Killer, machine: Machine
+) -> None:
+    """Until the success is written; from then on the new release is the one that comes back."""
+    steps = killer.steps(activate(version))
+    (current,) = at(steps, CURRENT)
+    commit = at(steps, REMEMBER)[-1]
+    before = at(steps, "sync()")[-1]
+    assert steps.index(current) < steps.index(before) < steps.index(commit)
+    for step, expected in ((current, "0.1.0"), (before, "0.1.0"), (commit, version)):
+        bring_back(machine)
+        run = killer.stop(activate(version), step)
         machine.stop()
+        run.communicate(timeout=10)
         machine.start()
-        settles(machine, "0.1.0", at)
-        assert_finished(machine, "0.1.0", at)
+        where = f"power lost after {step}"
+        settles(machine, expected, where=where, port=port if expected == version else 8000)
+    said = machine.run(f"{NAME}-admin", "status").stdout
+    assert f"active     {version} " in said
+    assert "on trial" in said
 
 
-def test_power_lost_while_a_release_is_on_trial_brings_the_old_one_back(killer: Killer) -> None:
-    machine = killer.machine
-    on_trial(machine, "0.3.1")
-    machine.stop()
-    machine.start()
-    settles(machine, "0.1.0", "0.3.1")
-    assert_finished(machine, "0.1.0", "0.3.1")
+def test_a_killed_run_frees_the_lock_though_its_children_go_on(
+    killer: Killer, machine: Machine
+) -> None:
+    steps = killer.steps(activate("0.3.1"))
+    longest = max(at(steps, ", 2, 15000)"), key=steps.index)
+    machine.run("rm", "-rf", f"{BASE}/releases/0.3.1")
+    assert killer.kill(activate("0.3.1"), longest) is not None
+    began = time.monotonic()
+    machine.sh(activate("0.2.0"))
+    assert time.monotonic() - began < 20
+    assert_finished(machine, "0.2.0", "after a killed one")
 
 
-def test_a_killed_run_frees_the_lock_though_its_children_go_on(killer: Killer) -> None:
-    machine = killer.machine
-    on_trial(machine, "0.3.1")
-    assert machine.sh("pidof systemctl").stdout.strip()
-    machine.run("flock", "--nonblock", f"{BASE}/.lock", "true")
-    settles(machine, "0.1.0", "0.3.1")
-
-
-def test_a_second_run_gives_up_in_the_end_and_says_who_is_at_work(killer: Killer) -> None:
-    machine = killer.machine
-    machine.path(f"{BASE}/.lock").write_text("process 4711 since 2026-01-01T00:00:00Z\n")
-    holder = machine.background("flock", f"{BASE}/.lock", "sleep", "4")
+def test_a_second_run_gives_up_in_the_end_and_says_who_is_at_work(machine: Machine) -> None:
+    machine.path(f"{BASE}/.engine/lock").write_text("process 4711 since 2026-01-01T00:00:00Z\n")
+    holder = machine.background("flock", f"{BASE}/.engine/lock", "sleep", "4")
     try:
         time.sleep(0.3)
-        impatient = ("env", "DEPLOY_LOCK_SECONDS=1", "/srv/0.2.0/bin/my-service-admin", "activate")
-        said = machine.run(*impatient, check=False)
+        said = machine.sh(f"DEPLOY_LOCK_SECONDS=1 {activate('0.2.0')}", check=False)
         assert said.returncode == 1
         assert "another run is at work, process 4711 since 2026-01-01T00:00:00Z" in error(said)
     finally:
@@ -246,9 +260,8 @@ def test_a_second_run_gives_up_in_the_end_and_says_who_is_at_work(killer: Killer
     assert active(machine) == "0.1.0"
 
 
-def test_a_second_run_waits_for_the_first(killer: Killer) -> None:
-    machine = killer.machine
-    holder = machine.background("flock", f"{BASE}/.lock", "sleep", "2")
+def test_a_second_run_waits_for_the_first(machine: Machine) -> None:
+    holder = machine.background("flock", f"{BASE}/.engine/lock", "sleep", "2")
     try:
         time.sleep(0.3)
         begun = time.monotonic()
@@ -256,3 +269,11 @@ def test_a_second_run_waits_for_the_first(killer: Killer) -> None:
         assert time.monotonic() - begun > 1
     finally:
         holder.communicate(timeout=10)
+
+
+def test_nobody_but_root_can_hold_the_lock(machine: Machine) -> None:
+    for who in ("65534", NAME):
+        become = ("setpriv", f"--reuid={who}", "--regid=65534", "--clear-groups")
+        for path in (f"{BASE}/.engine/lock", f"{BASE}/.engine"):
+            said = machine.run(*become, "flock", "--nonblock", path, "true", check=False)
+            assert "Permission denied" in said.stderr

@@ -185,7 +185,12 @@ def test_a_pipe_or_link_in_the_place_of_a_file_is_a_fault(source: Path) -> None:
     os.mkfifo(source / "a b")
     (source / "lib/.well-known/x").rename(source.parent / "x")
     (source / "lib/.well-known/x").symlink_to(source.parent / "x")
-    assert tree.faults(source) == ["changed: a b", "changed: lib/.well-known/x"]
+    os.mkfifo(source / "new")
+    assert tree.faults(source) == [
+        "neither a file nor a folder: a b",
+        "neither a file nor a folder: lib/.well-known/x",
+        "neither a file nor a folder: new",
+    ]
 
 
 def test_a_pipe_in_the_place_of_the_checksums_is_not_waited_for(source: Path) -> None:

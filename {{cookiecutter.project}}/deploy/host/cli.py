@@ -12,8 +12,7 @@ from . import activate, installation, place, release, settings, signature, statu
 from . import tree as trees
 from .errors import HostError, Misuse, one_line
 from .installation import Installation
-from .release import SUMS
-from .staging import is_bundle
+from .staging import is_bundle, sums_of
 from .uninstall import uninstall
 
 _UMASK = 0o022
@@ -89,7 +88,7 @@ def _finish(call: _Call) -> int:
     while call.given.wait_trial and status.status(this).trial:
         this.clock.sleep(_WAIT_PAUSE)
     if this.active != active:
-        raise HostError(f"{active} failed on trial: {this.states.load().said}")
+        raise HostError(this.states.load().said or f"{active} is not the active one any more")
     if call.given.json:
         print(status.as_json(status.status(this)))
     return 0
@@ -124,9 +123,9 @@ def _history(call: _Call) -> int:
 def _verify(call: _Call) -> int:
     this, given = call.this, call.given
     path = Path(given.path).resolve() if given.path else this.place.releases / this.active
-    if not (path / SUMS).exists() and not is_bundle(path):
+    sums = sums_of(path)
+    if not sums.exists() and not is_bundle(path):
         raise HostError(f"{path} is neither a release nor a bundle: it has no checksums")
-    sums = path / "Script" / SUMS if is_bundle(path) else path / SUMS
     trusted = signature.trust(this.place, given.key or "", required=given.require_signature)
     if wrong := trees.faults(path, sums):
         for line in wrong:

@@ -22,9 +22,13 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
     What programs, journals and services say is not trusted to be harmless on a terminal.
     """
-    words = " ".join(text.split())
-    shown = "".join(c if unicodedata.category(c)[0] != "C" else "?" for c in words)
+    shown = printable(" ".join(text.split()))
     return shown if len(shown) <= longest else f"{shown[:longest]}…"
+
+
+def printable(text: str) -> str:
+    """Return `text` with what is no character to be shown as a question mark."""
+    return "".join(c if unicodedata.category(c)[0] != "C" else "?" for c in text)
 
 
 def last_line(text: str) -> str:

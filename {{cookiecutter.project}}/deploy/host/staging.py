@@ -14,6 +14,7 @@ from .signature import Trust
 
 INSTALLER = frozenset({"install"})
 """What lies beside a release in its archive, and is not of it."""
+_BUNDLE_RELEASE = "Script/release"
 _BUNDLE_SUMS = f"Script/{SUMS}"
 _MAKER = "Script/make_release.py"
 _MAKE_SECONDS = 900.0
@@ -35,12 +36,23 @@ class Origin:
 
 def is_bundle(source: Path) -> bool:
     """Return whether a folder is an unpacked bundle, of which a release is still to be made."""
-    return (source / _BUNDLE_SUMS).is_file()
+    return (source / _BUNDLE_RELEASE).is_dir()
+
+
+def sums_of(source: Path) -> Path:
+    """Return the file with the checksums of a tree or a bundle, which need not be there."""
+    return source / (_BUNDLE_SUMS if is_bundle(source) else SUMS)
 
 
 def facts_of(source: Path) -> release.Release:
     """Return what a tree or a bundle says of itself, before it was judged. Raises HostError."""
-    return release.read(source / "Script/release" if is_bundle(source) else source)
+    if not is_bundle(source):
+        return release.read(source)
+    try:
+        return release.read(source / _BUNDLE_RELEASE)
+    except HostError:
+        tree.require_whole(source, source, sums_of(source))  # damage is told as such
+        raise
 
 
 def stage(this: Installation, origin: Origin) -> str:
@@ -76,11 +88,20 @@ def _tree(this: Installation, origin: Origin, staging: Path) -> Path:
     if origin.built_here and source.is_relative_to(this.place.engine):
         tree.require_whole(source, source)
         return source
-    tree.copy(source, staging, link=source == this.place.package, leave=_beside(source))
+    _copy(source, staging, link=source == this.place.package, leave=_beside(source))
     tree.require_whole(staging, source)
     if not origin.built_here:
         signature.require_signed(origin.trusted, this.place.name, staging / SUMS, source)
     return staging
+
+
+def _copy(
+    source: Path, target: Path, *, link: bool = False, leave: frozenset[str] = frozenset()
+) -> None:
+    try:
+        tree.copy(source, target, link=link, leave=leave)
+    except HostError as error:
+        raise HostError(f"{source} is not whole, nothing was installed: {error}") from error
 
 
 def _beside(source: Path) -> frozenset[str]:
@@ -92,7 +113,7 @@ def _bundle(this: Installation, origin: Origin, staging: Path) -> Path:
     """Make the release of a bundle, from a copy of it that was judged, by the copy's own Python."""
     staging.mkdir(mode=0o700)
     copied, made = staging / "bundle", staging / "tree"
-    tree.copy(origin.source, copied)
+    _copy(origin.source, copied)
     tree.require_whole(copied, origin.source, copied / _BUNDLE_SUMS)
     signature.require_signed(origin.trusted, this.place.name, copied / _BUNDLE_SUMS, origin.source)
     pythons = sorted(copied.glob("Python*/bin/python3"))

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import HostError, one_line
+from .errors import HostError, one_line, printable
 from .release import SUMS, content
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -93,7 +93,7 @@ def _require_plain_name(path: str) -> None:
 
 
 def faults(tree: Path, sums: Path | None = None) -> list[str]:
-    """Return a line for each file that is changed, missing, or not listed in the checksums.
+    """Return a line for each file that is changed, missing, not listed, or no plain file.
 
     `sums` is the file with the checksums, if it is not the tree's own.
     """
@@ -107,10 +107,12 @@ def faults(tree: Path, sums: Path | None = None) -> list[str]:
         return [f"not a checksum: {one_line(str(error))}"]
     if not listed:
         return [f"missing: {listing.relative_to(tree)}"]
-    present = {path for path in _walk(tree, "") if path not in outside}
-    lines = [f"missing: {path}" for path in sorted(listed.keys() - present)]
-    lines += [f"not listed in SHA256SUMS: {one_line(p)}" for p in sorted(present - listed.keys())]
-    same = sorted(listed.keys() & present)
+    found = {path: is_plain for path, is_plain in _walk(tree, "") if path not in outside}
+    plain = {path for path, is_plain in found.items() if is_plain}
+    lines = [f"missing: {path}" for path in sorted(listed.keys() - found)]
+    lines += [f"neither a file nor a folder: {printable(p)}" for p in sorted(found.keys() - plain)]
+    lines += [f"not listed in SHA256SUMS: {printable(p)}" for p in sorted(plain - listed.keys())]
+    same = sorted(listed.keys() & plain)
     return lines + [f"changed: {path}" for path in same if _digest(tree / path) != listed[path]]
 
 
@@ -133,15 +135,15 @@ def _listed(listing: Path) -> Iterator[tuple[str, str]]:
             yield found[2], found[1]
 
 
-def _walk(folder: Path, above: str) -> Iterator[str]:
-    """Yield everything that is no folder."""
+def _walk(folder: Path, above: str) -> Iterator[tuple[str, bool]]:
+    """Yield everything that is no folder, and whether it is a plain file."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda each: each.name):
             path = f"{above}{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(Path(entry.path), f"{path}/")
             else:
-                yield path
+                yield path, entry.is_file(follow_symlinks=False)
 
 
 def _digest(path: Path) -> str:

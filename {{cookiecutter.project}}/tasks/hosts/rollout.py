@@ -47,22 +47,8 @@ def roll_out(target: HostSettings, act: Act) -> None:
     nothing to go back from; without any block where that holds for all of them.
     """
     start = time.monotonic()
-    project = target.project
-    variables = {
-        "program": project.program,
-        "settings_prefix": project.prefix,
-        "wanted": act.wanted,
-        "quadrant": act.quadrant,
-        "batches": target.batches,
-        "health_url": target.health_url,
-        "health_seconds": act.health_seconds,
-        "deployed_by": _who(),
-        "act": act.role,
-        "returns": act.returns,
-        **act.variables,
-    }
     with _alone(target):
-        hosts = play(target, _PLAYBOOK, variables, *act.options)
+        hosts = play(target, _PLAYBOOK, _variables(target, act), *act.options)
     bare = [host for host, outcome in hosts.items() if act.returns and _is_bare(outcome)]
     if len(bare) == len(hosts):
         raise TaskError(_nothing_on(target.name))
@@ -78,6 +64,22 @@ def roll_out(target: HostSettings, act: Act) -> None:
         raise TaskError(f"{failed[0]}: {hosts[failed[0]].reason}")
     if bare:
         raise TaskError(_nothing_on(", ".join(bare)))
+
+
+def _variables(target: HostSettings, act: Act) -> dict[str, Any]:
+    return {
+        "program": target.project.program,
+        "settings_prefix": target.project.prefix,
+        "wanted": act.wanted,
+        "quadrant": act.quadrant,
+        "batches": target.batches,
+        "health_url": target.health_url,
+        "health_seconds": act.health_seconds,
+        "deployed_by": _who(),
+        "act": act.role,
+        "returns": act.returns,
+        **act.variables,
+    }
 
 
 @contextmanager

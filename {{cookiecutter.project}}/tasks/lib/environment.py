@@ -56,17 +56,22 @@ def require_lock(project: Project) -> None:
         raise TaskError(str(error)) from error
 
 
+def pinned(project: Project, *categories: str) -> str:
+    """Return categories of the lock as hash-pinned requirements; raise `TaskError` if it cannot."""
+    try:
+        return lock.requirements(project.lock, categories)
+    except lock.LockError as error:
+        raise TaskError(str(error)) from error
+
+
 def ensure(project: Project, python: Interpreter, *categories: str) -> Environment:
     """Return an environment with some categories of the lock, made now or kept from before.
 
     Raises `TaskError` where the lock or the installation fails, and for a lock that lacks what this
     Python needs.
     """
-    try:
-        pinned = lock.requirements(project.lock, categories)
-    except lock.LockError as error:
-        raise TaskError(str(error)) from error
-    key = hashlib.sha256(f"{python.path}\n{python.build}\n{pinned}".encode()).hexdigest()
+    requirements = pinned(project, *categories)
+    key = hashlib.sha256(f"{python.path}\n{python.build}\n{requirements}".encode()).hexdigest()
     name = f"{'-'.join(categories)}-{key[:12]}"
     made = Environment(project.build / "environments" / name, python)
     stamp = made.folder / _COMPLETE
@@ -76,7 +81,7 @@ def ensure(project: Project, python: Interpreter, *categories: str) -> Environme
         shutil.rmtree(made.folder, ignore_errors=True)
         made.folder.parent.mkdir(parents=True, exist_ok=True)
         listing = made.folder.with_suffix(".txt")
-        listing.write_text(pinned, encoding="utf-8")
+        listing.write_text(requirements, encoding="utf-8")
         _install(made, listing)
         listing.unlink()
         _require_whole(project, made)

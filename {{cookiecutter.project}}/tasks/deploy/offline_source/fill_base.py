@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...lib import lock
-from ...lib.console import TaskError, step
-from ...lib.environment import Environment, ensure
+from ...lib.console import step
+from ...lib.environment import Environment, ensure, pinned
 from ...lib.interpreter import minor
 from ...lib.process import EARLIEST, REPRODUCIBLE, run
 from ..build import SCRIPTS, archive, bases, glibc, loading, release_tree, sbom
@@ -30,16 +29,13 @@ def obtain(plan: Plan, source: InterpreterSource, tools: Environment) -> BundleB
 
     Raises `TaskError` for a dependency that cannot be had, and where a tool fails.
     """
-    try:
-        pinned = lock.requirements(plan.project.lock, ["packages"])
-    except lock.LockError as error:
-        raise TaskError(str(error)) from error
-    facts = [pinned, source.kind, source.build, plan.system, plan.project.program]
+    requirements = pinned(plan.project, "packages")
+    facts = [requirements, source.kind, source.build, plan.system, plan.project.program]
     facts += [tools.folder.name]
     code = [Path(__file__).parent, *(plan.project.root / name for name in (TEMPLATE, MAKE_RELEASE))]
 
     def fill(work: Path) -> list[Path]:
-        return _Filling(plan, source, tools, BundleBase(work)).fill(pinned)
+        return _Filling(plan, source, tools, BundleBase(work)).fill(requirements)
 
     return BundleBase(bases.obtain(plan.build, facts, code, fill))
 
@@ -53,14 +49,14 @@ class _Filling:
     tools: Environment
     base: BundleBase
 
-    def fill(self, pinned: str) -> list[Path]:
+    def fill(self, requirements: str) -> list[Path]:
         """Fill the folder; return the files of this machine that went into it."""
         plan, base = self.plan, self.base
         version = minor(self.source.version)
         home = CarriedPython(base.bundle / f"Python{version}", version)
         with step(f"wheels for {plan.system}, Python {self.source.version}"):
-            self._wheels(pinned)
-            made_here = wheels.write_requirements(base.bundle / DEPENDENCIES, pinned)
+            self._wheels(requirements)
+            made_here = wheels.write_requirements(base.bundle / DEPENDENCIES, requirements)
         with step(f"interpreter that runs from any folder ({self.source.kind})"):
             taken = self._interpreter(home)
         with step("environment and bytecode"):
@@ -82,23 +78,28 @@ class _Filling:
             "glibc_carried": home.glibc.is_dir(),
             "built_from_source": made_here,
         }
-        (base.folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-        document = self._sbom(CarriedPython(tree / "python", version))
-        (base.folder / "sbom.json").write_text(json.dumps(document), encoding="utf-8")
+        self._write("facts.json", facts)
+        self._write("sbom.json", self._sbom(CarriedPython(tree / "python", version)))
         self._keep(tree, home)
         release_tree.normalise(base.bundle, EARLIEST)
         with step("packing"):
-            members = archive.below(base.bundle, f"{plan.project.program}/")
-            part = archive.part(members, EARLIEST, level=_LEVEL)
-            (base.folder / "part.tar.gz").write_bytes(part)
+            self._pack()
         return taken
 
-    def _wheels(self, pinned: str) -> None:
+    def _write(self, name: str, document: object) -> None:
+        (self.base.folder / name).write_text(json.dumps(document), encoding="utf-8")
+
+    def _pack(self) -> None:
+        members = archive.below(self.base.bundle, f"{self.plan.project.program}/")
+        part = archive.part(members, EARLIEST, level=_LEVEL)
+        (self.base.folder / "part.tar.gz").write_bytes(part)
+
+    def _wheels(self, requirements: str) -> None:
         folder, system = self.base.bundle / DEPENDENCIES, self.plan.system
         if self.plan.native:
-            wheels.native(self.tools, pinned, folder, system)
+            wheels.native(self.tools, requirements, folder, system)
         else:
-            wheels.foreign(self.tools, pinned, folder, system, version=self.source.version)
+            wheels.foreign(self.tools, requirements, folder, system, version=self.source.version)
 
     def _interpreter(self, home: CarriedPython) -> list[Path]:
         """Make the interpreter; return the machine's libraries that it took."""

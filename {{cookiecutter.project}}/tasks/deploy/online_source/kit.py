@@ -5,9 +5,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from ...lib import lock
-from ...lib.console import TaskError
-from ...lib.environment import Environment
+from ...lib.environment import Environment, pinned
 from ..build import publish, release_tree
 from ..build.plan import Plan
 from ..build.render import render
@@ -30,11 +28,7 @@ def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Pa
     root = plan.project.root
     for name in _SCRIPTS:
         shutil.copyfile(root / SCRIPTS_FOLDER / name, kit / name)
-    try:
-        pinned = lock.requirements(plan.project.lock, ["packages"])
-    except lock.LockError as error:
-        raise TaskError(str(error)) from error
-    _write(kit / "requirements.txt", pinned)
+    _write(kit / "requirements.txt", pinned(plan.project, "packages"))
     _write(kit / "release.json", plan.revision.stamp())
     _write(kit / "source.json", json.dumps(_facts(commit, plan), indent=2))
     launcher = (root / SCRIPTS_FOLDER / "launcher.sh").read_text(encoding="utf-8")
