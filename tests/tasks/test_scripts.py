@@ -29,7 +29,7 @@ def package(tmp_path: Path) -> Path:
     folder = tmp_path / "code"
     folder.mkdir()
     (folder / "good.py").write_text("x = 1\n")
-    (folder / "template.py").write_text("{% if x %}\n")
+    (folder / "template.py").write_text("{" + "% if x %}\n")
     (folder / "data").write_text("data")
     return folder
 
