@@ -43,6 +43,8 @@ class Taken:
 class Fleet:
     """The project, with a target for each number of hosts and each batch."""
 
+    NEWEST = "0.2.0"
+
     def __init__(self, place: Path, hosts: Hosts, targets: Mapping[str, tuple[int, str]]) -> None:
         """Install on all hosts; `targets` gives the number of hosts and the batch by name."""
         self.hosts = hosts
@@ -52,7 +54,7 @@ class Fleet:
         self._add(targets)
         self._first = next(name for name, (count, _) in targets.items() if count == 1)
         first, *others = hosts.all
-        for version in ("0.1.0", "0.2.0"):
+        for version in ("0.1.0", self.NEWEST):
             self._install(version)
         for host in others:
             _copy(first, host)

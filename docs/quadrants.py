@@ -5,11 +5,11 @@ one of them is not what this script would write.
 """
 
 import argparse
+import html
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "{{cookiecutter.project}}"
@@ -91,7 +91,7 @@ def _card(entry: Entry) -> str:
             f'    <rect class="{kind}" width="380" height="232" rx="10"/>',
             f'    <text class="verb" x="22" y="40">deploy.{entry["name"]}</text>',
             f'    <text class="{flag}" x="358" y="40" text-anchor="end">{entry["state"]}</text>',
-            *(f'    <text class="{style}" x="22" y="{y}">{escape(text)}</text>'
+            *(f'    <text class="{style}" x="22" y="{y}">{html.escape(text, quote=False)}</text>'
               for y, style, text in lines),
             "  </g>\n",
         ]

@@ -89,6 +89,17 @@ def state(machine: Machine, base: str = BASE) -> dict[str, Any]:
     return found
 
 
+def end_trial(machine: Machine, base: str = BASE) -> None:
+    """Let a release stay at once, as it does when the time of its trial is over."""
+    kept = machine.path(f"{base}/.engine/state.json")
+    kept.write_text(json.dumps(state(machine, base) | {"trial": None}), encoding="utf-8")
+
+
+def crash(machine: Machine) -> None:
+    """Kill the service, as nobody asks for."""
+    machine.run("systemctl", "kill", "--kill-who=main", "--signal=KILL", NAME)
+
+
 def status(machine: Machine, admin: str = f"{NAME}-admin") -> dict[str, Any]:
     """Return what the engine says of the service."""
     found: dict[str, Any] = json.loads(machine.run(admin, "status", "--json", check=False).stdout)

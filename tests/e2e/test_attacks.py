@@ -310,7 +310,7 @@ def test_control_characters_in_a_health_answer_reach_no_terminal_and_no_program(
     assert all(str(value).isprintable() for value in found.values())
 
 
-SECRET = "password=hunter2"  # noqa: S105 (of nobody)
+SECRET = "password=hunter2"  # noqa: S105 (of nobody)  # pragma: allowlist secret
 
 
 def test_the_reason_of_a_death_is_never_another_services_line(served: Machine) -> None:

@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -142,70 +141,80 @@ def test_what_is_needed_is_not_pruned_where_the_history_cannot_be_written(served
         served.sh(f"cd {BASE}/.engine && rmdir history && mv kept history")
 
 
-@contextmanager
-def image(folder: Path) -> Iterator[Path]:
-    """Give a loop device with a file system that can be written no more after an error."""
-    file = folder / "image"
-    with file.open("wb") as made:
-        made.truncate(400 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-e", "remount-ro", file], check=True)
-    attach = ["losetup", "--find", "--show", file]
-    device = subprocess.run(attach, check=True, capture_output=True, text=True).stdout.strip()
-    try:
-        yield Path(device)
-    finally:
-        subprocess.run(["losetup", "--detach", device], check=True)
-        file.unlink()
+class Disk:
+    """A file system on a loop device that can be written no more after an error, as /opt."""
+
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self._machine = machine
+        self._image = folder / "image"
+        self._device = Path()
+        with self._image.open("wb") as made:
+            made.truncate(400 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-e", "remount-ro", self._image], check=True)
+
+    def mount(self) -> None:
+        """Mount it; the machine does not run."""
+        attach = ("losetup", "--find", "--show", str(self._image))
+        said = subprocess.run(attach, check=True, capture_output=True, text=True).stdout
+        self._device = Path(said.strip())
+        mount(self._machine, "-o", "errors=remount-ro", self._device)
+
+    def unmount(self) -> None:
+        """Take it out of the machine, which does not run, as soon as nobody uses it any more."""
+        subprocess.run(["umount", "--lazy", self._machine.path("/opt")], check=True)
+        subprocess.run(["losetup", "--detach", self._device], check=True)
+
+    def fail(self) -> None:
+        """Let the kernel find an error in the file system."""
+        Path(f"/sys/fs/ext4/{self._device.name}/trigger_fs_error").write_text("test")
+        assert "Read-only" in self._machine.sh("touch /opt/x", check=False).stderr
+
+    def mend(self) -> None:
+        """Do what an operator does, and start the machine anew."""
+        self._machine.stop()
+        self.unmount()
+        # Another one, since the last processes of the machine may still use this one.
+        mended = self._image.with_name(f"{self._image.name}.mended")
+        subprocess.run(["cp", "--sparse=always", self._image, mended], check=True)
+        self._image = mended
+        subprocess.run(["fsck.ext4", "-fy", mended], check=False, capture_output=True)
+        self.mount()
+        self._machine.start()
+        eventually(lambda: answer(self._machine) is not None, "it does not serve")
 
 
 @pytest.fixture(scope="module")
-def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with image(tmp_path_factory.mktemp("image")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def breakable(device: Path, new_machine: NewMachine, releases: Releases) -> Iterator[Machine]:
+def breakable(new_machine: NewMachine) -> Machine:
     """Give a machine whose /opt is a disk that can break."""
-    machine = new_machine("systemd")
-    machine.stop()
-    mount(machine, "-o", "errors=remount-ro", device)
-    machine.start()
-    install(machine, releases)
-    yield machine
-    machine.stop()
-    subprocess.run(["umount", "--lazy", machine.path("/opt")], check=True)
+    return new_machine("systemd")
 
 
-def break_disk(machine: Machine, device: Path) -> None:
-    """Let the kernel find an error in the file system."""
-    Path(f"/sys/fs/ext4/{device.name}/trigger_fs_error").write_text("test")
-    assert "Read-only" in machine.sh("touch /opt/x", check=False).stderr
-
-
-def mend_disk(machine: Machine, device: Path) -> None:
-    """Do what an operator does, who starts the machine anew."""
-    machine.stop()
-    subprocess.run(["umount", "--lazy", machine.path("/opt")], check=True)
-    in_use = Path(f"/sys/fs/ext4/{device.name}")
-    eventually(lambda: not in_use.exists(), "the machine's last processes have not ended")
-    subprocess.run(["fsck.ext4", "-fy", device], check=False, capture_output=True)
-    mount(machine, "-o", "errors=remount-ro", device)
-    machine.start()
-    eventually(lambda: answer(machine) is not None, "it does not serve")
+@pytest.fixture(scope="module")
+def disk(
+    breakable: Machine, releases: Releases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Disk]:
+    """Give the disk."""
+    breakable.stop()
+    made = Disk(breakable, tmp_path_factory.mktemp("disk"))
+    made.mount()
+    breakable.start()
+    install(breakable, releases)
+    yield made
+    breakable.stop()
+    made.unmount()
 
 
 def test_a_disk_that_breaks_during_a_trial_keeps_nobody_from_starting(
-    breakable: Machine, device: Path
+    breakable: Machine, disk: Disk
 ) -> None:
     breakable.run(ADMIN, "activate", "--to", "0.6.0")
-    break_disk(breakable, device)
+    disk.fail()
     for begin in (("kill", "-s", "KILL"), ("restart",)):
         breakable.run("systemctl", *begin, NAME, seconds=40)
         eventually(lambda: answer(breakable) == active(breakable), f"it does not serve: {begin}")
     shown = breakable.run(ADMIN, "status", check=False)
     assert "0.6.0" in shown.stdout
-    mend_disk(breakable, device)
+    disk.mend()
     breakable.run(ADMIN, "activate", "--to", "0.1.0")
     assert answer(breakable) == "0.1.0"
     assert whole(breakable, "0.1.0")
@@ -213,18 +222,18 @@ def test_a_disk_that_breaks_during_a_trial_keeps_nobody_from_starting(
 
 
 def test_a_disk_that_breaks_during_a_switch_keeps_nobody_from_starting(
-    breakable: Machine, device: Path
+    breakable: Machine, disk: Disk
 ) -> None:
     wait = "case $1 in restart) touch /var/now; until ! touch /opt/x; do :; done ;; esac"
     now = breakable.path("/var/now")
     with instead_of_systemctl(breakable, wait):
         run = breakable.background(ADMIN, "activate", "--to", "0.6.0")
         eventually(now.exists, "it restarts nothing")
-        break_disk(breakable, device)
+        disk.fail()
         _, said = run.communicate(timeout=60)
     now.unlink()
     assert run.returncode == 1
     assert "read-only file system" in said
     assert_one_serves(breakable, said)
-    mend_disk(breakable, device)
+    disk.mend()
     assert active(breakable) == answer(breakable) == "0.1.0"

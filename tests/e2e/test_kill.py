@@ -3,7 +3,6 @@
 Nobody needs to do anything afterwards: what was begun is undone, or was done, by itself.
 """
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from .service import (
     Seen,
     active,
     answer,
+    end_trial,
     error,
     eventually,
     history,
@@ -58,9 +58,7 @@ def activate(version: str) -> str:
 def bring_back(machine: Machine) -> None:
     """Make the old release the only one, serving, and on trial no more."""
     machine.sh(activate("0.1.0"))
-    machine.run("systemctl", "stop", f"{NAME}-trial.service")
-    kept = machine.path(f"{BASE}/.engine/state.json")
-    kept.write_text(json.dumps(state(machine) | {"trial": None}))
+    end_trial(machine)
     machine.sh(f"cd {BASE}/releases && rm -rf $(ls | grep -vxF 0.1.0)")
     assert active(machine) == answer(machine) == "0.1.0"
 

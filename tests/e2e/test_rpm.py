@@ -95,13 +95,15 @@ def test_a_broken_release_leaves_the_old_one_serving_and_dnf_fails_with_the_reas
 ) -> None:
     said = dnf(served, "upgrade", f"{NAME}-0.3.0")
     assert said.returncode == 1
-    assert "0.3.0 did not become healthy, 0.1.0 is active and healthy as before" in said.stdout
+    assert (
+        "0.3.0 did not become healthy, 0.1.0 is active as before: the program ended" in said.stdout
+    )
     assert "error: the new database is missing" in said.stdout
     assert "Transaction failed" in said.stderr
     assert active(served) == answer(served) == "0.1.0"
     assert known(served) == ["0.1.0", "0.3.0"]
     status = served.run(f"{NAME}-admin", "status").stdout
-    assert "package    0.3.0, which is not the active one" in status
+    assert "package    0.3.0, which is not the active one (see history)" in status
 
     again = served.run("rpm", "--upgrade", "--replacepkgs",
                        f"{REPOSITORY}/{NAME}-0.3.0-1.x86_64.rpm", check=False)  # fmt: skip

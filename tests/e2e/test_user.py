@@ -1,14 +1,12 @@
 """Plain users, with a systemd of their own and without one."""
 
-import time
-
 import pytest
 
 from .conftest import NewMachine
-from .killer import Killer, turns
+from .killer import Killer, sample
 from .machine import Machine
 from .releases import HEALTH_SECONDS, NAME, Releases
-from .service import Load, answer, error, eventually, history, unpack, whole
+from .service import Load, answer, end_trial, error, eventually, history, state, unpack, whole
 from .test_upgrade import BROKEN
 from .user import User, add_user, await_manager
 
@@ -36,9 +34,10 @@ def killer(user: User) -> Killer:
 
 @pytest.fixture
 def served(user: User) -> User:
-    """Return the user with the old release serving."""
+    """Return the user with the old release serving, on trial no more."""
     if user.active() != "0.1.0" or answer(user.machine) != "0.1.0":
         user.run("/srv/0.1.0/install", "--allow-downgrade")
+    end_trial(user.machine, user.base)
     assert user.active() == answer(user.machine) == "0.1.0"
     return user
 
@@ -53,22 +52,32 @@ def named_after_us(user: User) -> set[str]:
     return {path for path in found if not path.startswith(("/srv/", "/root/", "/proc/"))}
 
 
+def is_still(user: User) -> bool:
+    """Tell whether nothing is to be undone, and nothing runs beside the service."""
+    beside = user.ctl("is-active", f"{NAME}-next.service", check=False)
+    return state(user.machine, user.base)["switch"] is None and beside in {"inactive", "failed"}
+
+
 def assert_finished(user: User, version: str, where: str = "") -> None:
     """Check that a release is active, serving, whole, and nothing is left of a killed run."""
     assert user.active() == answer(user.machine) == version, where
     assert whole(user.machine, version, user.base), where
-    assert not user.machine.path(f"{user.base}/.pending").is_symlink(), where
-    left = user.machine.path(f"{user.base}/releases").iterdir()
-    assert [path.name for path in left if path.name.startswith(".")] == [], where
+    assert is_still(user), where
 
 
-def settles(user: User, version: str, where: str) -> None:
-    """Wait until a machine, left alone, serves a release."""
-    end = time.monotonic() + HEALTH_SECONDS + 15
-    while answer(user.machine, patience=3) != version:
-        log = f"{user.base}\n{user.ctl('status', NAME, check=False)}"
-        assert time.monotonic() < end, f"{where}: {version} does not serve\n{log}"
-        time.sleep(0.2)
+def settles(user: User, *versions: str, where: str) -> str:
+    """Wait until a machine, left alone, serves one of these releases; return which."""
+
+    def is_done() -> bool:
+        now = user.active()
+        return now in versions and is_still(user) and answer(user.machine, patience=3) == now
+
+    try:
+        eventually(is_done, "", HEALTH_SECONDS + 20)
+    except AssertionError as error:
+        log = user.ctl("status", NAME, check=False)
+        raise AssertionError(f"{where}: does not settle\n{log}") from error
+    return user.active() or ""
 
 
 def test_it_serves_from_the_home_folder_in_the_users_own_systemd(
@@ -88,6 +97,15 @@ def test_it_serves_from_the_home_folder_in_the_users_own_systemd(
     status = user.run(user.admin, "status").stdout
     assert "healthy at http://127.0.0.1:8000" in status
     assert user.run(f"{user.home}/.local/bin/{NAME}", "version").stdout.startswith(f"{NAME} 0.1.0+")
+
+
+def test_a_crash_within_the_trial_leads_back(served: User) -> None:
+    served.run("/srv/0.2.0/install")
+    assert served.active() == answer(served.machine) == "0.2.0"
+    served.ctl("kill", "--kill-who=main", "--signal=KILL", NAME)
+    assert settles(served, "0.1.0", where="a crash within the trial") == "0.1.0"
+    assert history(served.machine, served.base)[-1][1:3] == ["returned", "0.2.0"]
+    assert "0.2.0 failed on trial" in served.run(served.admin, "status").stdout
 
 
 def test_it_comes_back_after_a_crash_and_after_a_boot(served: User) -> None:
@@ -122,51 +140,43 @@ def test_a_broken_release_leaves_the_old_one_serving(
     said = served.run(f"/srv/{release.version}/install", check=False)
     assert said.returncode == 1
     line = error(said)
-    assert "did not become healthy, 0.1.0 is active and healthy as before" in line
+    assert "did not become healthy, 0.1.0 is active as before: " in line
     assert BROKEN[which] in line
     assert_finished(served, "0.1.0")
     assert history(served.machine, served.base)[-1][1:3] == ["failed", release.version]
 
 
-def test_an_upgrade_killed_at_any_step_leaves_a_release_serving_and_the_next_run_ends_it(
+def test_an_upgrade_killed_at_any_step_is_done_or_undone_by_itself(
     served: User, killer: Killer
 ) -> None:
-    assert killer.run(activate("0.2.0"), 0) is None
-    steps = killer.steps()
-    # What comes before is the same for root.
-    switch = 1 + next(n for n, step in enumerate(steps) if "pending.new" in step)
-    for at, outlive in turns(steps, first=switch):
+    steps = killer.steps(activate("0.2.0"))
+    loads = [
+        Load(served.machine, mode, workers=2, seconds=1800) for mode in ("close", "keep-alive")
+    ]
+    for step in sample(steps, 4, "a user's upgrade"):
         old = served.active() or ""
         new = "0.2.0" if old == "0.1.0" else "0.1.0"
         served.run("rm", "-rf", f"{served.base}/releases/{new}")
-        where = f"{at}: {killer.run(activate(new), at, outlive=outlive)}"
-        now = served.active() or ""
-        assert answer(served.machine) in {old, new}, where
-        assert whole(served.machine, now, served.base), where
+        where = f"{step}: {killer.kill(activate(new), step)}"
+        settles(served, old, new, where=where)
         served.sh(activate(new))
         assert_finished(served, new, where)
-
-
-@pytest.mark.parametrize("which", ["exits at once", "never ready"])
-def test_a_broken_release_whose_run_was_killed_is_left_by_itself(
-    which: str, served: User, killer: Killer, releases: Releases
-) -> None:
-    version = releases[which].version
-    restart = f"timeout {HEALTH_SECONDS + 180} systemctl --user restart {NAME}.service"
-    assert killer.run(activate(version), restart, outlive=True) == restart
-    settles(served, "0.1.0", version)
-    assert_finished(served, "0.1.0", version)
-    assert history(served.machine, served.base)[-1][1:3] == ["failed", version]
+    for seen in [load.end() for load in loads]:
+        assert seen["failed"] == 0, seen
 
 
 def test_power_lost_in_the_middle_brings_the_old_release_back(served: User, killer: Killer) -> None:
-    switch = f"mv -T {served.base}/current.new {served.base}/current"
-    assert killer.run(activate("0.2.0"), switch, outlive=True) == switch
+    wanted = f'rename("{served.base}/current.new"'
+    (current,) = [step for step in killer.steps(activate("0.2.0")) if wanted in step.text]
+    served.sh(activate("0.1.0"))
+    end_trial(served.machine, served.base)
+    run = killer.stop(activate("0.2.0"), current)
     served.machine.stop()
+    run.communicate(timeout=10)
     served.machine.start()
     await_manager(served)
-    settles(served, "0.1.0", switch)
-    assert_finished(served, "0.1.0", switch)
+    settles(served, "0.1.0", where="power lost")
+    assert_finished(served, "0.1.0", "power lost")
 
 
 def test_it_says_that_the_service_ends_with_the_last_session(served: User) -> None:

@@ -217,4 +217,4 @@ def test_unix_path_that_is_too_long(run: Run) -> None:
 
 
 def test_cut_before_the_connection(service: ModuleType) -> None:
-    service.check._cut(service.check.UnixConnection("/nowhere", 1))
+    service.check._cut(service.check.UnixConnection("/nowhere", 1), threading.Event())

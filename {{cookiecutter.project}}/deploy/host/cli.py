@@ -88,7 +88,7 @@ def _finish(call: _Call) -> int:
     while call.given.wait_trial and status.status(this).trial:
         this.clock.sleep(_WAIT_PAUSE)
     if this.active != active:
-        raise HostError(f"{active} failed on trial: {this.states.load().said}")
+        raise HostError(this.states.load().said or f"{active} is not the active one any more")
     if call.given.json:
         print(status.as_json(status.status(this)))
     return 0

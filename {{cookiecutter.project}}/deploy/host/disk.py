@@ -7,7 +7,8 @@ without barriers, or is one in memory, nothing can promise that.
 import os
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,7 +70,7 @@ class Disk:
         new = path.with_name(path.name + _NEW)
         with suppress(FileNotFoundError):
             path.with_name(path.name + _SPARE).replace(new)
-        with new.open("r+b" if new.exists() else "xb") as file:
+        with _named(new), new.open("r+b" if new.exists() else "xb") as file:
             os.fchmod(file.fileno(), mode)
             _write(file, content)
             file.truncate()
@@ -125,6 +126,16 @@ class Disk:
     def sync(self) -> None:
         """Write everything that is on its way to the disk, such as a copied tree."""
         os.sync()
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have an error say which file it is about; one of writing, as of a full disk, does not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _write(file: BinaryIO, content: bytes) -> None:

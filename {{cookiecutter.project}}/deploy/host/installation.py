@@ -45,7 +45,8 @@ class Installation:
         host, _, port = address.rpartition(":")
         if not port.isdigit():
             return ""
-        return f"http://{'127.0.0.1' if host in {'0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104
+        everywhere = {"0.0.0.0", "[::]"}  # noqa: S104  # nosec B104 (it is compared with)
+        return f"http://{'127.0.0.1' if host in everywhere else host}:{port}"
 
     @property
     def restarts(self) -> int:

@@ -14,7 +14,7 @@ from .errors import Misuse
 from .place import Place
 from .state import Settings as Replaced
 
-SECRETS = "secrets.env"
+ROOT_ONLY = "secrets.env"
 _FOLDER = ".switch"
 
 
@@ -23,7 +23,7 @@ def modes(name: str) -> dict[str, int]:
 
     Their group may look at the settings, nobody at the secrets: systemd reads them as root.
     """
-    return {f"{name}.env": 0o640, SECRETS: 0o600}
+    return {f"{name}.env": 0o640, ROOT_ONLY: 0o600}
 
 
 def given(folder: str, name: str) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from . import release
 from .errors import HostError, one_line
 from .installation import Installation
 from .release import SUMS
-from .settings import SECRETS
+from .settings import ROOT_ONLY
 from .state import State
 
 _SETTLED_SECONDS = 60.0
@@ -63,7 +63,7 @@ def status(this: Installation) -> Status:
         quadrant=manifest.get("quadrant", ""),
         commit=manifest.get("commit", ""),
         settings=_digest(this, f"{this.place.name}.env"),
-        secrets=_digest(this, SECRETS),
+        secrets=_digest(this, ROOT_ONLY),
         since=state.since,
         before=next((name for name in state.before if this.has(name)), ""),
         releases=this.releases(),
@@ -162,8 +162,15 @@ def _notes(this: Installation, state: State) -> list[str]:
     if state.switch:
         notes.append(f"unfinished: the switch to {state.switch.title}: going on, or interrupted")
     if _differ(this):
-        notes.append("package: its release is not the active one (see history)")
+        notes.append(f"package: {_version(this)}, which is not the active one (see history)")
     return notes
+
+
+def _version(this: Installation) -> str:
+    try:
+        return release.read(this.place.package).version
+    except HostError:
+        return "no whole release"
 
 
 def _trial(this: Installation, state: State) -> str:

@@ -7,10 +7,9 @@
     commit      the state says so; only now anyone is told, and the trial begins
 
 Up to `remember` nothing has changed: what a failure or a kill leaves is NEXT, which the watch that
-was started before it stops. From
-there to `commit` the state tells whoever comes next to undo it: another run, the watch that was
-started before, or the guard that runs before every start of the service. After `commit` the trial
-leads back in the same way. NEXT serves through all of it, so callers notice neither way.
+was started before it stops. From there to `commit` the state tells whoever comes next to undo it:
+another run, that watch, or the guard that runs before every start of the service. After `commit`
+the trial leads back in the same way. NEXT serves through all of it, so callers notice neither way.
 """
 
 from collections.abc import Mapping
@@ -127,13 +126,22 @@ def _again(this: Installation, release: str) -> None:
         this.say(f"{release} is active already and healthy")
         return
     try:
-        this.units.install(release)
+        _install_units(this, release)
         _restart(this, release)
     except (HostError, OSError) as error:
         why = _why(this, error)
         this.history.add(FAILED, release, why)
         raise SwitchError(f"{release} is active but not healthy: {why}") from error
     this.say(f"{release} is active and healthy at {this.address}")
+
+
+def _install_units(this: Installation, release: str) -> None:
+    """Give systemd a release's units; those that it has not had before start with the machine."""
+    are_new = not this.units.are_installed()
+    this.units.install(release)
+    # Where it had them, an operator may have had them not start.
+    if are_new:
+        this.systemd.enable(this.units.service, this.units.socket)
 
 
 def is_in_service(this: Installation, release: str, url: str = "") -> bool:
@@ -239,14 +247,25 @@ def _take_over(this: Installation, change: Change) -> None:
     this.settings.put(change.settings)
     this.disk.point(this.place.current, f"releases/{change.new}")
     if this.systemd.runs():
-        this.units.install(change.new)
-        _restart(this, change.new, anew=not this.units.same_socket(change.old, change.new))
+        _install_units(this, change.new)
+        to_stop = _STOP_SECONDS
+        if not this.facts(change.new).overlap:
+            # Nobody serves meanwhile: one that hangs must not have the other's time to stop, too.
+            this.systemd.stop(this.units.service, seconds=_STOP_SECONDS)
+            to_stop = _ACCEPT_SECONDS
+        anew = not this.units.same_socket(change.old, change.new)
+        _restart(this, change.new, anew=anew, to_stop=to_stop)
         if not change.old:
             this.systemd.enable(this.units.service, this.units.socket)
 
 
-def _restart(this: Installation, release: str, *, anew: bool = False) -> None:
-    """Restart the service and see it ready as `release`; with `anew` its socket is opened anew."""
+def _restart(
+    this: Installation, release: str, *, anew: bool = False, to_stop: float = _STOP_SECONDS
+) -> None:
+    """Restart the service and see it ready as `release`; with `anew` its socket is opened anew.
+
+    What runs now may take `to_stop` seconds to finish what it was asked.
+    """
     service, socket = this.units.service, this.units.socket
     seconds = this.facts(release).health_seconds
     anew = anew or not this.systemd.is_active(socket)
@@ -257,7 +276,7 @@ def _restart(this: Installation, release: str, *, anew: bool = False) -> None:
     try:
         # One call for both: a kill cannot come between them.
         units = (socket, service) if anew else (service,)
-        this.systemd.restart(*units, seconds=seconds + _STOP_SECONDS)
+        this.systemd.restart(*units, seconds=seconds + to_stop)
     except SystemdError as error:
         if not this.systemd.is_active(socket):
             why = this.systemd.socket_reason(socket)

@@ -13,7 +13,7 @@ _REPLACED = re.compile(r"(Exec\w+|Restart\w*|Type|TimeoutStartSec|RuntimeDirecto
 """What the unit of a release that is being proved has values of its own for."""
 _HIDDEN = {
     ("/home", "/root", "/run/user"): ("ProtectHome", "no"),
-    ("/tmp", "/var/tmp"): ("PrivateTmp", "no"),  # noqa: S108 (not a file of ours)
+    ("/tmp", "/var/tmp"): ("PrivateTmp", "no"),  # noqa: S108  # nosec B108
 }
 """Folders that a setting of the unit hides, which would hide the service itself."""
 

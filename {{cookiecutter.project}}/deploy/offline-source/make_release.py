@@ -73,7 +73,7 @@ def _copy_parts(bundle: Path, tree: Path, copy: Callable[[str, str], object]) ->
         shutil.copytree(source, target, copy_function=copy)
     # Media may have lost the modes, or hold what nobody may write to.
     for folder, _, files in os.walk(tree):
-        os.chmod(folder, 0o755)  # noqa: PTH101, S103
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103  # nosec B103
         for name in files:
             runs = os.path.basename(folder) in _RUN_FROM or name.startswith("ld-")  # noqa: PTH119
             os.chmod(os.path.join(folder, name), 0o755 if runs else 0o644)  # noqa: PTH101, PTH118

@@ -200,7 +200,7 @@ def _environment() -> dict[str, str]:
 def _become(file: Path, arguments: list[str]) -> NoReturn:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
         signal.signal(number, signal.SIG_DFL)
-    os.execve(file, [str(file), *arguments], _environment())  # noqa: S606 (no shell is wanted)
+    os.execve(file, [str(file), *arguments], _environment())  # noqa: S606  # nosec B606
 
 
 def _copy_for_once(name: str) -> Path:

@@ -38,7 +38,8 @@ def is_ignored(number: int) -> bool:
 
 
 def _place() -> Path:
-    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (made there under a name of our own)
+    # What is made there gets a name that nobody else can take.
+    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  # nosec B108
 
 
 def _is_ours(folder: Path) -> bool:

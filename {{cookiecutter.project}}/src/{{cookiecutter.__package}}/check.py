@@ -85,7 +85,8 @@ def plain(text: str) -> str:
 
 def _get(url: str, path: str, seconds: float) -> tuple[int, bytes]:
     connection, prefix = _connection(url, seconds)
-    end = threading.Timer(seconds, _cut, [connection])  # whoever sends a byte now and then
+    is_over = threading.Event()
+    end = threading.Timer(seconds, _cut, [connection, is_over])  # for a byte now and then
     end.daemon = True
     end.start()
     try:
@@ -93,7 +94,7 @@ def _get(url: str, path: str, seconds: float) -> tuple[int, bytes]:
         response = connection.getresponse()
         return response.status, response.read(65536)
     except (OSError, http.client.HTTPException) as error:
-        reason = _reason(error) if end.is_alive() else "timed out"
+        reason = "timed out" if is_over.is_set() else _reason(error)
         raise NotReady(f"no answer from {url}: {reason}") from None
     finally:
         end.cancel()
@@ -111,7 +112,8 @@ def _connection(url: str, seconds: float) -> tuple[http.client.HTTPConnection, s
     return made(parts.hostname, parts.port, timeout=seconds), parts.path
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: http.client.HTTPConnection, is_over: threading.Event) -> None:
+    is_over.set()  # before the connection ends: whoever reads from it asks why
     with contextlib.suppress(AttributeError, OSError):  # not connected yet, or not any more
         connection.sock.shutdown(socket.SHUT_RDWR)
 

@@ -70,7 +70,7 @@ def commands(root: Path, audited: Path, advisories: str) -> dict[str, list[str]]
     audit = ["--strict", "--no-deps", "--disable-pip", "-s", "osv", "--osv-url", advisories]
     return {
         "bandit": ["bandit", "-q", "-r", "-c", "pyproject.toml", "-f", "json",
-                   "src", "tasks", "noxfile.py"],
+                   "src", "tasks", "deploy", "noxfile.py"],
         "pip-audit": ["pip-audit", *audit, "-r", str(audited), "-f", "json",
                       "--progress-spinner", "off"],
         "detect-secrets": ["detect-secrets", "scan", "--all-files", *scanned],

@@ -16,9 +16,10 @@ _TO = "A target of invoke.yaml."
 
 @task(help={"to": _TO})
 def status(context: Context, to: str) -> None:
-    """Ask each host of a target which release it runs, since when, and whether it is healthy."""
+    """Ask each host of a target which release it runs, and whether it is healthy or on trial."""
     reports = _target(context, to).state()
-    closing(f"status of {to}", {place: report.lines[0] for place, report in reports.items()})
+    under = "\n" + " " * (max(map(len, reports)) + 4)
+    closing(f"status of {to}", {place: under.join(told.lines) for place, told in reports.items()})
     _raise_problems(reports)
 
 

@@ -18,6 +18,12 @@ class HostState:
     since: str = ""
     service: str = ""
     """Such as `healthy at URL`, or `none: …` where there is no service."""
+    trial: str = ""
+    """What is on trial, and for how long still."""
+    said: str = ""
+    """What the host has done by itself since the last switch, such as to go back."""
+    restarts: str = ""
+    """How often the service was started again by itself since then; empty where it was not."""
 
     @property
     def is_well(self) -> bool:

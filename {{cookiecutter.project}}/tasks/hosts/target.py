@@ -66,9 +66,16 @@ def _state(outcome: HostOutcome) -> Report:
         return Report(("nothing is installed",), "not healthy")
     quadrant, since = state.quadrant or "unknown", state.since or "unknown"
     line = f"{state.active} ({quadrant}) since {since}, {state.service}"
-    return Report((line,), "" if state.is_well else "not healthy")
+    more = {
+        "on trial": state.trial,
+        "last": state.said,
+        "restarts": state.restarts and f"{state.restarts} since the last switch",
+    }
+    told = (f"{title}: {text}" for title, text in more.items() if text)
+    return Report((line, *told), "" if state.is_well else "not healthy")
 
 
 def _history(outcome: HostOutcome) -> Report:
     lines = outcome.history or (outcome.reason or "nothing was ever activated here",)
-    return Report(lines, "not reached" if outcome.is_unreached else "")
+    problem = "not reached" if outcome.is_unreached else "failed" if outcome.is_failed else ""
+    return Report(lines, problem)

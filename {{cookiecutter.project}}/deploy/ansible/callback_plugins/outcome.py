@@ -32,9 +32,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._began: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
         self._plays: list[str] = []
+        self._inventory: list[str] = []
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Keep count: a play begins anew for each batch."""
+        """Keep count, for a play begins anew for each batch; and keep the inventory's order."""
+        self._inventory = play.get_variable_manager().get_vars(play=play)["groups"]["all"]
         if play.get_name() not in self._plays:
             self._plays.append(play.get_name())
 
@@ -68,7 +70,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         hosts = {
             host: {**stats.summarize(host), "reason": self._reasons.get(host, ""),
                    "seconds": self._seconds.get(host, 0.0), **stats.custom.get(host, {})}
-            for host in stats.processed
+            for host in sorted(stats.processed, key=self._inventory.index)
         }  # fmt: skip
         Path(os.environ["HOSTS_OUTCOME"]).write_text(json.dumps(hosts), encoding="utf-8")
 
