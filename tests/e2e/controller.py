@@ -15,7 +15,7 @@ from tests.support import commit_change, run
 
 from .fleet import HUB, NETWORK, Fleet
 from .machine import Result
-from .releases import HEALTH_SECONDS, Releases, invoke
+from .releases import HEALTH_SECONDS, TRIAL_SECONDS, Releases, invoke
 from .service import Load, active, answer, eventually
 
 ADDRESS = f"{NETWORK}.1"
@@ -28,6 +28,7 @@ class Controller:
     def __init__(self, folder: Path, hosts: Fleet, **target: str) -> None:
         self.folder = folder
         self.hosts = hosts
+        self.trial_seconds = TRIAL_SECONDS
         self.variables: dict[str, object] = {}
         """Of the inventory, for all hosts."""
         self.connections = hosts.connections
@@ -67,6 +68,7 @@ class Controller:
         return {
             **os.environ,
             "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
+            "INVOKE_DEPLOY_TRIAL_SECONDS": str(self.trial_seconds),
             "INVOKE_DEPLOY_OFFLINE_SOURCE_INTERPRETER": "local",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.connections),
         }

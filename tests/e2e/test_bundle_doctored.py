@@ -128,7 +128,7 @@ def test_a_wheel_that_leads_out(where: str, machine: Machine, bundle: str) -> No
     name, version = doctor(here, {LEADING_OUT[where]: EVIL})
     said = machine.sh(script(inside, "install"), check=False)
     assert said.returncode == 1
-    assert f"could not make the environment: {name}=={version} cannot be installed" in error(said)
+    assert f"could not make the release: {name}=={version} cannot be installed" in error(said)
 
 
 def test_a_wheel_whose_command_leads_out(machine: Machine, bundle: str) -> None:
@@ -137,7 +137,7 @@ def test_a_wheel_whose_command_leads_out(machine: Machine, bundle: str) -> None:
     doctor(here, {"h11-{version}.dist-info/entry_points.txt": points.encode()})
     said = machine.sh(script(inside, "install"), check=False)
     assert said.returncode == 1
-    assert "could not make the environment: h11==" in error(said)
+    assert "could not make the release: h11==" in error(said)
 
 
 def doctor(bundle: Path, files: dict[str, bytes]) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from tests.conftest import Bake
 from .controller import TO, Controller, block, count, everywhere, serving, under_load
 from .fleet import Fleet
 from .releases import NAME, invoke
-from .service import active, eventually
+from .service import BASE, active, eventually, main_pid, status
 
 DEPLOY = ("deploy.offline-source", *TO)
 HEALTHY = "healthy at http://127.0.0.1:8000"
@@ -24,6 +24,8 @@ HEALTHY = "healthy at http://127.0.0.1:8000"
 def project(bake: Bake, hosts: Fleet) -> Controller:
     """Return the project."""
     made = Controller(bake(git=True, project=NAME), hosts, quadrant="offline-source")
+    # Long enough to be seen on the first host when the last one has it.
+    made.trial_seconds = 60
     made.prepare()
     return made
 
@@ -31,8 +33,13 @@ def project(bake: Bake, hosts: Fleet) -> Controller:
 def build(project: Controller, which: str) -> str:
     """Build a release while there is a network; return its version."""
     version = project.become(which)
-    invoke(project.folder, "deploy.offline-source")
+    invoke(project.folder, "deploy.offline-source", settings=trial(project))
     return version
+
+
+def trial(project: Controller) -> dict[str, str]:
+    """Return the setting that a build shares with the deployment after it."""
+    return {"INVOKE_DEPLOY_TRIAL_SECONDS": str(project.trial_seconds)}
 
 
 def changes(before: str, after: str) -> str:
@@ -67,7 +74,8 @@ def test_first_deployment_status_and_again(project: Controller, hosts: Fleet) ->
     expected = rf"{version} \(offline-source\) since 20\S+Z, {re.escape(HEALTHY)}"
     assert all_match(state, expected)
     told = project.invoke("deploy.history", *TO).stdout
-    assert len(re.findall(rf"^  20\S+Z  active  {version}$", told, re.MULTILINE)) == 3
+    line = rf"\nh%\n  20\S+Z  active    {version}\n"
+    assert re.fullmatch("".join(line.replace("%", number) for number in "123"), told)
 
 
 def test_an_upgrade_and_a_rollback(project: Controller, hosts: Fleet) -> None:
@@ -83,6 +91,58 @@ def test_an_upgrade_and_a_rollback(project: Controller, hosts: Fleet) -> None:
         back = block(project.invoke("deploy.rollback", *TO))
     assert all_match(back, changes(new, old))
     assert serving(hosts) == everywhere(old)
+    named = block(project.invoke("deploy.rollback", *TO, "--release", new))
+    assert all_match(named, changes(old, new))
+    again = project.invoke("deploy.rollback", *TO, "--release", new)
+    assert block(again) == everywhere(f"{new}, unchanged")
+
+
+def test_what_fails_on_trial_goes_back_by_itself_and_is_told(
+    project: Controller, hosts: Fleet
+) -> None:
+    old = deployed(project, hosts, "old")
+    new = build(project, "new")
+    project.invoke(*DEPLOY)
+    told = project.invoke("deploy.status", *TO).stdout
+    on_trial = rf"^ +on trial: {new}, for \d+ s more; a failure leads back to {old}$"
+    assert len(re.findall(on_trial, told, re.MULTILINE)) == 3
+    host = hosts.hosts["h2"]
+    host.run("systemctl", "kill", "--signal=KILL", NAME)
+    eventually(lambda: status(host)["said"] != "", "h2 goes back")
+    assert serving(hosts) == everywhere(new) | {"h2": old}
+    told = project.invoke("deploy.status", *TO).stdout
+    assert re.search(
+        rf"^  h2  {old} \(.*, {re.escape(HEALTHY)}\n"
+        rf"      last: {new} failed on trial: \S.*; went back to {old}$",
+        told,
+        re.MULTILINE,
+    )
+    told = project.invoke("deploy.history", *TO).stdout
+    assert len(re.findall(rf"^  20\S+Z  returned  {new}  \S.*$", told, re.MULTILINE)) == 1
+    again = block(project.invoke(*DEPLOY))
+    assert again["h1"] == again["h3"] == f"{new}, unchanged"
+    assert serving(hosts) == everywhere(new)
+
+
+def test_a_rollback_stops_at_the_first_host_that_is_not_healthy(
+    project: Controller, hosts: Fleet
+) -> None:
+    old = deployed(project, hosts, "old")
+    new = build(project, "new")
+    project.invoke(*DEPLOY)
+    settings = hosts.hosts["h1"].path(f"/etc/{NAME}/{NAME}.env")
+    kept = settings.read_text(encoding="utf-8")
+    settings.write_text('MY_SERVICE_LOG_LEVEL="nonsense"\n', encoding="utf-8")
+    with under_load(hosts):
+        done = project.invoke("deploy.rollback", *TO, code=1)
+    settings.write_text(kept, encoding="utf-8")
+    said = block(done)
+    refused = f"{old} did not become healthy, {new} is active as before: "
+    assert said["h1"].startswith(f"failed, {new} as before: {refused}")
+    assert "nonsense" in said["h1"]
+    assert said["h2"] == said["h3"] == f"{new}, not touched"
+    assert done.stderr.startswith(f"error: h1: {refused}")
+    assert serving(hosts) == everywhere(new)
 
 
 def test_a_program_instead_of_source(project: Controller, hosts: Fleet) -> None:
@@ -93,7 +153,7 @@ def test_a_program_instead_of_source(project: Controller, hosts: Fleet) -> None:
         named.stderr == "error: the target fleet is for deploy.offline-source, not offline-binary\n"
     )
     any_quadrant = {"INVOKE_DEPLOY_TARGETS_FLEET_QUADRANT": "offline-binary"}
-    invoke(project.folder, "deploy.offline-binary")
+    invoke(project.folder, "deploy.offline-binary", settings=trial(project))
     with under_load(hosts):
         there = project.invoke("deploy.offline-binary", *TO, env=any_quadrant)
     # Its version may be here as a bundle's already.
@@ -105,12 +165,15 @@ def test_a_program_instead_of_source(project: Controller, hosts: Fleet) -> None:
 def test_a_broken_release_stops_at_the_first_host(project: Controller, hosts: Fleet) -> None:
     old = deployed(project, hosts, "old")
     broken = build(project, "never ready")
+    process = main_pid(hosts.hosts["h1"])
     with under_load(hosts):
         done = project.invoke(*DEPLOY, code=1)
     said = block(done)
-    assert said["h1"].startswith(f"failed, {old} as before: {broken} did not become healthy")
+    refused = f"{broken} did not become healthy, {old} is active as before: "
+    assert said["h1"].startswith(f"failed, {old} as before: {refused}")
     assert said["h2"] == said["h3"] == f"{old}, not touched"
-    assert done.stderr.startswith("error: h1: ")
+    assert done.stderr.startswith(f"error: h1: {refused}")
+    assert main_pid(hosts.hosts["h1"]) == process, "the old release was not interrupted"
     assert serving(hosts) == everywhere(old)
     assert not any(host.path(f"/opt/{NAME}/releases/{broken}").exists()
                    for name, host in hosts.hosts.items() if name != "h1")  # fmt: skip
@@ -208,7 +271,7 @@ def test_two_runs_at_once(project: Controller, hosts: Fleet) -> None:
 def test_a_run_from_elsewhere_is_waited_for_or_named(project: Controller, hosts: Fleet) -> None:
     old = deployed(project, hosts, "old")
     build(project, "new")
-    lock = f"/opt/{NAME}/.lock"
+    lock = f"{BASE}/.engine/lock"
     holder = hosts.hosts["h1"].background(
         "flock", lock, "sh", "-c", f"echo process 7 of eve@elsewhere since then >{lock}; sleep 60"
     )

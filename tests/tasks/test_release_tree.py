@@ -1,0 +1,118 @@
+"""tasks.deploy.build.release_tree: a release as hosts keep it."""
+
+import ast
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tasks.deploy.build import publish, release_tree
+from tasks.deploy.build.plan import Plan
+from tasks.lib.console import TaskError
+from tasks.lib.environment import Environment
+
+from tests.support import tree as names
+from tests.tasks.conftest import Processes
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a release tree that has its program alone."""
+    made = tmp_path / "tree"
+    (made / "bin").mkdir(parents=True)
+    (made / "bin/my-service").write_text("#!/bin/sh\n")
+    (made / "bin/my-service").chmod(0o700)
+    return made
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    folder = tmp_path / "published"
+    folder.mkdir()
+    publish.write_manifest(folder, {"name": "x"})
+    return folder
+
+
+def test_a_release_for_hosts(
+    tree: Path, plan: Plan, environment: Environment, published: Path, processes: Processes
+) -> None:
+    processes.answer("release_rank.py", "a1.z\n")
+    release_tree.lay_out(tree, plan, environment, "2.31", published)
+    facts = json.loads((tree / "host/release.json").read_text())
+    assert facts == {
+        "name": "my-service",
+        "version": "1.0rc1",
+        "release": "1.0rc1+0123456789ab",
+        "rank": "a1.z",
+        "user": "my-service",
+        "size_kb": facts["size_kb"],
+        "keep_releases": 3,
+        "health_seconds": 30,
+        "trial_seconds": 60,
+        "overlap": True,
+        "machine": plan.machine,
+        "glibc": "2.31",
+    }
+    assert facts["size_kb"] > 0
+    units = {"my-service.service", "my-service.socket", "my-service.user.service", "my-service.env"}
+    assert {f"host/{unit}" for unit in units} <= names(tree)
+    assert publish.CHECKSUMS in names(tree)
+    assert processes.ran("release_rank.py")[-2:] == ["1.0rc1", "1700000000"]
+
+
+def test_elsewhere_than_on_linux_there_is_nothing_for_hosts(
+    tree: Path, plan: Plan, environment: Environment, published: Path
+) -> None:
+    elsewhere = replace(plan, system="darwin-arm64")
+    release_tree.lay_out(tree, elsewhere, environment, "2.31", published)
+    assert names(tree) == {"bin", "bin/my-service", publish.MANIFEST, publish.CHECKSUMS}
+
+
+def described(plan: Plan, tree: Path, environment: Environment, text: str) -> str:
+    changed = replace(plan, project=replace(plan.project, description=text))
+    release_tree.add_host(tree, changed, environment, {})
+    unit = (tree / "host/my-service.service").read_text()
+    return next(line for line in unit.splitlines() if line.startswith("Description="))
+
+
+@pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("100 % of it", "Description=100 %% of it"),
+        ("ends with \\", "Description=ends with \\ "),
+        ("", "Description=my-service"),
+    ],
+)
+def test_a_description_means_nothing_to_systemd(
+    plan: Plan, tree: Path, environment: Environment, text: str, line: str
+) -> None:
+    assert described(plan, tree, environment, text) == line
+
+
+def test_the_engine_lies_beside_the_program(tree: Path, plan: Plan) -> None:
+    release_tree.add_engine(tree, plan.project, "$tree/python/bin/python3")
+    launcher = tree / "bin/my-service-admin"
+    assert launcher.stat().st_mode & 0o111
+    assert '"$tree/python/bin/python3"' in launcher.read_text()
+    ast.parse((tree / "host/cli.py").read_text())
+    assert not list((tree / "host").glob("*.sh"))
+
+
+def test_an_engine_that_does_not_run_is_refused(tree: Path, plan: Plan) -> None:
+    engine = tree / "bin/my-service-admin"
+    engine.write_text('#!/bin/sh\necho "got $*"; exit 3\n')
+    engine.chmod(0o755)
+    with pytest.raises(TaskError, match=r"my-service-admin failed with exit code 3:\n +got --help"):
+        release_tree.try_engine(tree, plan.project)
+
+
+def test_modes_and_dates_are_the_same_anywhere(tree: Path) -> None:
+    (tree / "data").write_text("data")
+    (tree / "data").chmod(0o600)
+    (tree / "link").symlink_to("data")
+    release_tree.normalise(tree, 1_000)
+    modes = {name: (tree / name).stat().st_mode & 0o777 for name in ("bin", "data")}
+    assert modes == {"bin": 0o755, "data": 0o444}
+    assert (tree / "bin/my-service").stat().st_mode & 0o777 == 0o555
+    assert {path.stat().st_mtime for path in [tree, *tree.rglob("*")]} == {1_000}

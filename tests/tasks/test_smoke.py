@@ -1,0 +1,62 @@
+"""tasks.deploy.build.smoke: a program that does not answer is not published."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+from tasks.deploy.build import smoke
+from tasks.deploy.build.plan import Plan
+from tasks.lib.console import TaskError
+
+
+def program(folder: Path, serve: str, check: str) -> Path:
+    path = folder / "my-service"
+    path.write_text(
+        textwrap.dedent(f"""\
+        #!/bin/sh
+        case $1 in
+        serve) {serve} ;;
+        check) {check} ;;
+        esac
+        """)
+    )
+    path.chmod(0o755)
+    return path
+
+
+def test_one_that_answers_and_stops_is_fine(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_SERVICE_LOG_LEVEL", "of whoever builds")
+    told = tmp_path / "told"
+    made = program(
+        tmp_path, "exec sleep 60", f'echo "$MY_SERVICE_HOST$MY_SERVICE_LOG_LEVEL $*" > {told}'
+    )
+    smoke.check(made, plan.project, plan.revision)
+    host, *arguments = told.read_text().split()
+    assert host == "127.0.0.1", "the builder's own settings are not the program's"
+    assert arguments[-4:] == ["--release", plan.revision.release, "--wait", "30"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        (
+            ("echo no module >&2; exit 3", "exec sleep 60"),
+            r"exit code 3\n +no module",
+        ),
+        (("exec sleep 60", "echo error: other release; exit 1"), "does not work: other release"),
+        (("exec sleep 60", "exit 4"), "its check ended with exit code 4"),
+        (("trap '' TERM; while :; do sleep 0.1; done", "exit 0"), "timed out after"),
+    ],
+)
+def test_one_that_does_not_is_refused(
+    plan: Plan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    behaviour: tuple[str, str],
+    said: str,
+) -> None:
+    monkeypatch.setattr(smoke, "_STOP_SECONDS", 0.2)
+    with pytest.raises(TaskError, match=said):
+        smoke.check(program(tmp_path, *behaviour), plan.project, plan.revision)
