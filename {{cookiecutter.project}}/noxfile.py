@@ -56,7 +56,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=THIS.pythons)
 def test(session: nox.Session) -> None:
     """Run the tests with branch coverage, on each supported Python."""
-    _locked(session, "packages", "test")
+    _locked(session, "packages", "dev-packages", "test")  # invoke, for tests/tasks
     session.run(
         "pytest",
         "--cov",

@@ -49,7 +49,7 @@ class Killer:
     def __init__(self, machine: Machine, sh: Callable[..., Result] | None = None) -> None:
         self.machine = machine
         self._sh = sh or machine.sh
-        self._trace = "/var/tmp/steps"
+        self._trace = "/var/tmp/.steps"
 
     def steps(self, command: str) -> list[Step]:
         """Run a command line to its end, and return the steps that it has made."""

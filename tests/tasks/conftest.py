@@ -85,7 +85,7 @@ class Processes:
     environs: list[Mapping[str, str]] = field(default_factory=list)
     answers: list[tuple[str, tuple[int, str, str], Does]] = field(default_factory=list)
 
-    def answer(  # noqa: PLR0913 (what a process can do)
+    def answer(
         self,
         words: str,
         out: str = "",

@@ -51,11 +51,11 @@ def test_an_ansible_that_does_not_work_is_one_line(
     target: HostSettings, processes: Processes
 ) -> None:
     processes.answer("ansible-playbook", err="[ERROR]: no locale\nadvice\n", code=1)
-    with pytest.raises(TaskError, match="^Ansible does not work here: no locale$"):
+    with pytest.raises(TaskError, match=r"^Ansible does not work here: no locale$"):
         ansible.play(target, "look.yml", {})
 
 
 def test_an_inventory_without_hosts_is_named(target: HostSettings, processes: Processes) -> None:
     let_hosts_tell(processes, {})
-    with pytest.raises(TaskError, match="^staging.yml names no hosts$"):
+    with pytest.raises(TaskError, match=r"^staging.yml names no hosts$"):
         ansible.play(target, "look.yml", {})

@@ -61,7 +61,7 @@ def test_the_table_is_written_below_the_line(
 
 def test_a_check_changes_nothing(page: Path) -> None:
     before = page.read_text()
-    with pytest.raises(Exit, match="is not current: run `invoke hosts.compare`"):
+    with pytest.raises(Exit, match=r"is not current: run `invoke hosts.compare`"):
         compare.compare(MockContext(), check=True)
     assert page.read_text() == before
 
@@ -74,11 +74,11 @@ def test_a_page_without_its_line_is_left_alone(page: Path) -> None:
 
 def test_an_inventory_that_cannot_be_read_is_one_line(page: Path, processes: Processes) -> None:
     processes.answer("few.yml", err="warning\n[ERROR]: no YAML\n", code=1)
-    with pytest.raises(Exit, match="^error: deploy/inventory/few.yml cannot be read: no YAML$"):
+    with pytest.raises(Exit, match=r"^error: deploy/inventory/few.yml cannot be read: no YAML$"):
         compare.compare(MockContext())
 
 
 def test_an_inventory_without_hosts_is_named(page: Path, processes: Processes) -> None:
     processes.answer("few.yml", listed())
-    with pytest.raises(Exit, match="^error: deploy/inventory/few.yml names no hosts$"):
+    with pytest.raises(Exit, match=r"^error: deploy/inventory/few.yml names no hosts$"):
         compare.compare(MockContext())

@@ -19,15 +19,15 @@ DEPLOY: dict[str, Any] = {
 }
 
 
-def find(project: Project, to: str = "", **switches: bool) -> Destination:
-    given = {"allow_downgrade": False, "check": False} | switches
-    return delivery.find(project, DEPLOY, "offline-binary", to, **given)
+def find(project: Project, to: str = "", *on: str) -> Destination:
+    switches = {name: name in on for name in ("allow_downgrade", "check")}
+    return delivery.find(project, DEPLOY, "offline-binary", to, **switches)
 
 
 @pytest.mark.parametrize("switch", ["allow_downgrade", "check"])
 def test_a_switch_about_hosts_needs_hosts(small: Project, switch: str) -> None:
     with pytest.raises(TaskError, match=rf"^--{switch.replace('_', '-')} is about hosts: it needs"):
-        find(small, **{switch: True})
+        find(small, "", switch)
 
 
 def test_without_a_target_nothing_is_delivered(small: Project, plan: Plan) -> None:
@@ -37,7 +37,7 @@ def test_without_a_target_nothing_is_delivered(small: Project, plan: Plan) -> No
 
 
 def test_a_target_has_settings_of_its_own(small: Project) -> None:
-    found = find(small, "local", allow_downgrade=True, check=True)
+    found = find(small, "local", "allow_downgrade", "check")
     assert isinstance(found.target, Hosts)
     assert found.target.name == "local"
     assert found.options == ("--allow-downgrade",)

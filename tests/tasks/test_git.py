@@ -24,7 +24,7 @@ def test_what_git_prints(repository: Path) -> None:
 
 
 def test_a_failure_is_one_line_or_nothing(repository: Path) -> None:
-    with pytest.raises(TaskError, match="^git rev-parse: Needed a single revision$"):
+    with pytest.raises(TaskError, match=r"^git rev-parse: Needed a single revision$"):
         git.run(repository, "rev-parse", "--verify", "nothing")
     assert git.ask(repository, "rev-parse", "--verify", "nothing").returncode
     assert git.answer(repository, "rev-parse", "--verify", "nothing") == ""
@@ -32,7 +32,7 @@ def test_a_failure_is_one_line_or_nothing(repository: Path) -> None:
 
 def test_where_there_is_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(TaskError, match="^cannot run git: No such file or directory$"):
+    with pytest.raises(TaskError, match=r"^cannot run git: No such file or directory$"):
         git.ask(tmp_path, "status")
     assert git.tracked(tmp_path) == []
 

@@ -83,7 +83,7 @@ def test_a_python_past_its_end_is_refused_or_warned_of(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(dt, "date", Later)
-    with pytest.raises(TaskError, match="Python 3.13 reached its end of life"):
+    with pytest.raises(TaskError, match=r"Python 3.13 reached its end of life"):
         planning.decide("offline-binary", small, Settings(end_of_life="refuse"))
     planning.decide("offline-binary", small, Settings())
     assert capsys.readouterr().err.startswith("warning: Python 3.13 reached its end of life")

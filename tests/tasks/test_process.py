@@ -23,13 +23,13 @@ def test_a_failure_shows_the_last_lines() -> None:
 
 
 def test_a_program_that_is_not_there_is_one_line() -> None:
-    with pytest.raises(TaskError, match="^cannot run /nowhere/x: No such file or directory$"):
+    with pytest.raises(TaskError, match=r"^cannot run /nowhere/x: No such file or directory$"):
         process.run([Path("/nowhere/x")])
 
 
 def test_tools_that_are_missing_are_named() -> None:
     process.require(["sh"], "it")
-    with pytest.raises(TaskError, match="^it needs no-such-tool: install binutils$"):
+    with pytest.raises(TaskError, match=r"^it needs no-such-tool: install binutils$"):
         process.require(["sh", "no-such-tool"], "it")
 
 

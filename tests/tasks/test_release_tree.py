@@ -75,6 +75,7 @@ def described(plan: Plan, tree: Path, environment: Environment, text: str) -> st
     return next(line for line in unit.splitlines() if line.startswith("Description="))
 
 
+@pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -84,7 +85,7 @@ def described(plan: Plan, tree: Path, environment: Environment, text: str) -> st
     ],
 )
 def test_a_description_means_nothing_to_systemd(
-    plan: Plan, tree: Path, environment: Environment, processes: Processes, text: str, line: str
+    plan: Plan, tree: Path, environment: Environment, text: str, line: str
 ) -> None:
     assert described(plan, tree, environment, text) == line
 

@@ -10,5 +10,5 @@ def test_each_token_is_replaced_once() -> None:
 
 
 def test_a_token_without_a_value_is_refused() -> None:
-    with pytest.raises(ValueError, match="^@nmae@ has no value$"):
+    with pytest.raises(ValueError, match=r"^@nmae@ has no value$"):
         render("@nmae@", {"name": "x"})

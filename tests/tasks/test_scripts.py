@@ -29,7 +29,7 @@ def package(tmp_path: Path) -> Path:
     folder = tmp_path / "code"
     folder.mkdir()
     (folder / "good.py").write_text("x = 1\n")
-    (folder / "template.py").write_text("{% if x %}\n")
+    (folder / "template.py").write_text("{" + "% if x %}\n")
     (folder / "data").write_text("data")
     return folder
 
@@ -99,9 +99,7 @@ def test_a_rank_is_printed_or_refused(capsys: pytest.CaptureFixture[str]) -> Non
         run("release_rank.py", "banana", "7")
 
 
-def test_what_is_imported_is_printed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_imported_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, text in {"app": "import json\nimport nowhere.at_all\n", "host": "import ssl"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "main.py").write_text(text)

@@ -66,7 +66,7 @@ def test_the_first_host_that_failed_ends_it(
         "one": outcome(unreachable=1, reason="cannot be reached: no route"),
         "two": outcome(failures=1, reason="no space"),
     }
-    with pytest.raises(Exit, match="^error: one: cannot be reached: no route$"):
+    with pytest.raises(Exit, match=r"^error: one: cannot be reached: no route$"):
         run(monkeypatch, came)
     said = capsys.readouterr().out
     assert "  one      not reached: no route\n  two      failed: no space\n" in said

