@@ -21,6 +21,9 @@ _LAUNCHER = ENGINE / "launcher.sh"
 _UNIT_FILES = Path("deploy/units")  # service.in becomes host/NAME.service
 _UNITS = {"service", "socket", "user.service"}  # where systemd.unit(5) gives `%` a meaning
 
+_MORE_KB = 1024
+"""Room for what is not there yet: the checksums, and what the engine writes."""
+
 
 def tokens(project: Project) -> dict[str, str]:
     """Return the `@token@` values that every rendered file of the project may use."""
@@ -33,31 +36,38 @@ def tokens(project: Project) -> dict[str, str]:
     }
 
 
-def lay_out(tree: Path, plan: Plan, environment: Environment, glibc: str, published: Path) -> None:
+def lay_out(
+    tree: Path, plan: Plan, environment: Environment, glibc: str, published: Path, *beside: Path
+) -> None:
     """Complete a folder that holds `bin/`: manifest, checksums and, for Linux, what hosts need.
 
-    `environment` is any that has `packaging`. The checksums are signed where a key is configured.
+    `environment` is any that has `packaging`, and `beside` are folders whose files need room too
+    while the release is installed. The checksums are signed where a key is configured.
     Times, modes and order depend on the revision alone: the same input gives the same bytes.
     """
     shutil.copyfile(published / publish.MANIFEST, tree / publish.MANIFEST)
     if plan.for_hosts:
-        add_host(tree, plan, environment, {"machine": plan.machine, "glibc": glibc})
+        more = {"machine": plan.machine, "glibc": glibc}
+        add_host(tree, plan, environment, more, *beside)
     publish.write_checksums(tree)
     signing.sign(tree, plan.settings)
     normalise(tree, plan.revision.epoch)
 
 
-def add_host(tree: Path, plan: Plan, environment: Environment, more: Mapping[str, str]) -> None:
+def add_host(
+    tree: Path, plan: Plan, environment: Environment, more: Mapping[str, str], *beside: Path
+) -> None:
     """Add `host/`: the units, and release.json, which says all that the engine needs to know.
 
-    `more` is what only this kind of build knows for release.json.
+    `more` is what only this kind of build knows for release.json, and `beside` is as in `lay_out`.
     """
     host = tree / "host"
     host.mkdir(exist_ok=True)
     for source in sorted((plan.project.root / _UNIT_FILES).glob("*.in")):
         _add(source, host, plan.project)
     shutil.copyfile(plan.project.root / HAND_OVER, host / HAND_OVER.name)
-    facts = _facts(tree, plan, environment, more)
+    size = sum(_kilobytes(folder) for folder in (tree, *beside)) + _MORE_KB
+    facts = {**_facts(plan, environment), "size_kb": size, **more}
     _write(host / "release.json", json.dumps(facts, indent=2) + "\n")
 
 
@@ -105,9 +115,13 @@ def _add(source: Path, host: Path, project: Project) -> None:
     _write(host / f"{project.program}.{source.stem}", render(text, values))
 
 
-def _facts(
-    tree: Path, plan: Plan, environment: Environment, more: Mapping[str, str]
-) -> dict[str, Any]:
+def _kilobytes(folder: Path) -> int:
+    """Return the room that the files take on a disk, in blocks of 4 kB."""
+    sizes = (path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(-(-size // 4096) * 4 for size in sizes)
+
+
+def _facts(plan: Plan, environment: Environment) -> dict[str, Any]:
     settings = plan.settings
     return {
         "name": plan.project.program,
@@ -115,12 +129,10 @@ def _facts(
         "release": plan.revision.release,
         "rank": _rank(environment, plan),
         "user": plan.project.user,
-        "size_kb": sum(p.stat().st_size // 1024 + 1 for p in tree.rglob("*") if p.is_file()),
         "keep_releases": settings.keep_releases,
         "health_seconds": settings.health_seconds,
         "trial_seconds": settings.trial_seconds,
         "overlap": settings.overlap,
-        **more,
     }
 
 

@@ -139,7 +139,9 @@ def _install(plan: Plan, base: BundleBase, bundle: Path, output: Path, tools: En
         launcher.write_program(tree / "bin", entry)
     facts = base.facts()
     needed = "none" if facts["glibc_carried"] else facts["glibc_floor"]
-    release_tree.lay_out(tree, plan, tools, needed, output)
+    # A target copies all of the bundle, and the release has its Python from there.
+    others = [bundle / name for name in ("PyPI", "ProjectSrc", "Script")]
+    release_tree.lay_out(tree, plan, tools, needed, output, *others)
     return tree
 
 
