@@ -76,28 +76,30 @@ def test_where_a_key_is_installed_everything_else_is_refused(
 ) -> None:
     unsigned = bundles.unpack(served, releases["new"])
 
-    def refused(bundle: str) -> str:
+    def refuses(bundle: str, why: str) -> None:
         said = served.sh(script(bundle, name, "--require-signature"), check=False)
         assert said.returncode == 1
-        assert bundle in error(said)
+        assert error(said).startswith(f"error: {why}")
         assert_untouched(served, "0.1.0")
-        return error(said)
 
-    assert "no key is known to check its signature with" in refused(f"/srv/ours/{NAME}")
+    def refuses_it(bundle: str, why: str) -> None:
+        refuses(bundle, f"{bundle} is refused, nothing was changed: {why}")
+
+    refuses(f"/srv/ours/{NAME}", "no key is known to check the signature with")
     trust(served, "ours")
-    assert WRONG in refused(f"/srv/theirs/{NAME}")
-    assert UNSIGNED in refused(unsigned)
+    refuses_it(f"/srv/theirs/{NAME}", WRONG)
+    refuses_it(unsigned, UNSIGNED)
     # Ours, changed by somebody who made all checksums anew.
     inside, here = bundles.twin(served, f"/srv/ours/{NAME}", "twin")
     rewrite(here / "ProjectSrc/README.md", b"changed")
     check_in(here)
-    assert WRONG in refused(inside)
+    refuses_it(inside, WRONG)
     (here / "Script/SHA256SUMS.sig").unlink()
-    assert UNSIGNED in refused(inside)
+    refuses_it(inside, UNSIGNED)
     # The signature of something else of ours.
     inside, here = bundles.twin(served, f"/srv/ours/{NAME}", "twin")
     rewrite(here / "Script/SHA256SUMS.sig", (here / "Script/release/SHA256SUMS.sig").read_bytes())
-    assert WRONG in refused(inside)
+    refuses_it(inside, WRONG)
 
 
 def test_a_release_in_a_signed_bundle_is_signed_itself(served: Machine, keys: Path) -> None:
@@ -111,6 +113,7 @@ def test_a_release_in_a_signed_bundle_is_signed_itself(served: Machine, keys: Pa
     served.sh(script(inside, "verify"))
     said = served.sh(script(inside, "install"), check=False)
     assert said.returncode == 1
+    assert f"{inside} " in error(said)
     assert UNSIGNED in error(said)
     assert_untouched(served, "0.1.0")
 

@@ -125,6 +125,8 @@ def _bundle(this: Installation, origin: Origin, staging: Path) -> Path:
         said = reason(done.stderr) or f"exit code {done.returncode}"
         raise HostError(f"could not make the release: {said}")
     tree.require_whole(made, origin.source)
+    # It stays when the bundle is gone, and is verified again then.
+    signature.require_signed(origin.trusted, this.place.name, made / SUMS, origin.source)
     return made
 
 
