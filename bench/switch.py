@@ -1,6 +1,6 @@
 """What callers notice of upgrades, rollbacks and broken releases: 500 of them, of every kind.
 
-`python -m bench.switch` (as root, see tests/e2e/machine.py). With BENCH_OLD, a folder in which
+As root, see tests/e2e/machine.py. With BENCH_OLD, a folder in which
 another engine has published 0.1.0/ and 0.2.0/, each with a .deb and a .tar.gz, the seconds that an
 upgrade takes are shown beside that engine's.
 """
@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from _paths import ROOT
+
 from tests.e2e.faults import ADMIN, activate, order
 from tests.e2e.machine import Machine, machine
 from tests.e2e.releases import NAME, Releases
@@ -21,7 +23,6 @@ from tests.e2e.service import active
 from tests.e2e.test_gap import BROKEN, Crowd, Seen, of, serves
 from tests.support import commit, run
 
-ROOT = Path(__file__).resolve().parents[1]
 CROWD = {"keep": 340, "close": 80, "slow": 20, "pieces": 20, "half": 40}
 SLOW_SECONDS = 15
 SWITCHES = int(os.environ.get("BENCH_SWITCHES", "20"))

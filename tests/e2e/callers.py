@@ -106,8 +106,7 @@ class Callers:
 
     async def keep(self) -> None:
         async with self.connected() as streams:
-            await self.pause()
-            again = not streams[0].at_eof()
+            again = True
             while again and not self.done.is_set():
                 self.seen.requests["keep"] += 1
                 again = await self.ask(streams, last=False, begun=time.monotonic())
@@ -116,14 +115,12 @@ class Callers:
                     again = not streams[0].at_eof()
 
     async def close(self) -> None:
-        await self.pause()
         self.seen.requests["close"] += 1
         begun = time.monotonic()
         async with self.connected() as streams:
             await self.ask(streams, last=True, begun=begun)
 
     async def slow(self) -> None:
-        await self.pause()
         self.seen.requests["slow"] += 1
         async with self.connected() as (reader, writer):
             writer.write(head(f"/slow?seconds={self.slow_seconds}", close=True))
@@ -132,7 +129,6 @@ class Callers:
                 raise WrongError(f"status {status}, {len(body)} bytes")
 
     async def pieces(self) -> None:
-        await self.pause()
         self.seen.requests["pieces"] += 1
         async with self.connected() as (reader, writer):
             whole = head("/", close=True)
@@ -153,6 +149,7 @@ class Callers:
     async def again_and_again(self, kind: str) -> None:
         """Be a caller until the end."""
         call: Callable[[], Awaitable[None]] = getattr(self, kind)
+        await self.pause()
         while not self.done.is_set():
             try:
                 await call()
@@ -160,6 +157,7 @@ class Callers:
                 self.seen.failures.append(
                     f"{time.monotonic():.3f} {kind}: {type(error).__name__}: {error}"
                 )
+            await self.pause()
 
     async def look_at_the_clock(self) -> None:
         """Note how late these callers themselves are."""
@@ -203,7 +201,12 @@ async def main(port: str, seconds: str, slow_seconds: str, *kinds: str) -> None:
     """Be all those callers, and print what they saw."""
     callers = Callers(int(port), int(slow_seconds))
     loop = asyncio.get_running_loop()
-    loop.add_reader(sys.stdin, callers.done.set)
+
+    def end() -> None:
+        loop.remove_reader(sys.stdin)
+        callers.done.set()
+
+    loop.add_reader(sys.stdin, end)
     loop.call_later(float(seconds), callers.done.set)
     numbers = {kind: int(number) for kind, number in (each.split("=") for each in kinds)}
     tasks = [callers.again_and_again(kind) for kind, n in numbers.items() for _ in range(n)]

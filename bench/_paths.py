@@ -1,0 +1,9 @@
+"""Lets a benchmark use the tests' machines; to be imported before them."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Where the tests find what they import.
+sys.path[:0] = [str(ROOT), str(ROOT / "{{cookiecutter.project}}")]
