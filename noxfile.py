@@ -71,10 +71,15 @@ def security(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """Bake with every kind of answer and look at the result; arguments go to pytest."""
+    """Bake with every kind of answer and look at the result; arguments go to pytest.
+
+    Without arguments it also measures how much of the engine's code the tests run.
+    """
     install(session, "test", "locks")
     install_debian_packages(session)
-    session.run("pytest", *(session.posargs or [*TOGETHER, "--ignore=tests/e2e", "tests"]))
+    everything = [*TOGETHER, "--cov", "--cov-report=term", "--ignore=tests/e2e", "tests"]
+    measured = {"COVERAGE_FILE": str(Path(session.create_tmp(), "coverage").resolve())}
+    session.run("pytest", *(session.posargs or everything), env=measured)
 
 
 @nox.session

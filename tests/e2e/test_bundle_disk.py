@@ -49,9 +49,9 @@ def new(machine: Machine, releases: Releases) -> str:
     facts, sums = (here / "Script/release" / name for name in ("host/release.json", "SHA256SUMS"))
     before = facts.read_bytes()
     after = re.sub(rb'"size_kb": \d+', b'"size_kb": 0', before)
-    digests = [hashlib.sha256(content).hexdigest() for content in (before, after)]
+    was, now = (hashlib.sha256(content).hexdigest() for content in (before, after))
     rewrite(facts, after)
-    rewrite(sums, sums.read_text().replace(*digests).encode())
+    rewrite(sums, sums.read_text().replace(was, now).encode())
     check_in(here)
     return script(inside, "install")
 

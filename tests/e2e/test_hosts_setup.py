@@ -21,7 +21,7 @@ from .bundles import install
 from .fleet import HUB, NETWORK, Fleet, address, fleet
 from .machine import Machine, Result
 from .releases import NAME, Releases, invoke
-from .service import active
+from .service import active, history, status
 
 OPTIONS: dict[str, Any] = {
     "deploy_listen": "0.0.0.0:8081",
@@ -189,11 +189,17 @@ def test_a_release_is_installed_into_it(setup: Setup, host: Machine, releases: R
     assert "TasksMax=321\n" in host.run("systemctl", "show", NAME).stdout
     assert line(setup(**OPTIONS)) == "nothing to change"
 
-    # Another port: of the socket and of the firewall.
+    # Another port, of the socket and of the firewall; what is on trial stays.
+    host.sh(
+        "mkdir /root/settings && echo MY_SERVICE_LOG_LEVEL=warning >/root/settings/my-service.env"
+        f" && {NAME}-admin activate --to {release.version} --settings /root/settings"
+    )
+    assert status(host)["trial"]
     moved = setup(**OPTIONS | {"deploy_listen": "[::]:8082"})
     assert "Restart the open socket" in changed(moved)
     assert reached(8082)
     assert not reached(8081)
+    assert [event[1] for event in history(host)] == ["active", "active"]
     # Another limit: no restart.
     opened = host.run("systemctl", "show", "--property=ActiveEnterTimestamp", NAME).stdout
     limited = setup(**OPTIONS | {"deploy_listen": "[::]:8082", "deploy_open_files": 23456})

@@ -31,7 +31,7 @@ from .controller import (
 )
 from .fleet import Fleet
 from .releases import NAME
-from .service import active, eventually
+from .service import active, eventually, main_pid, status
 
 DEPLOY = ("deploy.online-source", *TO)
 PYTHON = "/usr/bin/python3.11"
@@ -183,10 +183,13 @@ def test_a_tag_that_is_older(project: Controller, hosts: Fleet) -> None:
 def test_a_broken_release_stops_at_the_first_host(project: Controller, hosts: Fleet) -> None:
     old = deployed(project, hosts, "old")
     broken = push(project, "never ready")
+    process = main_pid(hosts.hosts["h1"])
     with under_load(hosts):
         done = project.invoke(*DEPLOY, code=1)
     said = block(done)
-    assert said["h1"].startswith(f"failed, {old} as before: {broken} did not become healthy")
+    refused = f"{broken} did not become healthy, {old} is active as before: "
+    assert said["h1"].startswith(f"failed, {old} as before: {refused}")
+    assert main_pid(hosts.hosts["h1"]) == process, "the old release was not interrupted"
     assert said["h2"] == said["h3"] == f"{old}, not touched"
     assert there(hosts) == everywhere(old)
     assert not hosts.hosts["h2"].path(f"{BASE}/releases/{broken}").exists()
@@ -274,7 +277,8 @@ def test_a_host_that_callers_do_not_reach_goes_back(project: Controller, hosts: 
         rf"h1: {new} does not answer at http://10\.77\.0\.11:8000/readyz: .*refused", done.stderr
     )
     assert there(hosts) == everywhere(old)
-    for host in hosts.hosts.values():
+    for name, host in hosts.hosts.items():
+        eventually(lambda: not status(host)["trial"], f"{name} has the old one for good")  # noqa: B023
         folder = host.path(f"/etc/systemd/system/{NAME}.socket.d")
         folder.mkdir()
         (folder / "listen.conf").write_text("[Socket]\nListenStream=\nListenStream=0.0.0.0:8000\n")

@@ -13,7 +13,7 @@ import pytest
 from invoke.context import MockContext
 from invoke.exceptions import Exit
 from tasks.deploy import offline_source as task_module
-from tasks.deploy.build import archive, glibc, loading, publish, release_tree, sbom, smoke
+from tasks.deploy.build import archive, glibc, loading, publish, release_tree, sbom, signing, smoke
 from tasks.deploy.build.plan import Plan
 from tasks.deploy.offline_source import (
     additions,
@@ -280,6 +280,21 @@ def test_a_build_tries_what_it_publishes(
     build.build(plan)
     assert "unchanged, nothing to do" in capsys.readouterr().out
     assert len(tried) == 2
+
+
+def test_what_a_target_installs_is_signed_before_it_is_packed(
+    plan: Plan, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sign(folder: Path, _settings: Settings) -> None:
+        assert (folder / publish.CHECKSUMS).is_file()
+        (folder / publish.SIGNATURE).write_text("signature")
+
+    monkeypatch.setattr(signing, "sign", sign)
+    with tarfile.open(build.build(plan).archive) as tar:
+        held = set(tar.getnames())
+    top = "my-service/Script"
+    assert {f"{top}/{publish.SIGNATURE}", f"{top}/release/{publish.SIGNATURE}"} <= held
+    assert (plan.dist / publish.SIGNATURE).is_file()
 
 
 def test_a_bundle_for_another_machine_is_not_tried(

@@ -1,8 +1,6 @@
 """tasks.hosts.rollout: what hosts are told, one run at a time, and what came of each."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,22 +60,23 @@ def test_hosts_go_back_by_a_role_of_its_own(
     assert variables["wanted"] == "", "hosts that go back are not left alone for what they have"
 
 
-@contextmanager
-def held(target: HostSettings) -> Iterator[None]:
-    target.project.build.mkdir()
-    with (target.project.build / ".deploy-staging").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.write("process 7 of me")
-        file.flush()
-        yield
+def test_a_second_run_is_refused_until_the_first_has_ended(
+    target: HostSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
 
+    def play(*_: object) -> dict[str, HostOutcome]:
+        with pytest.raises(TaskError) as second:
+            rollout.roll_out(target, ACT)
+        refused.append(str(second.value))
+        return {"one": outcome(before=NEW)}
 
-def test_a_second_run_is_refused(target: HostSettings, told: list[tuple[Any, ...]]) -> None:
-    with held(target), pytest.raises(TaskError, match=r"at work on staging: process 7 of me$"):
+    monkeypatch.setattr(rollout, "play", play)
+    for _ in range(2):
         rollout.roll_out(target, ACT)
-    assert told == []
-    rollout.roll_out(target, ACT)
-    assert "process " in (target.project.build / ".deploy-staging").read_text()
+    first, second = refused
+    assert re.match(r"another run is at work on staging: process \d+ of \S+ since 2", first)
+    assert second.count("process") == 1, "it names nobody who is gone"
 
 
 def lines(

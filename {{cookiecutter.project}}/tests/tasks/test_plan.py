@@ -14,8 +14,9 @@ from tasks.lib import project
 from tasks.lib.interpreter import Interpreter
 from tasks.lib.revision import Revision
 
-BUILDS = [name for name in QUADRANTS if find_spec(f"tasks.deploy.{name}.build")]
-"""The quadrants that build something here; a project may have deleted any of them."""
+HERE = [f"tasks.deploy.{name}" for name in QUADRANTS if find_spec(f"tasks.deploy.{name}")]
+"""The quadrants; a project may have deleted those that it has no use for."""
+BUILDS = [name for name in HERE if find_spec(f"{name}.build")]
 
 
 @pytest.fixture
@@ -41,9 +42,10 @@ def test_a_dry_run_says_what_it_would_make_and_makes_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda tool: f"/usr/bin/{tool}")
-    import_module(f"tasks.deploy.{name}.build").describe(plan)
+    import_module(f"{name}.build").describe(plan)
     said = capsys.readouterr().out
-    assert said.startswith(f"\nplan of deploy.{name.replace('_', '-')}\n")
+    quadrant = name.rpartition(".")[2].replace("_", "-")
+    assert said.startswith(f"\nplan of deploy.{quadrant}\n")
     assert "1.2.3+0123456789ab" in said
     assert "dist/offline-some/" in said
     assert "to be built" in said
