@@ -66,6 +66,7 @@ def test_install_upgrade_under_load_broken_release_rollback_and_purge(
     refused = user.run("sh", broken, check=False)
     assert refused.returncode == 1
     assert BROKEN["exits at once"] in error(refused)
+    assert "0.3.0 did not become healthy, 0.2.0 is active as before: " in error(refused)
     assert user.active() == "0.2.0"
     user.sh(script(bundle, "rollback"))
     assert user.active() == "0.1.0"
