@@ -551,7 +551,8 @@ def test_where_no_program_may_run_one_line_says_so(telling: Path) -> None:
         path.write_bytes(b"for another machine")
     check_in(telling)
     said = script(telling, "install", code=1)
-    assert said.stderr.startswith(f"error: the Python in {telling} does not run here, which is ")
+    because = f"does not run here: it was built for {os.uname().machine}, and this is "
+    assert said.stderr.startswith(f"error: the Python in {telling} {because}")
     assert len(said.stderr.splitlines()) == 1
 
 

@@ -16,7 +16,8 @@ start_own() { # SCRIPT ARGUMENT...: becomes a script of this bundle, on its Pyth
     shift
     for _start_python in "$_start_bundle"/Python*; do break; done
     _start_runs || _start_copied ||
-        _start_die "the Python in $_start_bundle does not run here, which is $(uname -m), $(
+        _start_die "the Python in $_start_bundle does not run here: it was built for @machine@, and" \
+            "this is $(uname -m), $(
             getconf GNU_LIBC_VERSION 2>/dev/null || echo no glibc
         ); if no folder here may hold programs, set TMPDIR to one that may"
     exec sh "$_start_python/bin/python3" -I -S -B "$_start_script" "$_start_copy" "$@"

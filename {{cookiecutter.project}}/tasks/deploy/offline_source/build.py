@@ -107,7 +107,7 @@ def _sources(root: Path) -> set[Path]:
 
 def _add_scripts(plan: Plan, base: BundleBase, script: Path, tools: Environment) -> None:
     script.mkdir()
-    values = release_tree.tokens(plan.project)
+    values = {**release_tree.tokens(plan.project), "machine": plan.machine}
     for name in SCRIPTS:
         text = (plan.project.root / FOLDER / name).read_text(encoding="utf-8")
         if name.endswith(".sh"):
