@@ -22,7 +22,7 @@ from . import bundles
 from .conftest import NewMachine
 from .machine import pristine
 from .releases import NAME, Releases, invoke
-from .service import put
+from .service import active, error, put
 from .standalone import Mirror
 from .test_bundle_heavy import LOCK
 
@@ -154,13 +154,21 @@ def ask(service: subprocess.Popen[bytes], port: int) -> dict[str, str]:
             time.sleep(0.2)
 
 
-def test_it_is_refused_here(bundle: Path, new_machine: NewMachine) -> None:
-    machine = new_machine("plain")
+def test_it_is_refused_here(bundle: Path, releases: Releases, new_machine: NewMachine) -> None:
+    machine, here = new_machine("plain"), os.uname().machine
     inside = machine.put(bundle, "/srv")
+    for name in ("install", "verify", "run"):
+        said = machine.sh(bundles.script(inside, name), check=False)
+        assert said.returncode == 1
+        line = f"the Python in {inside} does not run here: it was built for aarch64, and this is "
+        assert error(said).startswith(f"error: {line}{here}, glibc ")
+    assert machine.run("find", "/opt", "/etc", "-name", f"*{NAME}*").stdout == ""
+    # Where an engine is installed, that one can tell whether the bundle is whole.
+    bundles.install(machine, releases["old"])
     said = machine.sh(bundles.script(inside, "install"), check=False)
     assert said.returncode == 1
-    machine_here = os.uname().machine
-    assert f"this machine is {machine_here}: the program was built for aarch64" in said.stderr
+    assert error(said) == f"error: this machine is {here}: the program was built for aarch64"
+    assert active(machine) == "0.1.0"
     machine.sh(bundles.script(inside, "verify"))
 
 
