@@ -120,7 +120,7 @@ def test_two_projects_live_on_one_machine(
     bundles.install(machine, releases["new"])
     assert (answer(machine), answer(machine, PORT)) == ("0.2.0", "0.1.0")
     assert (active(machine), active(machine, BASE)) == ("0.2.0", "0.1.0")
-    machine.run(f"{BASE}/current/bin/my-service-admin", "uninstall", "--purge")
+    machine.run(f"{BASE}/current/bin/{NAME}-admin", "uninstall", "--purge")
     assert machine.run("find", "/", "-xdev", "-name", f"*{NAME}*", "-not", "-path", "/proc/*",
                        "-not", "-path", "/root/*").stdout == ""  # fmt: skip
     bundles.assert_untouched(machine, "0.2.0")
