@@ -46,7 +46,7 @@ class Seen(TypedDict):
 class Crowd:
     """Callers who ask while something is done."""
 
-    def __init__(self, machine: Machine, kinds: dict[str, int], slow_seconds: int = 4) -> None:
+    def __init__(self, machine: Machine, kinds: dict[str, int], slow_seconds: int = 3) -> None:
         numbers = [f"{kind}={number}" for kind, number in kinds.items()]
         self._process: subprocess.Popen[str] = machine.beside(
             sys.executable, CALLERS, str(PORT), "3600", str(slow_seconds), *numbers
