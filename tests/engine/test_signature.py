@@ -11,7 +11,13 @@ from host.disk import Disk
 from host.errors import HostError, Misuse
 from host.place import Place
 
-pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="there is no ssh-keygen")
+from tests.support import missing
+
+
+@pytest.fixture(autouse=True, scope="module")
+def checker() -> None:
+    if not shutil.which("ssh-keygen"):
+        missing("the command ssh-keygen (tests/install-packages.sh)")
 
 
 def keygen(*arguments: str | Path) -> None:
