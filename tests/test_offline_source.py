@@ -592,9 +592,9 @@ def test_run_names_every_file_that_is_wrong(telling: Path) -> None:
     said = script(telling, "run", "version", code=1)
     assert said.stderr.splitlines() == [
         "missing: ProjectSrc/LICENSE",
+        "neither a file nor a folder: ProjectSrc/README.md",
+        "neither a file nor a folder: Script/pipe",
         "not listed in SHA256SUMS: PyPI/evil-1.0-py3-none-any.whl",
-        "not listed in SHA256SUMS: Script/pipe",
-        "changed: ProjectSrc/README.md",
         "changed: PyPI/requirements.txt",
         not_whole(telling),
     ]

@@ -9,7 +9,7 @@ import random
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .machine import Machine, Result
@@ -44,11 +44,14 @@ class Step:
 
 
 class Killer:
-    """Runs command lines of the engine in a machine, and kills them; as root, unless `sh` does."""
+    """Runs command lines of the engine in a machine, and kills them.
 
-    def __init__(self, machine: Machine, sh: Callable[..., Result] | None = None) -> None:
+    They run as root, unless `become` holds the words of a command that makes another user of it.
+    """
+
+    def __init__(self, machine: Machine, become: Sequence[str] = ()) -> None:
         self.machine = machine
-        self._sh = sh or machine.sh
+        self._become = tuple(become)
         self._trace = "/var/tmp/.steps"
 
     def steps(self, command: str) -> list[Step]:
@@ -67,7 +70,7 @@ class Killer:
     def stop(self, command: str, step: Step) -> subprocess.Popen[str]:
         """Run a command line until it has made that step, where it stands still from then on."""
         how = f"-e inject={step.call}:signal=SIGSTOP:when={step.number}"
-        run = self.machine.background("sh", "-c", f"{self._strace(how)} {command}")
+        run = self.machine.background(*self._shell(command, how))
 
         def is_there() -> bool:
             made = self._steps() if self.machine.path(self._trace).exists() else []
@@ -76,13 +79,14 @@ class Killer:
         eventually(is_there, f"it comes to {step}")
         return run
 
-    def _strace(self, how: str) -> str:
+    def _shell(self, command: str, how: str) -> tuple[str, ...]:
         calls = ",".join(FILES + COPIES + COMMANDS)
         self.machine.run("rm", "-f", self._trace)
-        return f"exec strace -qqq -e signal=none -s 200 -e trace={calls} {how} -o {self._trace}"
+        strace = f"strace -qqq -e signal=none -s 200 -e trace={calls} {how} -o {self._trace}"
+        return (*self._become, "sh", "-c", f"exec {strace} {command}")
 
     def _run(self, command: str, how: str = "") -> Result:
-        return self._sh(f"{self._strace(how)} {command}", check=False)
+        return self.machine.run(*self._shell(command, how), check=False)
 
     def _steps(self) -> list[Step]:
         counted: Counter[str] = Counter()

@@ -29,7 +29,7 @@ def user(machine: Machine) -> User:
 
 @pytest.fixture(scope="module")
 def killer(user: User) -> Killer:
-    return Killer(user.machine, user.sh)
+    return Killer(user.machine, user.become)
 
 
 @pytest.fixture

@@ -30,11 +30,15 @@ class User:
         """Return the command that administers it."""
         return f"{self.home}/.local/bin/{NAME}-admin"
 
+    @property
+    def become(self) -> tuple[str, ...]:
+        """Return what runs a command as this user, with nothing that a login sets but HOME."""
+        user = ("setpriv", f"--reuid={self.name}", f"--regid={self.name}", "--init-groups")
+        return (*user, "env", f"HOME={self.home}")
+
     def run(self, *command: str | Path, check: bool = True, seconds: float = 120) -> Result:
-        """Run a command as this user, without anything that a login sets besides HOME."""
-        become = ("setpriv", f"--reuid={self.name}", f"--regid={self.name}", "--init-groups")
-        home = ("env", f"HOME={self.home}")
-        return self.machine.run(*become, *home, *command, check=check, seconds=seconds)
+        """Run a command as this user."""
+        return self.machine.run(*self.become, *command, check=check, seconds=seconds)
 
     def sh(self, script: str, *, check: bool = True, seconds: float = 120) -> Result:
         """Run a shell script as this user."""

@@ -116,6 +116,6 @@ def free_port() -> int:
 
 @contextmanager
 def short_folder() -> Iterator[Path]:
-    """Make a folder whose path is short enough for a socket's: pytest's own may not be."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Make a folder whose path is short enough for a socket's: TMPDIR and pytest's may not be."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 (its name is random)
         yield Path(folder)
