@@ -53,8 +53,9 @@ def lint(session: nox.Session) -> None:
             session.run("lint-imports", "--no-cache")
             session.run("ansible-lint", "--offline", "--profile", "production", *playbooks)
         scripts = shell_scripts(session, Path(folder, "shell"))
+        options = ("--external-sources", "--check-sourced", "--severity=style")
         with session.chdir(Path(folder, "shell")):
-            session.run("shellcheck", "--severity=style", *scripts)
+            session.run("shellcheck", *options, *scripts)
 
 
 @nox.session
@@ -88,6 +89,15 @@ def e2e(session: nox.Session) -> None:
     install(session, "test")
     install_debian_packages(session)
     session.run("pytest", *(session.posargs or [*TOGETHER, "tests/e2e"]))
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Try everything that test and e2e take samples of, which takes hours; arguments go to pytest."""
+    install(session, "test")
+    install_debian_packages(session)
+    everything = [*TOGETHER, "tests/engine", "tests/e2e"]
+    session.run("pytest", *(session.posargs or everything), env={"QUADRANT_SOAK": "1"})
 
 
 @nox.session(default=False)
@@ -153,18 +163,22 @@ def files(session: nox.Session) -> list[str]:
 
 
 def shell_scripts(session: nox.Session, folder: Path) -> list[str]:
-    """Copy the shell scripts to `folder` with @tokens@ as plain words; return their names."""
-    starts = ("#!/bin/sh", "#!/usr/bin/env bash", "# shellcheck shell=")
+    """Copy the shell scripts to `folder` with @tokens@ as plain words; return the entry points.
+
+    The others are read by these, and checked together with them.
+    """
+    entries = ("#!/bin/sh", "#!/usr/bin/env bash")
     folder.mkdir()
     shutil.copy(".shellcheckrc", folder)
     scripts = []
     for name in files(session):
         text = Path(name).read_bytes().decode("utf-8", "replace")
-        if text.startswith(starts):
+        if text.startswith((*entries, "# shellcheck shell=")):
             copy = folder / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(re.sub(r"@([a-z_]+)@", r"\1", text), encoding="utf-8")
-            scripts.append(name)
+            if text.startswith(entries):
+                scripts.append(name)
     return scripts
 
 

@@ -12,7 +12,13 @@ from typing import Protocol, TypedDict, Unpack
 
 import pytest
 
+from tests.soak import SEED, SOAK
 from tests.support import ROOT, commit, literal, missing, run, tracked
+
+
+def pytest_report_header() -> str:
+    """Say how to repeat a run that took samples."""
+    return "every step and damage is tried" if SOAK else f"samples: QUADRANT_SEED={SEED}"
 
 
 class Answers(TypedDict, total=False):

@@ -1,7 +1,6 @@
 """What goes wrong around an installation: releases that do as told, and a bad systemctl."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,8 +9,6 @@ from .releases import NAME
 from .service import BASE
 
 ADMIN = f"{NAME}-admin"
-SOAK = bool(os.environ.get("QUADRANT_SOAK"))
-"""Whether time does not matter: then more is tried."""
 STAND_IN = "/usr/local/sbin/systemctl"
 """Where the engine looks first, whatever PATH it is called with."""
 

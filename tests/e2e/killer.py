@@ -4,13 +4,13 @@ The steps are what changes something or waits: files written, renamed and remove
 begun and waited for. strace counts them; what the engine has started goes on when it is killed.
 """
 
-import os
-import random
 import re
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from tests.soak import SOAK, dice
 
 from .machine import Machine, Result
 from .service import eventually
@@ -21,9 +21,6 @@ COPIES = ("link", "linkat", "mkdir")
 COMMANDS = ("clone", "clone3", "poll", "vfork")
 """Begin another program, and wait for it: a kill at the wait lets it go on."""
 KILLED = {-9, 137}  # as this process or a shell between says it
-SEED = os.environ.get("QUADRANT_SEED") or f"{random.SystemRandom().randrange(10**6)}"
-EVERY = os.environ.get("QUADRANT_SOAK") == "1"
-"""Whether tests take every step, which is hours, and not only a sample."""
 
 _CALL = re.compile(r"(\w+)\((.*)")
 
@@ -98,25 +95,15 @@ class Killer:
         return steps
 
 
-def some(of: Sequence[str], most: int, about: str) -> list[str]:
-    """Return some of these, in their order, as a seed has it that is printed; or all of them."""
-    if EVERY:
-        return list(of)
-    print(f"{about}: QUADRANT_SEED={SEED}")
-    chance = random.Random(f"{SEED} {about}")  # noqa: S311 (nothing is kept secret by it)
-    return [of[at] for at in sorted(chance.sample(range(len(of)), min(most, len(of))))]
-
-
 def sample(steps: list[Step], most: int, about: str) -> list[Step]:
-    """Return some of the steps, in their order, as a seed has it that is printed; or all of them.
+    """Return a sample of the steps, in their order, or all of them.
 
     Of those that copy a tree there is one, and of the others as many with files as with commands.
     """
     kinds = [[step for step in steps if step.call in calls] for calls in (COPIES, FILES, COMMANDS)]
-    if EVERY:
+    if SOAK:
         return kinds[0][::50] + kinds[1] + kinds[2]
-    print(f"{about}: QUADRANT_SEED={SEED}")
-    chance = random.Random(f"{SEED} {about}")  # noqa: S311 (nothing is kept secret by it)
+    chance = dice(about)
     chosen: list[Step] = []
     for kind, number in zip(kinds, (1, most // 2, (most - 1) // 2), strict=True):
         chosen += chance.sample(kind, min(number, len(kind)))

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak import SOAK
+
 from .conftest import NewMachine
-from .faults import ADMIN, SOAK, activate, events, instead_of_systemctl, names, order
+from .faults import ADMIN, activate, events, instead_of_systemctl, names, order
 from .machine import Machine
 from .releases import HEALTH_SECONDS, NAME, Releases
 from .service import BASE, active, answer, error, unpack, whole

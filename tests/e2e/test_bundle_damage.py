@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak import some
+
 from . import bundles
 from .bundles import assert_untouched, flip, rewrite, script, temporary, twin
 from .conftest import NewMachine
-from .killer import some
 from .machine import Machine, Result
 from .releases import NAME, Releases
 from .service import error

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak import SOAK
+
 from .conftest import NewMachine
-from .faults import ADMIN, SOAK, instead_of_systemctl, names, order
+from .faults import ADMIN, instead_of_systemctl, names, order
 from .machine import Machine, Result
 from .releases import NAME, Releases
 from .service import BASE, active, answer, error, eventually, state, unpack, whole

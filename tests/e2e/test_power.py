@@ -5,8 +5,6 @@ whose image lies on one that can be frozen: so a copy is what was on the disk at
 nothing is written for its sake. What is in memory only is lost with it.
 """
 
-import os
-import random
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from .faults import ADMIN, SOAK, names
+from tests.soak import SOAK, dice
+
+from .faults import ADMIN, names
 from .machine import Machine, pristine
 from .releases import Releases
 from .service import BASE, active, answer, unpack, whole
 
 CUTS = 40 if SOAK else 3
 """How many switches are cut off, besides one right after each kind has told its success."""
-SEED = int(os.environ.get("QUADRANT_SEED") or time.time_ns() % 10**6)
 OLD, NEW = "0.1.0", "0.6.0"
 
 
@@ -147,18 +146,17 @@ def test_power_lost_when_success_was_told(bench: Bench) -> None:
 
 
 def test_power_lost_at_any_instant_of_a_switch(bench: Bench) -> None:
-    print(f"QUADRANT_SEED={SEED}")
-    dice = random.Random(SEED)  # noqa: S311 (a test that can be repeated)
+    chance = dice("power cuts")
     machine = bench.machine
     longest = 3.0
     for number in range(CUTS):
         old = active(machine) or ""
         command = forth(machine)
-        if NEW in command[-1] and dice.random() < 0.5:
+        if NEW in command[-1] and chance.random() < 0.5:
             machine.run("rm", "-rf", f"{BASE}/releases/{NEW}")
         begun = time.monotonic()
         run = machine.background(*command)
-        instant = dice.uniform(0, longest)
+        instant = chance.uniform(0, longest)
         time.sleep(instant)
         told = run.poll() is not None
         image = bench.cut("cut")

@@ -89,7 +89,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
 
 def _reason(result: dict[str, Any]) -> str:
-    """Return the one line of a result that says why."""
+    """Return the one line of a result that says why; those of a loop in one line."""
+    if failed := [item for item in result.get("results", ()) if item.get("failed")]:
+        return "; ".join(map(_reason, failed))
     for key in ("stderr", "msg", "module_stderr"):
         lines = [line.strip() for line in str(result.get(key) or "").splitlines() if line.strip()]
         if lines:
