@@ -93,7 +93,7 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Try everything that test and e2e take samples of, which takes hours; arguments go to pytest."""
+    """Try all that test and e2e take samples of, which takes hours; arguments go to pytest."""
     install(session, "test")
     install_debian_packages(session)
     everything = [*TOGETHER, "tests/engine", "tests/e2e"]
