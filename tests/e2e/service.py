@@ -129,7 +129,7 @@ class Seen(TypedDict):
 
 
 class Load:
-    """Callers that ask the service without a pause while a test does something."""
+    """Callers that ask the service again and again while a test does something."""
 
     def __init__(self, machine: Machine, mode: str, workers: int = 4, seconds: int = 120) -> None:
         self._process = machine.beside(
