@@ -43,7 +43,7 @@ def make(bundle: Path, tree: Path, *, link: bool = False) -> None:
     try:
         _copy_parts(bundle, tree, _link if link else shutil.copyfile)
     except (OSError, shutil.Error, ValueError) as error:
-        raise SystemExit(f"error: could not write {tree}: {_last(error)}") from error
+        raise SystemExit(f"error: could not write {tree}: {_text(error)}") from error
     try:
         jobs = _wheel_jobs(bundle, tree)
     except ValueError as error:
@@ -86,10 +86,14 @@ def _link(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def _last(error: Exception) -> str:
+def _text(error: Exception) -> str:
     """Return one line of an error; of many files that could not be copied, that of the last."""
-    inner = error.args[0][-1][-1] if isinstance(error, shutil.Error) else error
-    return str(inner)
+    if isinstance(error, shutil.Error):
+        said = str(error.args[0][-1][-1])  # such as "[Errno 28] No space left on device: 'NAME'"
+        return said.partition("] ")[2] or said
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(map(str, filter(None, (error.filename, error.strerror.lower()))))
+    return str(error) or type(error).__name__
 
 
 def _site(tree: Path) -> Path:
@@ -152,7 +156,7 @@ def installer(library: Path, python: Path, site: Path) -> Callable[[str, Path], 
             with WheelFile.open(wheel) as source:
                 install(source, destination, {"INSTALLER": b"bundle\n"})
         except Exception as error:
-            raise ValueError(f"{requirement} cannot be installed: {error}") from error
+            raise ValueError(f"{requirement} cannot be installed: {_text(error)}") from error
 
     return install_wheel
 
@@ -238,7 +242,7 @@ def _work(jobs: Sequence[Callable[[], None]], waiting: int) -> NoReturn:
             jobs[int.from_bytes(number, "big")]()
         code = 0
     except Exception as error:
-        print(f"error: {error or type(error).__name__}", file=sys.stderr, flush=True)
+        print(f"error: {_text(error)}", file=sys.stderr, flush=True)
         while os.read(waiting, 4096):  # the others need not go on
             pass
     finally:
