@@ -204,7 +204,7 @@ def test_a_host_makes_the_release_and_takes_it_again(host: Host) -> None:
     making = host.base / ".engine/making"
     asked = ["activate", str(making / "tree"), "--built-here", "--prefix", str(host.prefix)]
     assert json.loads(said.splitlines()[-1]) == [*asked, "--allow-downgrade"]
-    assert "its origin was not checked, for no key is known here" in said
+    assert "its origin was not checked, because no key is known here" in said
     assert not making.exists()
     (made,) = (host.base / "releases").iterdir()
     run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=made)

@@ -1,4 +1,4 @@
-"""Answers "is it good?": `nox` runs lint, test and security, as CI does."""
+"""Check the project: `nox` runs lint, test and security, as CI does."""
 
 import datetime as dt
 import os
@@ -24,10 +24,10 @@ nox.needs_version = ">=2025.5"
 nox.options.sessions = ["lint", "test", "security"]
 nox.options.default_venv_backend = "uv|venv"
 nox.options.reuse_venv = "yes"
-# A skipped Python is a hole in CI, and the one that ships is skipped nowhere.
+# CI must not skip a Python, and no machine may skip the one that ships.
 nox.options.error_on_missing_interpreters = IN_CI or not interpreter.present(THIS.python)
 nox.options.download_python = "auto" if IN_CI else "never"
-# nox sees of pyenv's Pythons only those that are active.
+# nox finds only those of pyenv's Pythons that are active.
 os.environ["PATH"] = interpreter.search_path(THIS.pythons)
 
 
@@ -35,7 +35,7 @@ os.environ["PATH"] = interpreter.search_path(THIS.pythons)
 def lint(session: nox.Session) -> None:
     """Check style, types, layers, and that the docs name only commands that exist."""
     _locked(session, "packages", "dev-packages", "lint", "test")
-    if session.posargs:  # a Git hook's: the style of some files alone
+    if session.posargs:  # from a Git hook: check only the style of these files
         session.run("ruff", "check", "--force-exclude", *session.posargs)
         session.run("ruff", "format", "--check", "--force-exclude", *session.posargs)
         return
@@ -108,7 +108,7 @@ def _crash(check: str, said: str) -> str:
 
 
 def _locked(session: nox.Session, *categories: str) -> None:
-    """Bring the session's environment to what the lock says; at once where it is there already."""
+    """Install what the lock says in the session's environment, unless it is installed already."""
     pinned = _pinned(session, *categories)
     listing = Path(session.virtualenv.location) / "locked.txt"
     if listing.exists() and listing.read_text(encoding="utf-8") == pinned:
@@ -140,9 +140,9 @@ def _require_whole(session: nox.Session) -> None:
 
 
 def _report(session: nox.Session, name: str, *command: str) -> str:
-    """Keep what a checker says for machines; the verdict is made elsewhere.
+    """Write a checker's machine-readable report to NAME.json; the caller judges it.
 
-    Returns what it said besides. Where that is all, NAME.log has it, and there is no report.
+    Return its other output. If there is no usable report, NAME.log has all of the output.
     """
     REPORTS.mkdir(exist_ok=True)
     path, beside = _path(name), _path(name, "log")

@@ -222,7 +222,7 @@ def test_a_release_is_installed_into_it(setup: Setup, host: Machine, releases: R
     [
         (
             {"deploy_prefix": "/srv/x"},
-            "deploy_prefix is '/srv/x': expected nothing, for setup is for whole machines",
+            "deploy_prefix is '/srv/x': expected nothing: setup is for whole machines",
         ),
         (
             {"deploy_listen": "8000"},

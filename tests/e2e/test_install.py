@@ -148,12 +148,15 @@ def test_a_user_without_rights_may_ask_but_not_switch(machine: Machine) -> None:
     machine.run("systemctl", "restart", NAME)  # what was started by itself just now is not well yet
     said = machine.run(*nobody, "status").stdout
     assert "healthy at http://127.0.0.1:8000" in said
-    assert "more       is for who installed it: run it with sudo" in said
+    assert "more       only the user who installed it may see all: run it with sudo" in said
     for command in (["activate", f"{BASE}/package"], ["rollback"], ["uninstall"]):
         refused = machine.run(*nobody, *command, check=False)
         assert (refused.returncode, "needs root" in error(refused)) == (1, True), refused
     refused = machine.run(*nobody, "history", check=False)
-    assert error(refused) == "error: the history is for who installed it: run it with sudo"
+    assert (
+        error(refused)
+        == "error: only the user who installed it may read the history: run it with sudo"
+    )
     assert "0.1.0" in machine.run(f"{NAME}-admin", "history").stdout
 
 

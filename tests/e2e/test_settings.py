@@ -246,7 +246,10 @@ def test_uninstalling_keeps_them_and_purging_does_not(killer: Killer) -> None:
     ("name", "says"),
     [
         ("", "'/srv/wrong' holds neither my-service.env nor secrets.env (--settings)"),
-        ("secret.env", "'/srv/wrong/secret.env' is no settings: expected my-service.env and"),
+        (
+            "secret.env",
+            "'/srv/wrong/secret.env' is not a settings file: expected my-service.env and",
+        ),
         ("secrets.env/", "'/srv/wrong/secrets.env' is not a file that can be read (--settings)"),
     ],
 )

@@ -220,7 +220,10 @@ def test_settings_go_there_and_back(place: Place) -> None:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("other.env", "is no settings: expected demo.env and secrets.env"), ("", "holds neither")],
+    [
+        ("other.env", "is not a settings file: expected demo.env and secrets.env"),
+        ("", "holds neither"),
+    ],
 )
 def test_settings_that_are_none_are_refused(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / (name or ".ignored")).write_bytes(b"")
@@ -278,7 +281,7 @@ def test_a_prefix_that_others_could_exchange_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     places.require_steady(where)
     (tmp_path / "a").chmod(0o777)
-    with pytest.raises(HostError, match=f"others may write to {tmp_path}/a and could exchange"):
+    with pytest.raises(HostError, match=f"others may write to {tmp_path}/a and could replace"):
         places.require_steady(where)
     (tmp_path / "a").chmod(0o1777)
     places.require_steady(where)
@@ -293,7 +296,7 @@ def test_a_prefix_below_a_folder_of_another_user_is_refused_for_root(tmp_path: P
     (tmp_path / "a").mkdir()
     os.chown(tmp_path / "a", 12345, 12345)
     where = Place("demo", tmp_path / "a/b", 0, tmp_path)
-    with pytest.raises(HostError, match=f"{tmp_path}/a belongs to 12345, who could exchange"):
+    with pytest.raises(HostError, match=f"{tmp_path}/a belongs to 12345, who could replace"):
         places.require_steady(where)
     where.base.mkdir(parents=True)
     os.chown(where.base, 12345, 12345)

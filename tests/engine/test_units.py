@@ -147,3 +147,21 @@ def test_another_installation_of_that_name_is_found(units: Units, tmp_path: Path
     assert Units(other, Disk(), Asked()).other_prefix() is None, "it is gone"
     (tmp_path / "a b%c/opt/demo/current").symlink_to("releases/2")
     assert Units(other, Disk(), Asked()).other_prefix() == tmp_path / "a b%c"
+
+
+@pytest.mark.parametrize(
+    ("socket", "same"),
+    [
+        ("# A comment\n[Socket]\n\nListenStream=127.0.0.1:8000\n", True),
+        ("[Socket]\nListenStream=127.0.0.1:8001\n", False),
+        ("", False),
+    ],
+)
+def test_a_comment_does_not_open_the_socket_anew(
+    units: Units, tmp_path: Path, socket: str, same: bool
+) -> None:
+    other = tmp_path / "a b%c/opt/demo/releases/3/host"
+    other.mkdir(parents=True)
+    (other / "demo.socket").write_text(socket, encoding="utf-8")
+    assert units.same_socket("2", "3") is same
+    assert not units.same_socket("", "3")

@@ -1,4 +1,4 @@
-"""What the tests share. Only here is the package's name found out: nothing else needs it."""
+"""Fixtures that the tests share. Only this module looks up the package's name."""
 
 import importlib
 import io
@@ -39,7 +39,7 @@ def service() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def command() -> str:
-    """Say what the program is called on the command line."""
+    """Return the program's name on the command line."""
     return str(COMMAND)
 
 
@@ -59,7 +59,7 @@ def app(service: ModuleType) -> Starlette:
 
 @pytest.fixture
 def client(app: Starlette) -> Iterator[TestClient]:
-    """Start `app`, and be its client."""
+    """Start `app`, and yield its client."""
     with TestClient(app) as client:
         yield client
 
@@ -98,7 +98,7 @@ def listener() -> Iterator[socket.socket]:
 def start(service: ModuleType, tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Start the program as a process of its own: ``start("serve", PORT=8001)``.
 
-    It listens on `listener` where one is given; `slow` adds the routes of ``slow.py``.
+    It listens on `listener` if one is given; `slow` adds the routes of ``slow.py``.
     """
     with ExitStack() as started:
 

@@ -1,4 +1,4 @@
-"""A program as a process of its own."""
+"""Run the program as a process of its own, and send it requests."""
 
 import json
 import socket
@@ -13,14 +13,14 @@ from types import TracebackType
 from typing import Any, Self
 
 PATIENCE = 20.0
-"""Seconds after which what has not happened never will; a test that passes needs far less."""
+"""How many seconds to wait for an event before a test fails; tests that pass need far less."""
 
-# systemd does the same: the socket becomes descriptor 3, and the process id stays what it is
+# systemd does the same: the socket becomes descriptor 3, and the process id stays the same
 HAND_OVER = 'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=http exec "$@" 3<&0 </dev/null'
 
 
 class Program:
-    """A process, its log, and a way to ask it things."""
+    """A process, its log, and methods to send it requests."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Program:
         return self.log.read_text("utf-8")
 
     def lines(self) -> list[Any]:
-        """Parse the log, but for a line that is still being written."""
+        """Return the parsed log, without a line that is still being written."""
         whole, _, _ = self.output().rpartition("\n")
         return [json.loads(line) for line in whole.splitlines()]
 
@@ -74,14 +74,14 @@ class Program:
         raise AssertionError(f"not logged: {message}\n{self.output()}")
 
     def ready(self) -> Self:
-        """Wait until it listens."""
+        """Wait until the program listens."""
         line = self.wait_for("listening on")
         host, port = line["message"].removeprefix("listening on ").split(":")
         self.address = (host, int(port))
         return self
 
     def terminate(self) -> None:
-        """Send SIGTERM, and wait until it has been noticed."""
+        """Send SIGTERM, and wait until the program logs that it is stopping."""
         self.process.terminate()
         self.wait_for("stopping")
 
@@ -96,12 +96,12 @@ class Program:
         return connection
 
     def get_at(self, address: tuple[str, int], path: str) -> int:
-        """Ask once, where it will listen; return the status."""
+        """Send one request to `address`, where the program will listen; return the status."""
         self.address = address
         return self.get(path)[0].status
 
     def get(self, path: str) -> tuple[HTTPResponse, bytes]:
-        """Ask once, on a connection of its own."""
+        """Send one request on a new connection."""
         with closing(self.connect()) as connection:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -109,13 +109,13 @@ class Program:
 
 
 def free_port() -> int:
-    """Find a port that nothing listens on now."""
+    """Return a port that nothing listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return int(sock.getsockname()[1])
 
 
 @contextmanager
 def short_folder() -> Iterator[Path]:
-    """Make a folder whose path is short enough for a socket's: TMPDIR and pytest's may not be."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 (its name is random)
+    """Make a folder whose path is short enough for a socket; TMPDIR's may be too long."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)

@@ -1,4 +1,4 @@
-"""The endpoints, and what is answered when something is wrong."""
+"""The endpoints, and the answers to errors."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any

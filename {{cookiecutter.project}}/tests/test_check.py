@@ -26,7 +26,7 @@ STOPPING = (503, report("stopping", "1.0+old"))
 
 
 class Stub(HTTPServer):
-    """Gives each of `answers` once, and the last one from then on."""
+    """Give each of `answers` once, and the last one from then on."""
 
     answers: list[tuple[int, bytes]]
     asked: list[str]
@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_nobody_there(run: Run) -> None:
 
 
 def test_silence(run: Run, listener: socket.socket) -> None:
-    # a socket held by systemd accepts while nothing serves: each try must end
+    # a socket that systemd holds accepts callers while nothing serves: each try must end
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     began = time.monotonic()
     result = run("check", "--url", url, "--wait", "0.2")
@@ -187,7 +187,7 @@ def test_byte_now_and_then(run: Run, listener: socket.socket) -> None:
 
 @contextlib.contextmanager
 def answering(answer: Callable[[], None]) -> Iterator[None]:
-    """Answer beside the block."""
+    """Run `answer` in a thread while the block runs."""
     thread = threading.Thread(target=answer)
     thread.start()
     yield

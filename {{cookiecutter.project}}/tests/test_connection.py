@@ -1,6 +1,6 @@
 """Callers who are slow, silent or gone: what each connection waits for, and for how long.
 
-The clock here is a number, so that no test depends on how fast a machine is.
+The tests pass the time as a number, so that none depends on how fast the machine is.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 HEAD = b"Host: a\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\n" + HEAD
 LATE = 1e9
-"""Long after everything."""
+"""Later than every limit."""
 
 
 class Wire(asyncio.Transport):
-    """A transport that keeps what is sent, and says that `unsent` of it is not taken yet."""
+    """A transport that keeps what is sent, and reports `unsent` bytes of it as not taken yet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Wire(asyncio.Transport):
 
 
 class Caller:
-    """A connection, and the one at its other end."""
+    """A connection, and the caller at its other end."""
 
     def __init__(self, service: ModuleType, app: Starlette) -> None:
         self.loop = asyncio.new_event_loop()
@@ -73,7 +73,7 @@ class Caller:
         self.began = self.loop.time()
 
     def send(self, data: bytes) -> None:
-        """Send it, and let the application do what it can."""
+        """Send `data`, and let the application work on it."""
 
         async def deliver() -> None:
             self.connection.data_received(data)
@@ -83,7 +83,7 @@ class Caller:
         self.loop.run_until_complete(deliver())
 
     def look(self, seconds: float, **other: float) -> bool:
-        """Let so many seconds pass since the beginning; tell whether the connection lives."""
+        """Look at the connection `seconds` after the start; return whether it is open."""
         patience = type(self.limits)(**{"head": 10, "stall": 60, **other})
         self.connection.look(self.began + seconds, patience)
         return not (self.wire.ended or self.wire.aborted)
@@ -101,7 +101,7 @@ class Caller:
 
 @pytest.fixture
 def caller(service: ModuleType, app: Starlette) -> Iterator[Caller]:
-    """Connect."""
+    """Yield a caller with an open connection."""
     made = Caller(service, app)
     yield made
     made.close()
@@ -109,7 +109,7 @@ def caller(service: ModuleType, app: Starlette) -> Iterator[Caller]:
 
 @pytest.fixture
 def route(app: Starlette) -> Callable[[Any], None]:
-    """Answer at / otherwise than the application does."""
+    """Return a function that replaces the application's answer at /."""
 
     def route(answer: Any) -> None:
         app.router.routes.clear()

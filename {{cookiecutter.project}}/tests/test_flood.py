@@ -1,4 +1,4 @@
-"""Log lines: one each, and not the same one a million times."""
+"""Log lines: one for each record, and a limit on identical ones."""
 
 import io
 import json
@@ -15,7 +15,7 @@ LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 
 class Clock:
-    """A clock that stands still until it is put forward."""
+    """A clock that stands still until a test sets it."""
 
     now = 0.0
 
@@ -24,7 +24,7 @@ class Clock:
 
 
 class Log:
-    """What passes a filter, and what it writes by itself."""
+    """The lines that a filter passes, and those that it writes itself."""
 
     def __init__(self, service: ModuleType, clock: Clock) -> None:
         self.lines: list[str] = []

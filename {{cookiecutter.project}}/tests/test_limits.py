@@ -1,4 +1,4 @@
-"""How many connections may be open, and what one more is told."""
+"""How many connections may be open, and the answer to one more."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ BUSY = b"GET /slow?600 HTTP/1.1\r\nHost: a\r\n\r\n"
 
 @pytest.fixture
 def held() -> Iterator[ExitStack]:
-    """Close what was opened."""
+    """Yield a stack that closes what a test has opened."""
     with ExitStack() as held:
         yield held
 
@@ -102,11 +102,11 @@ def test_refused_caller_who_stays(start: Start, listener: socket.socket, held: E
     callers = [call(held, listener) for _ in range(3)]
     for caller in callers:
         answer = b""
-        with contextlib.suppress(ConnectionResetError):  # the end of one who stays
+        with contextlib.suppress(ConnectionResetError):  # a caller who stays is cut off
             while data := caller.recv(1000):
                 answer += data
         assert answer.startswith(b"HTTP/1.1 503")
-    with pytest.raises(ConnectionError):  # what they send is dropped at first, refused at last
+    with pytest.raises(ConnectionError):  # data is dropped at first, and refused later
         send_on(callers[0])
     for caller in callers:
         caller.close()
@@ -165,7 +165,7 @@ def test_many_at_once_take_turns(
 
 
 class Broken:
-    """A listening socket that fails so often, and has nobody waiting then."""
+    """A listening socket that fails with each of `errors`, and then has nobody waiting."""
 
     def __init__(self, *errors: int) -> None:
         self.errors = list(errors)

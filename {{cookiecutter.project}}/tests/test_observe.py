@@ -75,7 +75,7 @@ def test_every_line_of_a_request_has_its_id(
 
 
 def samples(client: TestClient, name: str) -> dict[str, float]:
-    """Read the values of one metric, by their labels."""
+    """Return the values of one metric by their labels."""
     lines = client.get("/metrics").text.splitlines()
     split = (line.removeprefix(name).rsplit(" ", 1) for line in lines if line.startswith(name))
     return {labels: float(value) for labels, value in split}

@@ -1,4 +1,4 @@
-"""The program as a real process: what it listens on, and what it says when it can't."""
+"""The program as a real process: what it listens on, and its errors when it cannot."""
 
 import json
 import os
@@ -76,7 +76,7 @@ def test_every_address_includes_ipv4(service: ModuleType) -> None:
 
 @pytest.fixture
 def hand_over(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> HandOver:
-    """Announce sockets to this process: so many, from this descriptor on."""
+    """Return a function that announces `count` sockets to this process, from `first` on."""
 
     def announce(count: str, first: int = 3) -> None:
         monkeypatch.setattr(service.sockets, "FIRST", first)

@@ -1,4 +1,4 @@
-"""What may be set, and how a wrong value is refused."""
+"""The settings, and how a wrong value is refused."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""SIGTERM, and nobody notices: the reason why the server is not simply uvicorn's."""
+"""A stop by SIGTERM fails no request: the reason why the server is not simply uvicorn's."""
 
 import asyncio
 import contextlib
@@ -72,7 +72,7 @@ def test_connection_without_a_request_may_still_send_one(
             response.read()
             assert "connection" not in response.headers
         else:
-            program.get("/")  # so that the one before has been accepted
+            program.get("/")  # so that the connection above has been accepted
         program.terminate()
         connection.request("GET", "/")
         response = connection.getresponse()
@@ -110,7 +110,7 @@ def test_request_half_received_is_waited_for(start: Start, listener: socket.sock
         connection.sock.sendall(b"GET / HTTP/1.1\r\nHost: half\r\n")
         program.get("/")
         program.terminate()
-        time.sleep(0.7)  # longer than a connection that sends nothing is kept
+        time.sleep(0.7)  # longer than a silent connection is kept
         connection.sock.sendall(b"\r\n")
         assert connection.sock.recv(15) == b"HTTP/1.1 200 OK"
     assert program.ended() == 0
@@ -119,7 +119,7 @@ def test_request_half_received_is_waited_for(start: Start, listener: socket.sock
 def test_idle_connection_is_closed_at_once_where_callers_wait(
     start: Start, listener: socket.socket
 ) -> None:
-    # nobody else accepts, so each second of the stop is one that somebody waits
+    # no other process accepts, so callers wait for as long as the stop takes
     program = start("serve", listener=listener, DRAIN_SECONDS=3600, GRACE_SECONDS=3600).ready()
     with closing(program.connect()), closing(program.connect()) as another:
         program.get("/")
@@ -159,7 +159,7 @@ def test_body_half_received_is_not_waited_for_without_end(
 def test_answer_is_not_lost_to_what_came_after_its_request(
     start: Start, listener: socket.socket
 ) -> None:
-    # what is left unread when a socket is closed resets the connection
+    # closing a socket with unread data resets the connection
     program = start("serve", listener=listener, slow=True).ready()
     with closing(program.connect()) as connection:
         connection.request("GET", "/slow?0.5")
@@ -205,7 +205,7 @@ def test_connections_being_accepted_are_answered_or_left(
 
 
 def queued(listener: socket.socket) -> set[tuple[str, int]]:
-    """Take whoever waits to be accepted, and return their addresses."""
+    """Accept and close all waiting connections, and return their addresses."""
     listener.setblocking(False)
     found = set()
     with contextlib.suppress(BlockingIOError):
@@ -268,7 +268,7 @@ def test_restart_under_load_fails_no_request(start: Start, listener: socket.sock
 
 
 def enough(loads: list[Load]) -> int:
-    """Wait until each kind of client was answered 100 times more, and return the sum."""
+    """Wait until each load has got 100 more answers, and return the sum of all."""
     before = [load.answered for load in loads]
     end = time.monotonic() + 10
     while any(load.answered < n + 100 for load, n in zip(loads, before, strict=True)):

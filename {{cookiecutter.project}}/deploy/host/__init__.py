@@ -1,5 +1,5 @@
 """The host engine: installs, switches, watches and removes releases on one machine.
 
-Each release carries it and runs it with its own interpreter, as ``NAME-admin``. Standard library
-only. `switch` is the heart of it: read that first.
+Each release contains the engine and runs it with its own interpreter, as ``NAME-admin``. It uses
+the standard library only. Read `switch` first: it is the central module.
 """

@@ -1,4 +1,4 @@
-"""What a release needs on the machine besides itself: a user, folders, commands on PATH."""
+"""Set up what a release needs on the machine: a user, folders, and commands on PATH."""
 
 import os
 import pwd
@@ -30,7 +30,7 @@ def _give_data(this: Installation, user: str) -> None:
     if not _exists(user):
         said = _add(user, str(this.place.data))
         if not _exists(user):
-            # Without a service nobody needs it, and small systems have nothing that makes one.
+            # Only a service needs the user, and small systems have no tool that adds one.
             if this.systemd.runs():
                 raise HostError(f"could not create the system user '{user}': {said}")
             return
@@ -47,7 +47,7 @@ def _exists(user: str) -> bool:
 
 
 def _add(user: str, home: str) -> str:
-    """Add a system user, and return what was said about it."""
+    """Add a system user; return the command's error message."""
     done = run(("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home,
                 "--shell", "/usr/sbin/nologin", user), _SECONDS)  # fmt: skip
     if done.returncode == NOT_THERE:  # busybox
@@ -58,7 +58,7 @@ def _add(user: str, home: str) -> str:
 
 
 def remove_user(user: str) -> None:
-    """Remove the system user. Raises HostError where that cannot be."""
+    """Remove the system user. Raises HostError if that fails."""
     if _exists(user):
         done = run(("userdel", user), _SECONDS)
         if done.returncode == NOT_THERE:
@@ -69,7 +69,7 @@ def remove_user(user: str) -> None:
 
 
 def link_commands(this: Installation) -> None:
-    """Put the program, and what administers it, on PATH; a package does that itself."""
+    """Link the program and its admin command on PATH, unless a package has installed them."""
     place, name = this.place, this.place.name
     if place.package.is_dir():
         return
@@ -80,7 +80,7 @@ def link_commands(this: Installation) -> None:
 
 
 def _link(this: Installation, command: str) -> bool:
-    """Link a command, and return whether it is a new one."""
+    """Link a command; return whether the link is new."""
     link, end = this.place.commands / command, this.place.current / "bin" / command
     if this.disk.target(link) == str(end):
         return False
@@ -97,7 +97,7 @@ def _link(this: Installation, command: str) -> bool:
 
 
 def unlink_commands(this: Installation) -> None:
-    """Take the commands away again."""
+    """Remove the links that `link_commands` made."""
     for command in (this.place.name, f"{this.place.name}-admin"):
         link = this.place.commands / command
         if this.disk.target(link).startswith(f"{this.place.base}/"):
@@ -106,7 +106,7 @@ def unlink_commands(this: Installation) -> None:
 
 
 def tell_of_lingering(this: Installation) -> None:
-    """Say what a plain user must know about the end of a session."""
+    """Tell a plain user that the service ends with the last session, unless lingering is on."""
     if not (this.place.of_user and this.systemd.runs()):
         return
     user = pwd.getpwuid(this.place.uid).pw_name

@@ -1,4 +1,4 @@
-"""What `activate` and `rollback` do, from the command line's words to the switch."""
+"""Carry out `activate` and `rollback`: check the request, stage the release, and switch to it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,7 +17,7 @@ from .trial import LOCK
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for besides the release itself."""
+    """The options of an activation, apart from the release itself."""
 
     settings: Mapping[str, bytes] = field(default_factory=dict)
     key: str = ""
@@ -28,7 +28,7 @@ class Request:
 
 @contextmanager
 def _plainly() -> Iterator[None]:
-    """Raise HostError where a disk refuses something."""
+    """Turn an OSError into a HostError."""
     try:
         yield
     except OSError as error:
@@ -76,9 +76,9 @@ def installed(this: Installation, name: str, request: Request) -> None:
 
 @_plainly()
 def rollback(this: Installation, name: str) -> None:
-    """Walk one release back, or to the release `name`, and say where that went.
+    """Go back one release, or to the release `name`, and say which one is active now.
 
-    Raises HostError where there is nothing to go back to.
+    Raises HostError if there is no release to go back to.
     """
     _require_place(this)
     if not this.active:
@@ -108,7 +108,7 @@ def _way_back(this: Installation) -> list[str]:
 
 
 def _before(this: Installation, name: str) -> tuple[str, ...] | None:
-    """Return where rollbacks go from an installed release; None where from the active one first."""
+    """Return the releases to roll back to from `name`; None if the active one comes first."""
     before = this.states.load().before
     if name == this.active:
         return before
@@ -141,7 +141,7 @@ def _require_newer(this: Installation, facts: release.Release) -> None:
     if this.active and facts.rank < this.facts(this.active).rank:
         raise HostError(
             f"{facts.version} is older than {this.active}, which is active: nothing was changed "
-            "(--allow-downgrade installs it all the same)"
+            "(--allow-downgrade installs it anyway)"
         )
 
 
@@ -154,21 +154,21 @@ def _keep_key(this: Installation, trusted: Trust) -> None:
 
 def _tell_of_origin(this: Installation, origin: Origin) -> None:
     trusted: Trust = origin.trusted
-    # What the package manager has brought, it has checked in its own way.
+    # The package manager has checked its packages in its own way.
     if not (trusted.file or origin.built_here or origin.source == this.place.package):
         this.say(
-            "its origin was not checked, for no key is known here (put the maker's public key at "
-            f"{this.place.etc / signature.KEY_FILE})"
+            "its origin was not checked, because no key is known here (put the maker's public key "
+            f"at {this.place.etc / signature.KEY_FILE})"
         )
 
 
 @contextmanager
 def _alone(this: Installation) -> Iterator[None]:
-    """Hold the lock. Raises HostError where another run has it, or it cannot be written."""
+    """Hold the lock. Raises HostError if another run holds it, or if it cannot be written."""
     with ExitStack() as stack:
         try:
             this.place.base.mkdir(parents=True, exist_ok=True)
-            # What was missing, another user may have made meanwhile.
+            # Another user may have created a missing folder meanwhile.
             place.require_steady(this.place)
             this.disk.folder(this.place.engine, 0o700)
             stack.enter_context(lock.held(this.place.engine / LOCK, lock.patience()))
@@ -183,7 +183,7 @@ def _alone(this: Installation) -> Iterator[None]:
 
 
 def _leave_no_trace(this: Installation) -> None:
-    """Remove the engine's folder where it knows of nothing: what was to come was refused."""
+    """Remove the engine's folder if a refused first installation left nothing to remember."""
     if this.active or this.disk.names(this.place.releases) or this.history.events():
         return
     with suppress(OSError):

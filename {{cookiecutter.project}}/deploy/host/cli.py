@@ -20,10 +20,9 @@ _WAIT_PAUSE = 1.0
 
 
 def main(tree: Path, argv: Sequence[str] | None = None) -> int:
-    """Do what the command line says, for the engine that lies in the release `tree`.
+    """Run the command line of the engine in the release `tree`.
 
-    Returns the exit code: 0 done; 1 refused or failed, what was there before is as it was;
-    2 wrong usage.
+    Return the exit code: 0 done; 1 refused or failed, with the earlier state kept; 2 wrong usage.
     """
     os.umask(_UMASK)
     try:
@@ -43,7 +42,7 @@ def main(tree: Path, argv: Sequence[str] | None = None) -> int:
 
 
 class _Call:
-    """One call of the engine."""
+    """One call of the engine: the installation, the release that runs it, and its arguments."""
 
     def __init__(
         self, this: Installation, tree: Path, facts: release.Release, given: argparse.Namespace
@@ -83,7 +82,7 @@ def _rollback(call: _Call) -> int:
 
 
 def _finish(call: _Call) -> int:
-    """Wait for the end of the trial where that was asked for, and report for programs."""
+    """Wait for the end of the trial with --wait-trial, and print the status with --json."""
     this, active = call.this, call.this.active
     while call.given.wait_trial and status.status(this).trial:
         this.clock.sleep(_WAIT_PAUSE)
@@ -108,7 +107,9 @@ def _history(call: _Call) -> int:
     try:
         events = call.this.history.events()
     except PermissionError:
-        raise HostError("the history is for who installed it: run it with sudo") from None
+        raise HostError(
+            "only the user who installed it may read the history: run it with sudo"
+        ) from None
     if call.given.json:
         print(json.dumps(events))
         return 0
@@ -169,7 +170,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _filled(given: str) -> str:
-    """Return what was given. Nothing, as of a variable that is not set, does not ask for less."""
+    """Return `given`. Refuse an empty value, which an unset shell variable leads to."""
     if not given:
         raise argparse.ArgumentTypeError("it is empty")
     return given
@@ -225,7 +226,7 @@ def _add_activate(parser: argparse.ArgumentParser) -> None:
     add(
         "--allow-downgrade",
         action="store_true",
-        help="also where TREE is older than what is active",
+        help="even if TREE is older than the active release",
     )
     add("--wait-trial", action="store_true", help="wait for the end of its trial")
 
@@ -242,7 +243,7 @@ _PREFIX = (
 )
 _TREE = "an unpacked archive or bundle (default: the release that this engine lies in)"
 _SETTINGS = (
-    "the settings to use from now on, NAME.env, secrets.env or both; should it not become healthy "
+    "the settings to use from now on, NAME.env, secrets.env or both; if it does not become healthy "
     "with them, the old ones are back with the old release"
 )
 _BUILT_HERE = "TREE was made on this machine, and whoever made it has checked its origin"

@@ -1,11 +1,11 @@
-"""Time that no operator and no network can set back."""
+"""Measure time with a clock that neither an operator nor the network can set back."""
 
 import time
 from pathlib import Path
 
 
 class Clock:
-    """Counts from the start of the machine."""
+    """The kernel's clock, which counts from the machine's boot."""
 
     def boot(self) -> str:
         """Return the kernel's id of this boot."""

@@ -1,4 +1,4 @@
-"""Runs other programs, with a limit on their time and a fixed environment."""
+"""Run other programs with a time limit and a fixed environment."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ NOT_THERE = 127
 
 
 def environment() -> dict[str, str]:
-    """Return the environment that everything runs with, whatever the engine was called with."""
+    """Return the environment for other programs: a fixed one, and the variables in `_KEPT`."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return {**kept, "PATH": PATH, "LC_ALL": "C"}
 
@@ -25,10 +25,10 @@ def run(
     stdin: bytes = b"",
     more: Mapping[str, str] = NOTHING,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command for at most `seconds`; its exit code says what came of it.
+    """Run a command for at most `seconds`, with `more` added to its environment.
 
-    `more` goes into its environment.
-    Never raises: what cannot be started has the code `NOT_THERE` and the reason on stderr.
+    Never raises: a command that cannot be started has the exit code `NOT_THERE` and the reason on
+    stderr; one that is ended at its limit has `TOO_LONG`.
     """
     argv = [str(part) for part in command]
     try:

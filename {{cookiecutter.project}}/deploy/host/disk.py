@@ -1,7 +1,7 @@
-"""The file operations that a switch rests on: each one whole, and durable when it returns.
+"""The file operations of a switch: replacements are atomic, and all are durable on return.
 
-A power cut after a call has returned leaves what the call did. Where a file system is mounted
-without barriers, or is one in memory, nothing can promise that.
+A power cut after a call has returned does not lose what the call did, unless the file system is
+in memory or mounted without barriers.
 """
 
 import os
@@ -20,32 +20,32 @@ class Disk:
     """The real file system; tests put another one in its place. Every method may raise OSError."""
 
     def read(self, path: Path) -> bytes | None:
-        """Return the content of a file; None where there is no such file."""
+        """Return the content of a file; None if there is no such file."""
         try:
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def exists(self, path: Path) -> bool:
-        """Return whether there is anything at `path`, a dangling link too."""
+        """Return whether there is anything at `path`, including a dangling link."""
         return os.path.lexists(path)
 
     def names(self, folder: Path) -> list[str]:
-        """Return the sorted names in a folder; none where it does not exist."""
+        """Return the sorted names in a folder; none if it does not exist."""
         try:
             return sorted(path.name for path in folder.iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def target(self, link: Path) -> str:
-        """Return what a symbolic link names; empty where there is no such link."""
+        """Return the target of a symbolic link; empty if there is no such link."""
         try:
             return str(link.readlink())
         except OSError:
             return ""
 
     def folder(self, path: Path, mode: int) -> None:
-        """Make a folder, and give it that mode also where it exists."""
+        """Make a folder if it is missing, and set its mode."""
         made = [each for each in (path, *path.parents) if not each.exists()]
         path.mkdir(parents=True, exist_ok=True)
         for each in made:
@@ -54,7 +54,7 @@ class Disk:
             path.chmod(mode)
 
     def reserve(self, path: Path, size: int) -> None:
-        """Set room aside, so that the next `write` to `path` succeeds on a full disk, too."""
+        """Reserve space, so that the next `write` to `path` succeeds even on a full disk."""
         spare = path.with_name(path.name + _SPARE)
         if self.exists(spare):
             return
@@ -66,7 +66,7 @@ class Disk:
             raise
 
     def write(self, path: Path, content: bytes, mode: int) -> None:
-        """Replace a file's whole content; it takes the room that `reserve` has set aside."""
+        """Replace a file's whole content, in the space that `reserve` has set aside."""
         new = path.with_name(path.name + _NEW)
         with suppress(FileNotFoundError):
             path.with_name(path.name + _SPARE).replace(new)
@@ -78,7 +78,7 @@ class Disk:
         self.rename(new, path)
 
     def append(self, path: Path, line: bytes) -> None:
-        """Add a line to a file, which is made where there is none."""
+        """Append a line to a file; create the file if it is missing."""
         opened = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(opened, "r+b") as file:
             # A power cut may have left half a line.
@@ -86,14 +86,14 @@ class Disk:
             _write(file, b"\n" + line if torn else line)
 
     def point(self, link: Path, target: str) -> None:
-        """Make a symbolic link, or let it name something else, in one step."""
+        """Create or replace a symbolic link atomically."""
         new = link.with_name(link.name + _NEW)
         new.unlink(missing_ok=True)
         new.symlink_to(target)
         self.rename(new, link)
 
     def duplicate(self, path: Path, copy: Path) -> None:
-        """Keep a file under a second name, which survives that the first one is replaced."""
+        """Keep a file under a second name, where it outlives a replacement of the first."""
         with suppress(OSError):
             os.link(path, copy, follow_symlinks=False)
             _sync_folder(copy.parent)
@@ -113,7 +113,7 @@ class Disk:
             _sync_folder(old.parent)
 
     def remove(self, path: Path) -> None:
-        """Remove a file, a link or a whole folder; no harm is done where there is none."""
+        """Remove a file, a link or a whole folder; do nothing if it does not exist."""
         if not self.exists(path):
             return
         if path.is_dir() and not path.is_symlink():
@@ -124,13 +124,13 @@ class Disk:
             _sync_folder(path.parent)
 
     def sync(self) -> None:
-        """Write everything that is on its way to the disk, such as a copied tree."""
+        """Flush all pending writes, such as those of a copied tree, to the disk."""
         os.sync()
 
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Have an error say which file it is about; one of writing, as of a full disk, does not."""
+    """Name `path` in an error that names no file, such as that of a write to a full disk."""
     try:
         yield
     except OSError as error:
@@ -153,8 +153,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _remove_tree(path: Path) -> None:
-    # Folders of a release tree may have lost the right to write. They are opened first, since their
-    # owner may put a link to elsewhere in their place meanwhile.
+    # A release tree may have read-only folders. Change their mode by descriptor, because their
+    # owner may replace one with a link meanwhile.
     for _, _, _, folder in os.fwalk(path):
         with suppress(OSError):
             os.fchmod(folder, 0o700)

@@ -1,4 +1,4 @@
-"""What can go wrong, said in one line."""
+"""The engine's errors, and functions that turn text from elsewhere into one safe line."""
 
 import unicodedata
 
@@ -6,13 +6,13 @@ LONGEST = 300
 
 
 class HostError(Exception):
-    """Refused, or failed; the text is one line for the operator."""
+    """A request was refused or failed; the message is one line for the operator."""
 
     exit_code = 1
 
 
 class Misuse(HostError):  # noqa: N818 (it says what it is)
-    """The caller asked for what cannot be."""
+    """The caller passed wrong arguments."""
 
     exit_code = 2
 
@@ -20,14 +20,14 @@ class Misuse(HostError):  # noqa: N818 (it says what it is)
 def one_line(text: str, longest: int = LONGEST) -> str:
     """Return `text` as one printable line of at most `longest` characters.
 
-    What programs, journals and services say is not trusted to be harmless on a terminal.
+    The output of programs, journals and services may hold control characters for the terminal.
     """
     shown = printable(" ".join(text.split()))
     return shown if len(shown) <= longest else f"{shown[:longest]}…"
 
 
 def printable(text: str) -> str:
-    """Return `text` with what is no character to be shown as a question mark."""
+    """Return `text` with a question mark for each character that cannot be shown."""
     return "".join(c if unicodedata.category(c)[0] != "C" else "?" for c in text)
 
 
@@ -38,5 +38,5 @@ def last_line(text: str) -> str:
 
 
 def reason(text: str) -> str:
-    """Return why a program says it has failed: its last line, which may begin with ``error: ``."""
+    """Return the reason a failed program gave: its last line, without a leading ``error: ``."""
     return last_line(text).removeprefix("error: ")

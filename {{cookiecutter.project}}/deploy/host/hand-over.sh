@@ -1,7 +1,8 @@
 # shellcheck shell=sh
-# Read by the installers. The engine that is installed and trusted checks what is new, so they hand
-# over to it. Names begin with _start_, since a variable that the environment has is passed on.
-_start_installed() { # NAME ARGUMENT...: becomes the installed engine, where one is and runs
+# The installers source this file. They hand over to the installed engine, which is trusted and
+# checks the new release. Names begin with _start_, because a variable that exists in the
+# environment would be exported with its new value.
+_start_installed() { # NAME ARGUMENT...: execs the installed engine, if there is one and it runs
     _start_engine=/opt/$1/current/bin/$1-admin _start_word='' _start_prefix=
     [ "$(id -u)" = 0 ] || _start_prefix=${HOME-}/.local
     shift
@@ -14,7 +15,7 @@ _start_installed() { # NAME ARGUMENT...: becomes the installed engine, where one
     ! _start_is_safe "$_start_engine" || ! "$_start_engine" --help >/dev/null 2>&1 ||
         exec "$_start_engine" "$@"
 }
-_start_is_safe() { # REAL_PATH: can nobody but root and us change it, or put another in its place?
+_start_is_safe() { # REAL_PATH: succeeds if only root and this user can change or replace the file
     _start_at=$1
     while :; do
         # shellcheck disable=SC2046 # mode, links and owner are three words

@@ -1,4 +1,4 @@
-"""What happened, a JSON object a line. It is for people: nothing is decided by it."""
+"""The history of switches, one JSON object a line. It is for people; no decision depends on it."""
 
 import json
 import time
@@ -18,14 +18,14 @@ def now() -> str:
 
 
 class History:
-    """Keeps the history on disk."""
+    """The history on disk."""
 
     def __init__(self, folder: Path, disk: Disk) -> None:
         self._file = folder / "history"
         self._disk = disk
 
     def add(self, event: str, release: str, why: str = "") -> bool:
-        """Add a line, and return whether that could be done: a full disk stops nothing."""
+        """Add a line; return whether that succeeded, because a full disk must not stop a switch."""
         entry = {"time": now(), "event": event, "release": release, "by": by_whom()}
         if why:
             entry["why"] = one_line(why)
@@ -36,7 +36,7 @@ class History:
         return True
 
     def events(self) -> list[Event]:
-        """Return what can be read of it, the oldest first."""
+        """Return the readable events, the oldest first."""
         text = (self._disk.read(self._file) or b"").decode(errors="replace")
         return [event for line in text.splitlines() if (event := _event(line))]
 

@@ -1,4 +1,4 @@
-"""One installation, and everything that the engine works on it with."""
+"""One installation on this machine, with the parts of the engine that work on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from .units import Units
 
 @dataclass(frozen=True)
 class Installation:
-    """The project on this machine. Tests put other parts in the place of the real ones."""
+    """The project on this machine. Tests replace some of the parts."""
 
     place: Place
     disk: Disk
@@ -34,12 +34,12 @@ class Installation:
 
     @property
     def active(self) -> str:
-        """The release that `current` names; empty where nothing is installed."""
+        """The release that `current` points to; empty if nothing is installed."""
         return Path(self.disk.target(self.place.current)).name
 
     @property
     def address(self) -> str:
-        """Where callers reach the service, as a URL of this machine; empty if nowhere."""
+        """The URL at which callers on this machine reach the service; empty if there is none."""
         listen = self.systemd.property(self.units.socket, "Listen")
         address = listen.partition(" (Stream)")[0].rpartition(" ")[2]
         host, _, port = address.rpartition(":")
@@ -50,13 +50,13 @@ class Installation:
 
     @property
     def restarts(self) -> int:
-        """How often systemd has started the service again since somebody last started it."""
+        """How often systemd has restarted the service by itself since anyone last started it."""
         unit = self.units.service
         counted = self.systemd.property(unit, "NRestarts") if self.systemd.runs() else ""
         return int(counted) if counted.isdigit() else 0
 
     def has(self, name: str) -> bool:
-        """Return whether a whole release of that name is installed."""
+        """Return whether a release of that name, with its checksums, is installed."""
         plain = name and not name.startswith(".") and "/" not in name
         return bool(plain) and self.disk.exists(self.place.releases / name / SUMS)
 
@@ -65,7 +65,7 @@ class Installation:
         return [name for name in self.disk.names(self.place.releases) if self.has(name)]
 
     def facts(self, name: str) -> Release:
-        """Return what an installed release says of itself. Raises HostError."""
+        """Return the facts of an installed release. Raises HostError."""
         tree = self.place.releases / name
         return release.parse(self.disk.read(tree / FACTS), tree)
 

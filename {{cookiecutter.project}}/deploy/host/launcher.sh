@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts @name@-admin on the Python of the release that it lies in. No PATH of a caller is looked in.
+# Starts @name@-admin with the Python of its own release. The caller's PATH is not used.
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 tree=$(readlink -f "$0") && tree=${tree%/*/*}

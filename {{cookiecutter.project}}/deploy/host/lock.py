@@ -1,4 +1,4 @@
-"""One run at a time. The lock lies where nobody else can open it, and ends with its process."""
+"""Allow one run at a time. Only the owner can open the lock, and it ends with its process."""
 
 import fcntl
 import os
@@ -21,9 +21,9 @@ class Busy(HostError):  # noqa: N818 (it says what it is)
 
 
 def patience() -> int:
-    """Return how many seconds to wait for another run; the environment may say so.
+    """Return how many seconds to wait for another run, from DEPLOY_LOCK_SECONDS if it is set.
 
-    Raises Misuse where it says something else.
+    Raises Misuse if its value is not a whole number in range.
     """
     given = os.environ.get(PATIENCE, "60")
     if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS and int(given) <= _MOST):
@@ -33,9 +33,9 @@ def patience() -> int:
 
 @contextmanager
 def held(file: Path, seconds: float) -> Iterator[int]:
-    """Hold the lock, and return its descriptor; wait up to `seconds` for whoever has it.
+    """Hold the lock and yield its descriptor; wait up to `seconds` for another holder.
 
-    Raises Busy that says who has it since when.
+    Raises Busy, with a message that names the holder and the time.
     """
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "r+b") as opened:
@@ -62,13 +62,13 @@ def _taken(opened: BinaryIO) -> bool:
 
 def _sign(opened: BinaryIO) -> None:
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    with suppress(OSError):  # a full disk: who holds it is a courtesy
+    with suppress(OSError):  # a full disk: the holder's name is only for the message
         os.ftruncate(opened.fileno(), 0)
         os.pwrite(opened.fileno(), f"process {os.getpid()} of {by_whom()} since {now}".encode(), 0)
 
 
 def by_whom() -> str:
-    """Return who runs this: as DEPLOY_BY says it, else as this machine knows them."""
+    """Return who runs this: the value of DEPLOY_BY, else the user's name on this machine."""
     if said := one_line(os.environ.get("DEPLOY_BY", ""), 60):
         return said
     user = os.environ.get("SUDO_USER") or user_name(os.geteuid())

@@ -1,6 +1,6 @@
-"""Where the project lies on this machine, and which systemd runs it.
+"""The paths of an installation on this machine, and which systemd runs it.
 
-The whole machine's installation lies in /opt, /etc and /var/lib; any other one below a prefix.
+The system-wide installation lies in /opt, /etc and /var/lib; any other one lies below a prefix.
 """
 
 import os
@@ -15,40 +15,40 @@ from .errors import HostError, Misuse
 
 _SYSTEM_UNITS = Path("/etc/systemd/system")
 _NO_PREFIX = re.compile(r"[\"'\\*?\[\]\x00-\x1f\x7f]")
-"""What a unit file cannot hold in every place where a path stands there."""
+"""Characters that a path in a unit file cannot contain everywhere."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one installation lies."""
+    """The location of one installation."""
 
     name: str
-    """The project's, after which everything is named."""
+    """The project's name, after which everything is named."""
     prefix: Path | None
-    """The folder that it is installed below; None for the whole machine's."""
+    """The folder that it is installed below; None for the system-wide installation."""
     uid: int
-    """Who acts."""
+    """The user who runs the engine."""
     home: Path
-    """Of whoever acts."""
+    """That user's home folder."""
 
     @property
     def base(self) -> Path:
-        """Holds the releases and `current`."""
+        """The folder with the releases and `current`."""
         return self._below("opt")
 
     @property
     def etc(self) -> Path:
-        """Holds the settings."""
+        """The folder with the settings."""
         return self._below("etc")
 
     @property
     def data(self) -> Path:
-        """Belongs to the running service."""
+        """The folder with the running service's data."""
         return self._below("var/lib")
 
     @property
     def releases(self) -> Path:
-        """Holds a folder for each release."""
+        """The folder with one folder for each release."""
         return self.base / "releases"
 
     @property
@@ -63,22 +63,22 @@ class Place:
 
     @property
     def engine(self) -> Path:
-        """The engine's own folder, which only the owner may look into."""
+        """The engine's own folder, which only its owner may read."""
         return self.base / ".engine"
 
     @property
     def commands(self) -> Path:
-        """Where the commands are linked to."""
+        """The folder in which the commands are linked."""
         return (self.prefix or Path("/usr/local")) / "bin"
 
     @property
     def of_user(self) -> bool:
-        """Whether a plain user's own systemd runs the service."""
+        """Whether a user's own systemd manager runs the service."""
         return self.uid != 0 and (not self.base.is_dir() or self.base.stat().st_uid == self.uid)
 
     @property
     def units(self) -> Path:
-        """Where the units lie."""
+        """The folder with the units."""
         if not self.of_user:
             return _SYSTEM_UNITS
         config = os.environ.get("XDG_CONFIG_HOME")
@@ -86,23 +86,23 @@ class Place:
 
     @property
     def runtime(self) -> Path:
-        """Where systemd makes the folders of running services."""
+        """The folder in which systemd creates those of running services."""
         return self.user_runtime if self.of_user else Path("/run")
 
     @property
     def transient_units(self) -> Path:
-        """Where units lie that a reboot takes away."""
+        """The folder with the units that do not survive a reboot."""
         return self.runtime / f"systemd/{'user' if self.of_user else 'system'}"
 
     @property
     def user_runtime(self) -> Path:
-        """The runtime folder of whoever acts."""
+        """The runtime folder of the user who runs the engine."""
         given = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
         is_own = given.is_dir() and given.stat().st_uid == self.uid
         return given if is_own else Path(f"/run/user/{self.uid}")
 
     def health_socket(self, unit: str) -> Path:
-        """Return where the service of a unit answers questions about its health."""
+        """Return the path of the socket on which a unit's service answers health checks."""
         return self.runtime / unit.removesuffix(".service") / "health.sock"
 
     def _below(self, folder: str) -> Path:
@@ -110,10 +110,10 @@ class Place:
 
 
 def find(name: str, tree: Path, prefix: str = "") -> Place:
-    """Return the place below `prefix`; where none is given, the one that `tree` is installed in.
+    """Return the place below `prefix`; without one, the place that `tree` is installed in.
 
-    A tree that is installed nowhere goes to the whole machine for root, else to ``~/.local``.
-    Raises Misuse for a prefix that cannot be one.
+    For a tree that is not installed, return the system-wide place for root, else ``~/.local``.
+    Raises Misuse for an invalid prefix.
     """
     uid = os.geteuid()
     home = _home(uid)
@@ -128,7 +128,7 @@ def find(name: str, tree: Path, prefix: str = "") -> Place:
 def whole_path(prefix: str, name: str) -> Path | None:
     """Return a prefix without links and dots; None for the root folder, which is no prefix.
 
-    Raises Misuse for what cannot be a prefix, and HostError for what may not be seen.
+    Raises Misuse for an invalid prefix, and HostError for one that the user may not look at.
     """
     if _NO_PREFIX.search(prefix):
         raise Misuse(
@@ -146,14 +146,14 @@ def whole_path(prefix: str, name: str) -> Path | None:
     if not nearest.is_dir():
         raise Misuse(f"the prefix '{prefix}' is not a folder")
     for folder in (path / "opt", path / "opt" / name):
-        # A release tells its prefix by where it lies.
+        # The engine derives the prefix from the real path of its release.
         if path != Path("/") and folder.is_symlink():
             raise Misuse(f"{folder} is a link: give another --prefix")
     return None if path == Path("/") else path
 
 
 def require_owner(place: Place) -> None:
-    """Raise HostError where somebody else has installed it."""
+    """Raise HostError if another user owns the installation."""
     if place.base.is_dir() and place.base.stat().st_uid != place.uid:
         owner = user_name(place.base.stat().st_uid)
         if owner == "root":
@@ -162,9 +162,9 @@ def require_owner(place: Place) -> None:
 
 
 def require_steady(place: Place) -> None:
-    """Raise HostError where another user could put something else in the place of the prefix.
+    """Raise HostError if another user could replace the installation's folder or one above it.
 
-    That user would have whatever root, or the service, runs from there.
+    That user would control what root, or the service, runs from there.
     """
     path = place.base
     for folder in _on_the_way(path):
@@ -174,11 +174,11 @@ def require_steady(place: Place) -> None:
             continue
         if found.st_uid not in {0, place.uid}:
             owner = user_name(found.st_uid)
-            raise HostError(f"{folder} belongs to {owner}, who could exchange {path}: {_OTHER}")
-        # In a sticky folder, such as /tmp, nobody can rename what belongs to somebody else.
+            raise HostError(f"{folder} belongs to {owner}, who could replace {path}: {_OTHER}")
+        # In a sticky folder, such as /tmp, users can rename only what they own.
         is_open = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
         if is_open and not stat.S_ISLNK(found.st_mode):
-            raise HostError(f"others may write to {folder} and could exchange {path}: {_OTHER}")
+            raise HostError(f"others may write to {folder} and could replace {path}: {_OTHER}")
 
 
 def _on_the_way(path: Path) -> Iterator[Path]:
@@ -199,7 +199,7 @@ _OTHER = "give another --prefix"
 
 
 def require_way_in(place: Place) -> None:
-    """Raise HostError for a prefix that the service's own user could not get to."""
+    """Raise HostError for a prefix that the service's own user cannot enter."""
     if place.uid != 0 or place.prefix is None:
         return
     for folder in (place.base, *place.base.parents):
@@ -210,7 +210,7 @@ def require_way_in(place: Place) -> None:
 
 
 def user_name(uid: int) -> str:
-    """Return the name of a user, or the number where it has none."""
+    """Return the name of a user, or the number if it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -229,11 +229,11 @@ def _home(uid: int) -> Path:
 
 
 def _installed_below(name: str, tree: Path) -> Path | None:
-    """Return the prefix that an installed tree tells; the root folder for the whole machine's."""
+    """Return the prefix of an installed tree, `/` if system-wide; None for any other tree."""
     base = {"package": tree.parent, "releases": tree.parent.parent}.get(
         "package" if tree.name == "package" else tree.parent.name
     )
     if base is None or base.name != name or base.parent.name != "opt":
-        # /opt may be a link to somewhere else.
+        # /opt itself may be a link.
         return Path("/") if base is not None and base == Path("/opt", name).resolve() else None
     return Path("/") if base == Path("/opt", name).resolve() else base.parent.parent

@@ -1,4 +1,4 @@
-"""Can the program run on this machine? Asked before anything is changed."""
+"""Check that the program can run on this machine, before anything is changed."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from .release import Release
 
 
 def require_fit(release: Release, place: Place, needed_kb: int) -> None:
-    """Raise HostError that says what this machine is and what is needed."""
+    """Raise HostError if the machine does not meet the needs of `release`."""
     folder = next(each for each in (place.base, *place.base.parents) if each.is_dir())
     _require_rights(folder, place)
     machine = os.uname().machine
@@ -24,7 +24,7 @@ def require_fit(release: Release, place: Place, needed_kb: int) -> None:
 
 
 def free_kb(folder: Path) -> int:
-    """Return the kilobytes that are free where a folder lies."""
+    """Return the free kilobytes of the file system that holds a folder."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize // 1024
 
@@ -33,7 +33,7 @@ def _require_rights(folder: Path, place: Place) -> None:
     if os.access(folder, os.W_OK | os.X_OK):
         return
     if place.uid == 0:
-        raise HostError(f"{folder} cannot be written to: {place.base} is to be there")
+        raise HostError(f"{folder} cannot be written to, and {place.base} belongs there")
     raise HostError(f"installing in {place.base} needs root: run it with sudo, or give --prefix")
 
 

@@ -1,4 +1,4 @@
-"""What the engine asks of a release's own program."""
+"""Run a release's own program to check its version and its readiness."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _MARGIN = 10.0
 
 
 class ProgramError(HostError):
-    """The program is not what it should be; the text says what was seen."""
+    """The program does not run or answer as expected; the message says what was seen."""
 
 
 class Programs:
@@ -22,7 +22,7 @@ class Programs:
         self._place = place
 
     def require_runs(self, release: str) -> None:
-        """Raise ProgramError where a release's program does not start, or is another one."""
+        """Raise ProgramError if a release's program does not start, or is of another release."""
         tree = self._place.releases / release
         facts = read(tree)
         expected = f"{facts.name} {facts.release}"
@@ -34,7 +34,7 @@ class Programs:
             raise ProgramError(f"'{facts.name} version' says '{got}', expected '{expected}'")
 
     def require_ready(self, release: str, url: str, seconds: float) -> None:
-        """Raise ProgramError unless what serves at `url` says that it is ready, as `release`."""
+        """Raise ProgramError unless the service at `url` reports that it is ready as `release`."""
         tree = self._place.releases / release
         facts = read(tree)
         command = (self._program(tree, facts.name), "check", "--url", url,

@@ -1,4 +1,4 @@
-"""What a release tree says of itself, in ``host/release.json``."""
+"""Read the facts of a release tree from its ``host/release.json``."""
 
 import json
 import os
@@ -14,7 +14,7 @@ FACTS = "host/release.json"
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 _LARGEST = 1 << 24
-"""More than the facts or the checksums of a release ever are, in bytes."""
+"""The size limit of the facts and of the checksums of a release, in bytes."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]{0,99}")
 
@@ -24,27 +24,27 @@ class Release:
     """The facts of one release."""
 
     name: str
-    """The project's."""
+    """The project's name."""
     version: str
-    """What its folder is called."""
+    """The version, which is also the name of its folder."""
     release: str
-    """The release id, with which the running program answers."""
+    """The release id that the running program reports."""
     rank: str
-    """Sorts bytewise as releases do."""
+    """A key that sorts bytewise in the order of releases."""
     user: str
     """The system user that runs the service."""
     size_kb: int
     machine: str
-    """As uname(1) says it."""
+    """The architecture, as uname(1) prints it."""
     glibc: str
-    """The oldest that it runs on, or `none` where it asks nothing of the machine's."""
+    """The oldest glibc that it runs with, or `none` if it does not use the machine's."""
     keep_releases: int = 3
     health_seconds: int = 30
-    """How long it may take to become ready."""
+    """How long it may take to become ready, in seconds."""
     trial_seconds: int = 60
-    """How long the release before it stays ready to come back."""
+    """How long its trial lasts, in which a failure leads to a rollback."""
     overlap: bool = True
-    """Whether it may run beside the release before it."""
+    """Whether it may run beside the previous release."""
 
 
 def read(tree: Path) -> Release:
@@ -53,9 +53,9 @@ def read(tree: Path) -> Release:
 
 
 def content(path: Path) -> bytes | None:
-    """Return what a file of a tree that others may have made holds; None where it is no such file.
+    """Return the content of a plain file in an untrusted tree; None if it is no such file.
 
-    A pipe is not waited for, no link is followed, and what has no end is not read to it.
+    Do not wait for a pipe, follow a link, or read a file without end.
     """
     try:
         opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -68,9 +68,9 @@ def content(path: Path) -> bytes | None:
 
 
 def parse(content: bytes | None, tree: Path) -> Release:
-    """Return the facts that stand in `content`, which is the file of a release tree.
+    """Return the facts in `content`, the facts file of the release `tree`.
 
-    Raises HostError where there is none, or one is of the wrong kind.
+    Raises HostError if the file, or a fact, is missing or invalid.
     """
     if content is None:
         raise HostError(f"{tree} is not a release: it has no {FACTS}")

@@ -1,4 +1,4 @@
-"""Which releases a machine keeps."""
+"""Decide which releases a machine keeps, and remove the others."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ _LEAST = 2
 
 
 def prune(this: Installation) -> None:
-    """Remove the releases that nobody would go back to. The lock is held. Raises OSError."""
+    """Remove the releases that are not kept. The caller holds the lock. Raises OSError."""
     keep = max(this.facts(this.active).keep_releases, _LEAST)
     kept = to_keep(this.active, this.states.load(), this.releases(), keep)
     for name in this.releases():
         if name not in kept:
-            # Away by one rename: at no instant is there half a release.
+            # Rename it away first: there is never a partly removed release in `releases`.
             trash = this.place.engine / f"removed-{name}"
             this.disk.remove(trash)
             this.disk.rename(this.place.releases / name, trash)
@@ -22,10 +22,10 @@ def prune(this: Installation) -> None:
 
 
 def to_keep(active: str, state: State, installed: list[str], keep: int) -> set[str]:
-    """Return the releases to keep: what is needed in any case, then those active last.
+    """Return the releases to keep: the needed ones, then the most recently active, up to `keep`.
 
-    Needed are the active one, what a switch or a trial may lead back to, and the one that a
-    rollback would go to. A release that never became active goes with the others.
+    Needed are the active release, those of a switch or trial under way, and the ones that a
+    rollback would go to. A release that never became active is not kept.
     """
     here = [name for name in state.before if name in installed and name != active]
     needed = {active, *here[:1]}
@@ -40,5 +40,5 @@ def to_keep(active: str, state: State, installed: list[str], keep: int) -> set[s
 
 
 def leftovers(folder: Path, names: list[str]) -> list[Path]:
-    """Return what killed runs have left in the engine's folder."""
+    """Return the paths that killed runs have left in the engine's folder."""
     return [folder / name for name in names if name.startswith(("removed-", "staging"))]

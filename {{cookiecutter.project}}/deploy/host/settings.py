@@ -1,9 +1,9 @@
-"""The settings that go along with a switch, and those to go back to.
+"""The settings that a switch brings, and those that it would go back to.
 
-Beside the files in force lies, while a switch may still be undone, a folder with two more sets:
+While a switch can still be undone, a folder beside the files in force holds two more sets:
 
-    .switch/next/   all the settings that the new release is to run with
-    .switch/old/    those files that are replaced, as they were
+    .switch/next/   all settings that the new release is to run with
+    .switch/old/    the old version of each file that is replaced
 """
 
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ _FOLDER = ".switch"
 
 
 def modes(name: str) -> dict[str, int]:
-    """Return the settings files of a project, and who may read each.
+    """Return the settings files of a project, and the mode of each.
 
-    Their group may look at the settings, nobody at the secrets: systemd reads them as root.
+    Their group may read the settings, only their owner the secrets: systemd reads them as root.
     """
     return {f"{name}.env": 0o640, ROOT_ONLY: 0o600}
 
 
 def given(folder: str, name: str) -> dict[str, bytes]:
-    """Return the files of a folder of settings.
+    """Return the settings files in a folder, and their contents.
 
-    Raises Misuse for a folder that is not one of settings.
+    Raises Misuse if the folder holds no settings, or anything else.
     """
     path, allowed = Path(folder), modes(name)
     if not path.is_dir():
@@ -39,8 +39,10 @@ def given(folder: str, name: str) -> dict[str, bytes]:
         if file.name.startswith("."):
             continue
         if file.name not in allowed:
-            raise Misuse(f"'{file}' is no settings: expected {' and '.join(allowed)} (--settings)")
-        # A pipe would be waited for.
+            raise Misuse(
+                f"'{file}' is not a settings file: expected {' and '.join(allowed)} (--settings)"
+            )
+        # Reading a pipe would block.
         content = _content(file) if file.is_file() else None
         if content is None:
             raise Misuse(f"'{file}' is not a file that can be read (--settings)")
@@ -68,11 +70,11 @@ class Settings:
 
     @property
     def next(self) -> Path:
-        """The folder with the settings that a switch is to bring."""
+        """The folder with all settings of the new release."""
         return self._folder / "next"
 
     def other_than_now(self, files: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Return those files that are not in force already."""
+        """Return those files whose content differs from what is in force."""
         return {
             name: content
             for name, content in files.items()
@@ -80,7 +82,7 @@ class Settings:
         }
 
     def prepare(self, files: Mapping[str, bytes]) -> Replaced:
-        """Write everything that a switch to `files`, and its undoing, needs. Raises OSError."""
+        """Write all that is needed to switch to `files` and to undo that. Raises OSError."""
         self.forget()
         if not files:
             return {}
@@ -115,7 +117,7 @@ class Settings:
         )
 
     def back(self, replaced: Replaced) -> None:
-        """Put the old settings back in force; again and again does no harm. Raises OSError."""
+        """Put the old settings back in force; may be repeated safely. Raises OSError."""
         for name, was_there in replaced.items():
             if not was_there:
                 self._disk.remove(self._etc / name)
@@ -123,5 +125,5 @@ class Settings:
                 self._disk.rename(self._folder / "old" / name, self._etc / name)
 
     def forget(self) -> None:
-        """Remove what nothing goes back to any more. Raises OSError."""
+        """Remove both sets, once the switch cannot be undone any more. Raises OSError."""
         self._disk.remove(self._folder)

@@ -1,7 +1,7 @@
-"""Checks that what is to be installed comes from whom the operator trusts.
+"""Check that a release was signed by someone the operator trusts.
 
-OpenSSH's keys say so: one that came another way than the files. The machine's own ssh-keygen
-checks, for one that came along would prove nothing.
+The signature is checked with an OpenSSH public key that arrived separately from the release, and
+with the machine's own ssh-keygen, because one that came with the release would prove nothing.
 """
 
 import tempfile
@@ -19,20 +19,20 @@ _SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose signature is asked for."""
+    """The keys that a signature must be made with."""
 
     file: Path | None
-    """With the public keys that count; None where none is known."""
+    """The file with the trusted public keys; None if none is known."""
     keys: tuple[str, ...]
-    """Each in one line, as OpenSSH writes them."""
+    """The keys, each one line as OpenSSH writes it."""
     given: bytes = b""
-    """The file's content, where it was named on the command line."""
+    """The file's content, if it was named on the command line."""
 
 
 def trust(place: Place, given: str, *, required: bool) -> Trust:
-    """Return the keys that count: those of the file `given`, else those that are known here.
+    """Return the trusted keys: those in the file `given`, else those that this machine keeps.
 
-    Raises Misuse for a file that is not there, and HostError where a required key is not known.
+    Raises Misuse for a file that cannot be read, and HostError if a required key is not known.
     """
     known = place.etc / KEY_FILE
     if given:
@@ -52,13 +52,13 @@ def trust(place: Place, given: str, *, required: bool) -> Trust:
 
 
 def require_signed(trusted: Trust, name: str, sums: Path, shown: Path | str) -> None:
-    """Raise HostError unless the checksums in `sums` are signed by a key that counts."""
+    """Raise HostError unless a trusted key, if any is known, signed the checksums in `sums`."""
     if trusted.file and (why := _fault(trusted, name, sums)):
         raise HostError(f"{shown} is refused, nothing was changed: {why}")
 
 
 def keep(trusted: Trust, place: Place, disk: Disk) -> None:
-    """Keep the key that was given, to check the next release with, unless one is known already."""
+    """Keep the given key to check the next release with, unless the machine has a key already."""
     if trusted.given and not disk.exists(place.etc / KEY_FILE):
         disk.write(place.etc / KEY_FILE, trusted.given, 0o644)
 
@@ -69,7 +69,7 @@ def _keys(content: bytes) -> tuple[str, ...]:
 
 
 def _fault(trusted: Trust, name: str, sums: Path) -> str:
-    """Return why checksums do not count as signed; empty where they do."""
+    """Return why the signature of the checksums is not valid; empty if it is."""
     signed_by = sums.with_name(f"{sums.name}.sig")
     if not trusted.keys:
         return f"{trusted.file} holds no public key that can be read"

@@ -1,4 +1,4 @@
-"""Brings a release tree into `releases/`: copied, then judged, then there by one rename."""
+"""Bring a release tree into `releases/`: copy it, check the copy, and rename it into place."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .retention import leftovers
 from .signature import Trust
 
 INSTALLER = frozenset({"install"})
-"""What lies beside a release in its archive, and is not of it."""
+"""The files beside a release in its archive that are not part of it."""
 _BUNDLE_RELEASE = "Script/release"
 _BUNDLE_SUMS = f"Script/{SUMS}"
 _MAKER = "Script/make_release.py"
@@ -23,42 +23,42 @@ _LINKED_KB = 2048
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a release comes from, and whose signature it must have."""
+    """Where a release comes from, and which signature it must have."""
 
     source: Path
     """A release tree, or an unpacked bundle."""
     trusted: Trust
     facts: release.Release
-    """What it said of itself when it was decided that it may come in."""
+    """The facts that the first checks were made with; the copy must have the same."""
     built_here: bool = False
-    """Whether whoever made it on this machine has checked where it comes from."""
+    """Whether it was made on this machine, by a caller who has checked its origin."""
 
 
 def is_bundle(source: Path) -> bool:
-    """Return whether a folder is an unpacked bundle, of which a release is still to be made."""
+    """Return whether a folder is an unpacked bundle, from which the release is yet to be made."""
     return (source / _BUNDLE_RELEASE).is_dir()
 
 
 def sums_of(source: Path) -> Path:
-    """Return the file with the checksums of a tree or a bundle, which need not be there."""
+    """Return the path of the checksums of a tree or a bundle; the file may be missing."""
     return source / (_BUNDLE_SUMS if is_bundle(source) else SUMS)
 
 
 def facts_of(source: Path) -> release.Release:
-    """Return what a tree or a bundle says of itself, before it was judged. Raises HostError."""
+    """Return the unchecked facts of a tree or a bundle. Raises HostError."""
     if not is_bundle(source):
         return release.read(source)
     try:
         return release.read(source / _BUNDLE_RELEASE)
     except HostError:
-        tree.require_whole(source, source, sums_of(source))  # damage is told as such
+        tree.require_whole(source, source, sums_of(source))  # report damage as damage
         raise
 
 
 def stage(this: Installation, origin: Origin) -> str:
-    """Bring the release in, and return its name in `releases/`; the lock is held.
+    """Bring the release in, and return its name in `releases/`; the caller holds the lock.
 
-    Raises HostError where it is refused or damaged, or the disk is full; nothing has changed then.
+    Raises HostError, with nothing changed, if it is refused or damaged, or the disk is full.
     """
     folder = this.place.engine
     for left in leftovers(folder, this.disk.names(folder)):
@@ -79,7 +79,7 @@ def stage(this: Installation, origin: Origin) -> str:
 
 
 def needed_kb(this: Installation, source: Path, size_kb: int) -> int:
-    """Return how much room a release needs besides what is here already."""
+    """Return how many kilobytes a release needs; the package's files are only linked."""
     return _LINKED_KB if source == this.place.package else size_kb
 
 
@@ -110,7 +110,7 @@ def _beside(source: Path) -> frozenset[str]:
 
 
 def _bundle(this: Installation, origin: Origin, staging: Path) -> Path:
-    """Make the release of a bundle, from a copy of it that was judged, by the copy's own Python."""
+    """Make the release from a checked copy of the bundle, with the copy's own Python."""
     staging.mkdir(mode=0o700)
     copied, made = staging / "bundle", staging / "tree"
     _copy(origin.source, copied)
@@ -118,20 +118,20 @@ def _bundle(this: Installation, origin: Origin, staging: Path) -> Path:
     signature.require_signed(origin.trusted, this.place.name, copied / _BUNDLE_SUMS, origin.source)
     pythons = sorted(copied.glob("Python*/bin/python3"))
     if len(pythons) != 1:
-        raise HostError(f"{origin.source} is not whole: there is not one Python in it")
+        raise HostError(f"{origin.source} is not whole: expected exactly one Python in it")
     command = ("sh", pythons[0], "-I", "-S", "-B", copied / _MAKER, "--link", copied, made)
     done = run(command, _MAKE_SECONDS)
     if done.returncode:
         said = reason(done.stderr) or f"exit code {done.returncode}"
         raise HostError(f"could not make the release: {said}")
     tree.require_whole(made, origin.source)
-    # It stays when the bundle is gone, and is verified again then.
+    # The release must carry its own signature: it is verified again when the bundle is gone.
     signature.require_signed(origin.trusted, this.place.name, made / SUMS, origin.source)
     return made
 
 
 def _bring_in(this: Installation, made: Path, origin: Origin) -> str:
-    """Move a judged tree to its name; one that is there already and whole is taken instead."""
+    """Move a checked tree to its name, or reuse the same release if it is there and undamaged."""
     if release.read(made) != origin.facts:
         raise HostError(f"{origin.source} was changed while it was copied: nothing was installed")
     version = origin.facts.version
@@ -145,7 +145,7 @@ def _bring_in(this: Installation, made: Path, origin: Origin) -> str:
             this.disk.sync()
             this.disk.rename(made, target)
             return name
-        # A damaged one is never mended in place: it gets a whole sibling.
+        # A damaged release is never repaired in place: a new one goes beside it.
         if this.disk.read(target / SUMS) == sums and not tree.faults(target):
             return name
     raise HostError(f"all of {this.place.releases / version}* are damaged")

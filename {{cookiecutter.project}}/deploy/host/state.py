@@ -1,7 +1,7 @@
-"""What the engine remembers: one small file, written whole and synced before anyone is told.
+"""The engine's state: one small file, replaced atomically and synced before a result is reported.
 
-`current` says which release runs; the state says what that means: whether a switch is under way,
-which release is on trial, and where one would go back to.
+`current` tells which release runs. The state adds whether a switch is under way, which release is
+on trial, and where a rollback would go.
 """
 
 import json
@@ -13,7 +13,7 @@ from .disk import Disk
 
 FILE = "state.json"
 _SIZE = 16384
-"""More than the state needs: three lists of all that is installed, and a reason."""
+"""Reserved bytes: enough for three lists of all installed releases, and a reason."""
 _FORMAT = 1
 
 Settings = dict[str, bool]
@@ -22,7 +22,7 @@ Settings = dict[str, bool]
 
 @dataclass(frozen=True)
 class Change:
-    """A switch that is under way, or on trial: what it leads to, and what it can be undone to."""
+    """A switch that is under way or on trial: its new release, and what undoing it restores."""
 
     old: str
     """The release to go back to; empty on a first installation."""
@@ -33,13 +33,13 @@ class Change:
 
     @property
     def title(self) -> str:
-        """The new release, as the operator is told of it."""
+        """The new release, as messages name it."""
         return f"{self.new} with the new settings" if self.old == self.new else self.new
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The time after a switch in which a failure leads back."""
+    """The time after a switch in which a failure leads to a rollback."""
 
     change: Change
     boot: str
@@ -50,10 +50,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class State:
-    """Everything that decisions rest on besides `current`."""
+    """Everything that the engine decides by, apart from `current`."""
 
     before: tuple[str, ...] = ()
-    """The releases that rollbacks walk back to, the next one first."""
+    """The releases that rollbacks go to, the next one first."""
     recent: tuple[str, ...] = ()
     """The releases that were active, the latest first."""
     since: str = ""
@@ -61,9 +61,9 @@ class State:
     switch: Change | None = None
     trial: Trial | None = None
     said: str = ""
-    """What happened last without anybody there, for whoever asks."""
+    """The last event that happened unattended, for `status` to show."""
     restarts: int = 0
-    """How often systemd had started the service again when the active release became so."""
+    """How often systemd had restarted the service when the active release became so."""
 
     def went_to(self, release: str, before: tuple[str, ...], since: str) -> "State":
         """Return the state in which `release` has become the active one."""
@@ -72,14 +72,14 @@ class State:
 
 
 class States:
-    """Keeps the state on disk."""
+    """The state on disk."""
 
     def __init__(self, folder: Path, disk: Disk) -> None:
         self._file = folder / FILE
         self._disk = disk
 
     def load(self) -> State:
-        """Return the state; an empty one where there is none that can be read."""
+        """Return the state; an empty one if there is none or it is not valid."""
         try:
             return _state(json.loads(self._disk.read(self._file) or b"{}"))
         except (ValueError, TypeError, KeyError, AttributeError):

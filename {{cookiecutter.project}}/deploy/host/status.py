@@ -1,4 +1,4 @@
-"""What is active, is it healthy, and what else is here: for people and for programs."""
+"""Report what is active, whether it is healthy, and what else is installed."""
 
 import hashlib
 import json
@@ -14,12 +14,12 @@ from .settings import ROOT_ONLY
 from .state import State
 
 _SETTLED_SECONDS = 60.0
-"""A service that was started again less than this ago is not called healthy yet."""
+"""A service that systemd restarted less than this long ago is not reported as healthy."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """What an installation says of itself."""
+    """The status of an installation."""
 
     name: str
     active: str
@@ -27,30 +27,30 @@ class Status:
     quadrant: str
     commit: str
     settings: str
-    """The SHA-256 of the settings file, empty where it is not there or may not be read."""
+    """The SHA-256 of the settings file; empty if it does not exist or may not be read."""
     secrets: str
     since: str
     before: str
-    """Where a rollback would go."""
+    """The release that a rollback would go to."""
     releases: list[str]
     trial: str
-    """What is on trial, and for how long still; empty otherwise."""
+    """What is on trial, and for how much longer; empty if nothing is."""
     said: str
-    """What happened last without anybody there."""
+    """The last event that happened unattended."""
     service: str
     """`healthy at URL`, `not healthy: WHY` or `none: WHY`."""
     restarts: int
-    """How often systemd has started the service again by itself since the last switch."""
+    """How often systemd has restarted the service by itself since the last switch."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def is_healthy(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the service is healthy, or there is no systemd to run it."""
         return not self.service.startswith("not healthy")
 
 
 def status(this: Installation) -> Status:
-    """Return the status. Raises HostError where nothing is active."""
+    """Return the status. Raises HostError if nothing is active."""
     active = this.active
     if not active:
         raise HostError(f"no release of {this.place.name} is active here")
@@ -76,7 +76,7 @@ def status(this: Installation) -> Status:
 
 
 def _state(this: Installation) -> State:
-    """Return the state; an empty one where it is not for who asks."""
+    """Return the state; an empty one if the user may not read it."""
     try:
         return this.states.load()
     except PermissionError:
@@ -84,7 +84,7 @@ def _state(this: Installation) -> State:
 
 
 def health(this: Installation, active: str, restarts: int) -> str:
-    """Return what is to be said of the service, asked as callers would."""
+    """Return the service's health, checked at the address that callers use."""
     if not this.systemd.runs():
         return f"none: {this.no_service()}"
     url = this.address
@@ -99,7 +99,7 @@ def health(this: Installation, active: str, restarts: int) -> str:
 
 
 def _unsettled(this: Installation, restarts: int) -> str:
-    """Return what is wrong with a service that ends again and again; empty where it does not."""
+    """Return why a service that keeps being restarted is not healthy; empty if it is stable."""
     entered = this.systemd.property(this.units.service, "ActiveEnterTimestampMonotonic")
     if not restarts or not entered.isdigit():
         return ""
@@ -129,15 +129,15 @@ def rows(status: Status) -> list[tuple[str, str]]:
 
 
 def as_json(status: Status) -> str:
-    """Return the status for programs; nothing in it can end a line."""
+    """Return the status for programs, as JSON on one line."""
     return json.dumps(asdict(status))
 
 
 def require_superseded(this: Installation, old: str) -> None:
-    """Raise HostError where the package's files are of another release than `old`, and not active.
+    """Raise HostError if the package brought another release than `old` and it is not active.
 
-    rpm ends with success though a new package could not be switched to. It does not when the old
-    package then refuses to go.
+    rpm succeeds even if the switch to a new package fails. It fails if the old package then
+    refuses to be removed.
     """
     package = this.place.package
     try:
@@ -150,7 +150,7 @@ def require_superseded(this: Installation, old: str) -> None:
 
 
 def _differ(this: Installation) -> bool:
-    """Return whether the package's release is another one than the active."""
+    """Return whether the package's release differs from the active one."""
     package, current = this.place.package, this.place.current
     return package.is_dir() and this.disk.read(package / SUMS) != this.disk.read(current / SUMS)
 
@@ -158,7 +158,7 @@ def _differ(this: Installation) -> bool:
 def _notes(this: Installation, state: State) -> list[str]:
     notes = []
     if not state.since:
-        notes.append("more: is for who installed it: run it with sudo")
+        notes.append("more: only the user who installed it may see all: run it with sudo")
     if state.switch:
         notes.append(f"unfinished: the switch to {state.switch.title}: going on, or interrupted")
     if _differ(this):

@@ -1,15 +1,16 @@
-"""The switch to a release, and the way back. Read it from top to bottom.
+"""Switch to a release, and undo a switch. Read this module from top to bottom.
 
     prove       NEXT runs the new release beside the old one; it must get ready with the right id
     share       NEXT accepts callers, from the same listening socket as the old one
-    remember    the state says that a switch is under way, and all that an undoing needs is there
-    take over   new settings, `current`, units; the service restarts as the new release
-    commit      the state says so; only now anyone is told, and the trial begins
+    remember    record in the state that a switch is under way, and what undoing it needs
+    take over   replace settings, `current` and units; restart the service as the new release
+    commit      record the success in the state; only then report it and begin the trial
 
-Up to `remember` nothing has changed: what a failure or a kill leaves is NEXT, which the watch that
-was started before it stops. From there to `commit` the state tells whoever comes next to undo it:
-another run, that watch, or the guard that runs before every start of the service. After `commit`
-the trial leads back in the same way. NEXT serves through all of it, so callers notice neither way.
+NEXT is a temporary unit. Until `remember` nothing has changed: a failed or killed run leaves at
+most NEXT running, and the watch, which is started first, stops it. From `remember` to `commit` the
+state tells the next actor to undo the switch: another run, that watch, or the guard that runs
+before every start of the service. After `commit` a failed trial is undone in the same way. NEXT
+serves during a switch and while it is undone, so callers notice neither.
 """
 
 from collections.abc import Mapping
@@ -25,38 +26,38 @@ from .state import Change, State, Trial
 from .systemd import SystemdError
 
 BACK = "back"
-"""A link to the old release, in the engine's folder: it becomes `current` by one rename, for which
-even a full disk has room."""
+"""A link to the old release in the engine's folder. One rename makes it `current`, which works even
+on a full disk."""
 UNDOABLE = "undoable"
-"""There, in the engine's folder, while a switch or a trial may have to be undone; otherwise the
+"""A file in the engine's folder while a switch or a trial may have to be undone. Without it, the
 service starts without the guard."""
 _ACCEPTING = "accepting"
 _ACCEPT_SECONDS = 10.0
 _STOP_SECONDS = 180.0
-"""More than a service may take to finish what it was asked (TimeoutStopSec)."""
+"""More than a service may take to stop (TimeoutStopSec)."""
 _TRIAL_SECONDS = 60
 _PAUSE = 0.05
 
 
 class SwitchError(HostError):
-    """The switch did not succeed; the text says what is active now, and why."""
+    """The switch failed; the message says what is active now, and why."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a switch leads to."""
+    """The release and the settings that a switch leads to."""
 
     release: str
     before: tuple[str, ...] | None = None
-    """Where rollbacks go from there; None where the old release comes first."""
+    """The releases that rollbacks go to from there; None if the old release comes first."""
     settings: Mapping[str, bytes] = field(default_factory=dict)
     """The settings files to replace."""
 
 
 def switch(this: Installation, goal: Goal) -> None:
-    """Make a release the active one; the lock is held, and `recover` has been called.
+    """Make a release the active one. The caller holds the lock and has called `recover`.
 
-    Raises SwitchError where the old one is active as before, and HostError where nothing was tried.
+    Raises SwitchError if the switch failed, and HostError if nothing was tried.
     """
     old, files = this.active, this.settings.other_than_now(goal.settings)
     _require_runs(this, goal.release)
@@ -78,10 +79,10 @@ def switch(this: Installation, goal: Goal) -> None:
 
 
 def recover(this: Installation, *, starting: bool = False) -> None:
-    """Undo what a killed run has left, and what a restart during a trial leads back from.
+    """Undo an interrupted switch; undo, end or renew a trial as its time and state require.
 
-    `starting` says that the service is about to start: then its own start does the rest. The lock
-    is held. Raises OSError where the disk does not take it.
+    `starting` means that the service is about to start, and that this start completes the undoing.
+    The caller holds the lock. Raises OSError if the disk cannot be written.
     """
     state = this.states.load()
     if state.switch:
@@ -94,7 +95,7 @@ def recover(this: Installation, *, starting: bool = False) -> None:
 
 
 def on_trial(this: Installation) -> Trial | None:
-    """Return the trial that is under way; None where it is led back from, or another boot's."""
+    """Return the trial under way; None if it is being undone, or belongs to another boot."""
     state = this.states.load()
     trial = state.trial
     if not trial or state.switch or trial.boot != this.clock.boot():
@@ -103,13 +104,13 @@ def on_trial(this: Installation) -> Trial | None:
 
 
 def end_trial(this: Installation) -> None:
-    """Let a release stay: nothing leads back by itself any more. The lock is held."""
+    """End the trial, so that the release stays. The caller holds the lock."""
     this.states.save(replace(this.states.load(), trial=None))
     _quietly_forget(this)
 
 
 def return_from_trial(this: Installation, why: str) -> None:
-    """Go back to the release before the one on trial, which has failed. The lock is held."""
+    """Undo the switch to the release on trial, which has failed. The caller holds the lock."""
     state = this.states.load()
     if state.trial:
         change = state.trial.change
@@ -118,7 +119,7 @@ def return_from_trial(this: Installation, why: str) -> None:
 
 
 def _again(this: Installation, release: str) -> None:
-    """See that the active release runs, and start it anew where it does not."""
+    """Check that the active release is in service, and restart it if it is not."""
     if not this.systemd.runs():
         this.say(f"{release} is installed and can be used; {this.no_service()}")
         return
@@ -136,16 +137,16 @@ def _again(this: Installation, release: str) -> None:
 
 
 def _install_units(this: Installation, release: str) -> None:
-    """Give systemd a release's units; those that it has not had before start with the machine."""
+    """Install a release's units, and enable them if there were none before."""
     are_new = not this.units.are_installed()
     this.units.install(release)
-    # Where it had them, an operator may have had them not start.
+    # An operator may have disabled the units that were there before.
     if are_new:
         this.systemd.enable(this.units.service, this.units.socket)
 
 
 def is_in_service(this: Installation, release: str, url: str = "") -> bool:
-    """Return whether the service runs and is ready as a release, at its own socket or `url`."""
+    """Return whether the service runs and is ready as a release, at `url` or its own socket."""
     try:
         if not this.systemd.is_active(this.units.service):
             return False
@@ -171,7 +172,7 @@ def _require_runs(this: Installation, release: str) -> None:
 
 
 def _prepare(this: Installation, new: str, files: Mapping[str, bytes]) -> Change:
-    """Write all that a switch and its undoing need. Raises HostError where there is no room."""
+    """Write all that is needed to switch and to undo that. Raises HostError if that fails."""
     try:
         if this.states.load().trial:
             end_trial(this)
@@ -197,7 +198,7 @@ def _prove(this: Installation, change: Change) -> None:
         return
     if change.old:
         with suppress(SystemdError):
-            # It waits for the lock: for the trial to begin, or for this run to be killed.
+            # The watch waits for the lock until the trial begins or this run is killed.
             this.systemd.start(this.units.trial, wait=False)
     else:
         this.units.install(change.new)
@@ -226,7 +227,7 @@ def _share(this: Installation) -> None:
 
 
 def _listen(this: Installation) -> None:
-    """Have the socket listen. Raises SwitchError that says why it does not."""
+    """Start the socket unit unless it is active. Raises SwitchError with the reason if it fails."""
     if this.systemd.is_active(this.units.socket):
         return
     try:
@@ -237,20 +238,20 @@ def _listen(this: Installation) -> None:
 
 
 def _remember(this: Installation, change: Change) -> None:
-    """Write down what there is to undo from now on."""
+    """Record in the state that there is a switch to undo from now on."""
     this.states.save(replace(this.states.load(), switch=change))
     this.states.reserve()
 
 
 def _take_over(this: Installation, change: Change) -> None:
-    """Make the new release what the service runs."""
+    """Make the service run the new release."""
     this.settings.put(change.settings)
     this.disk.point(this.place.current, f"releases/{change.new}")
     if this.systemd.runs():
         _install_units(this, change.new)
         to_stop = _STOP_SECONDS
         if not this.facts(change.new).overlap:
-            # Nobody serves meanwhile: one that hangs must not have the other's time to stop, too.
+            # Nothing serves meanwhile: a start that hangs must not be given the stop time as well.
             this.systemd.stop(this.units.service, seconds=_STOP_SECONDS)
             to_stop = _ACCEPT_SECONDS
         anew = not this.units.same_socket(change.old, change.new)
@@ -262,19 +263,19 @@ def _take_over(this: Installation, change: Change) -> None:
 def _restart(
     this: Installation, release: str, *, anew: bool = False, to_stop: float = _STOP_SECONDS
 ) -> None:
-    """Restart the service and see it ready as `release`; with `anew` its socket is opened anew.
+    """Restart the service and wait until it is ready as `release`; `anew` restarts the socket, too.
 
-    What runs now may take `to_stop` seconds to finish what it was asked.
+    The running service may take `to_stop` seconds to stop.
     """
     service, socket = this.units.service, this.units.socket
     seconds = this.facts(release).health_seconds
     anew = anew or not this.systemd.is_active(socket)
     this.systemd.forget_failures(service, socket)
     if anew:
-        # It holds the socket that is to be opened anew.
+        # NEXT holds the socket that is to be opened anew.
         _stop_next(this, wait=True)
     try:
-        # One call for both: a kill cannot come between them.
+        # Use one call for both, so that a kill cannot come between them.
         units = (socket, service) if anew else (service,)
         this.systemd.restart(*units, seconds=seconds + to_stop)
     except SystemdError as error:
@@ -282,13 +283,13 @@ def _restart(
             why = this.systemd.socket_reason(socket)
             raise SwitchError(f"{socket} does not listen: {why}") from error
         raise SwitchError(this.systemd.reason(service) or str(error)) from error
-    # It has told systemd that it is ready; from here on every answer is this release's.
+    # The service has told systemd that it is ready: without NEXT, every answer is its own.
     _stop_next(this)
     this.programs.require_ready(release, this.address or _own_socket(this), seconds)
 
 
 def _commit(this: Installation, change: Change, goal: Goal) -> State:
-    """Write down, durably, that the new release is the active one, and begin its trial."""
+    """Record durably that the new release is the active one, and begin its trial."""
     state = this.states.load()
     before = goal.before
     if before is None:
@@ -297,9 +298,9 @@ def _commit(this: Installation, change: Change, goal: Goal) -> State:
     seconds = this.facts(change.new).trial_seconds
     if change.old and seconds and this.systemd.runs():
         trial = Trial(change, this.clock.boot(), this.clock.seconds() + seconds)
-    # What systemctl and the program have written meanwhile is part of the success.
+    # The files that systemctl and the program have written must be durable, too.
     this.disk.sync()
-    # Each once: rollbacks walk back and never in a circle, and the state stays small.
+    # Keep each name once: rollbacks then never go in a circle, and the state stays small.
     known = tuple(dict.fromkeys(name for name in before if this.has(name) and name != change.new))
     state = state.went_to(change.new, known, now())
     committed = replace(state, trial=trial, said="", restarts=this.restarts)
@@ -308,7 +309,7 @@ def _commit(this: Installation, change: Change, goal: Goal) -> State:
 
 
 def _settle(this: Installation, state: State) -> None:
-    """Tell of the success, and clean up; nothing that fails here takes it back."""
+    """Report the success and clean up; a failure here does not undo the switch."""
     if not this.history.add(ACTIVE, this.active):
         this.say(f"could not write the history in {this.place.engine}")
     with suppress(OSError):
@@ -342,7 +343,7 @@ def _report(this: Installation, state: State) -> None:
 
 
 def _leave(this: Installation, change: Change, why: str) -> None:
-    """Clean up after a release that did not prove itself. Raises SwitchError, always."""
+    """Clean up after a switch that failed before the take-over. Always raises SwitchError."""
     _record_failure(this, change, why)
     if not change.old:
         _abandon(this, change)
@@ -357,7 +358,7 @@ def _leave(this: Installation, change: Change, why: str) -> None:
 
 
 def _give_up(this: Installation, change: Change, why: str) -> None:
-    """Go back to what was before a switch that has failed. Raises SwitchError, always."""
+    """Undo a switch that failed during the take-over. Always raises SwitchError."""
     _record_failure(this, change, why)
     if not change.old:
         _abandon(this, change)
@@ -386,10 +387,10 @@ def _record_failure(this: Installation, change: Change, why: str) -> None:
 
 
 def _restart_old(this: Installation, change: Change, said: str) -> str:
-    """Make the old release what the service runs; return why it is not healthy, if it is not.
+    """Make the service run the old release; return why it is not healthy, or an empty string.
 
-    Raises OSError where the disk does not take it, and HostError where systemd does not: then
-    whoever comes next does it again.
+    Raises OSError if the disk cannot be written, and HostError if systemd fails. The state is then
+    unchanged, so that the next run, the watch or the guard tries again.
     """
     why, begun = "", this.systemd.property(this.units.service, "InvocationID")
     try:
@@ -399,7 +400,7 @@ def _restart_old(this: Installation, change: Change, said: str) -> str:
         raise
     try:
         if this.systemd.runs():
-            with suppress(OSError, SystemdError):  # the other's units will do
+            with suppress(OSError, SystemdError):  # the new release's units will do
                 this.units.install(change.old)
             anew = not this.units.same_socket(change.old, change.new)
             _restart(this, change.old, anew=anew)
@@ -410,7 +411,7 @@ def _restart_old(this: Installation, change: Change, said: str) -> str:
             raise SwitchError(f"{change.new} was not ended: {why}") from error
     try:
         _forget_change(this, change, said)
-    except OSError as error:  # whoever comes next does it again
+    except OSError as error:  # the next run, the watch or the guard tries again
         why = why or _why(this, error)
     _stop_next(this)
     return why
@@ -437,15 +438,15 @@ def _undo_interrupted(this: Installation, change: Change, *, starting: bool) -> 
 
 
 def _has_not_stopped(this: Installation, change: Change) -> bool:
-    """Return whether the old release has served all the time, with its own settings."""
+    """Return whether the old release has served without a stop, with its own settings."""
     is_untouched = this.active == change.old and not this.settings.are_put(change.settings)
-    # What settings it runs with, it does not tell, nor which of two that are the same it is.
+    # The service reports its release, but not which settings it runs with.
     could_tell = change.old != change.new and not change.settings
     return (is_untouched or could_tell) and is_in_service(this, change.old)
 
 
 def _is_half_back(this: Installation, change: Change) -> bool:
-    """Return whether somebody was killed who led back from a trial."""
+    """Return whether a run was killed while it undid a switch on trial."""
     return this.active != change.new or this.settings.are_back(change.settings)
 
 
@@ -469,9 +470,9 @@ def _judge_trial(this: Installation, trial: Trial, *, starting: bool) -> None:
         this.say(said)
         _go_back_before_start(this, change, said)
     else:
-        # The machine was started anew: the success was durable, and its trial begins again.
+        # The machine was rebooted: the switch was durable, so its trial begins again.
         seconds = _TRIAL_SECONDS
-        with suppress(HostError):  # damaged, and all the more to be led back from
+        with suppress(HostError):  # a damaged release needs a trial all the more
             seconds = this.facts(change.new).trial_seconds
         renewed = Trial(change, this.clock.boot(), this.clock.seconds() + seconds)
         this.states.save(replace(this.states.load(), trial=renewed))
@@ -480,18 +481,18 @@ def _judge_trial(this: Installation, trial: Trial, *, starting: bool) -> None:
 
 
 def _go_back_before_start(this: Installation, change: Change, said: str) -> None:
-    """Let the start that is under way be the old release's."""
+    """Make the start that is under way run the old release."""
     _put_back(this, change)
     with suppress(OSError, SystemdError):
         this.units.install(change.old)
     _forget_change(this, change, said)
     if not this.units.same_socket(change.old, change.new):
-        # This very start is part of what has to be done again then: it cannot wait for it.
+        # Do not wait: the restart includes the start that waits for this guard.
         this.systemd.restart(this.units.socket, this.units.service, wait=False)
 
 
 def _put_back(this: Installation, change: Change) -> None:
-    """Let `current` and the settings be what they were; again and again does no harm."""
+    """Restore `current` and the settings; may be repeated safely."""
     back = this.place.engine / BACK
     if this.active != change.old:
         if this.disk.exists(back):
@@ -502,7 +503,7 @@ def _put_back(this: Installation, change: Change) -> None:
 
 
 def _forget_change(this: Installation, change: Change, said: str) -> None:
-    """Write down that the old release is the active one, and nothing is to be undone."""
+    """Record that the old release is active, and that nothing is left to undo."""
     state = this.states.load()
     if this.active == change.old:
         before = tuple(name for name in change.before if name)
@@ -513,7 +514,7 @@ def _forget_change(this: Installation, change: Change, said: str) -> None:
 
 
 def _abandon(this: Installation, change: Change) -> None:
-    """Leave nothing active: a first installation has failed."""
+    """Clean up after a failed first installation, so that nothing is active."""
     if this.systemd.runs():
         _stop_next(this, wait=True)
         with suppress(SystemdError):
@@ -529,7 +530,7 @@ def _abandon(this: Installation, change: Change) -> None:
 
 
 def _stop_next(this: Installation, *, wait: bool = False) -> None:
-    """Stop what runs beside the service; it finishes what it was asked to do."""
+    """Stop NEXT, which finishes its requests first."""
     if this.systemd.runs():
         with suppress(SystemdError):
             this.systemd.stop(this.units.next, seconds=_STOP_SECONDS, wait=wait)
@@ -537,7 +538,7 @@ def _stop_next(this: Installation, *, wait: bool = False) -> None:
 
 
 def _quietly_forget(this: Installation) -> None:
-    """Remove what nothing goes back to any more; what cannot be removed is removed next time."""
+    """Remove what only an undoing needs; a later call removes what this one cannot."""
     with suppress(OSError):
         this.settings.forget()
         this.disk.remove(this.place.engine / BACK)
@@ -549,6 +550,6 @@ def _why(this: Installation, error: Exception) -> str:
 
 
 def _not_written(this: Installation, error: OSError) -> str:
-    # Of two names, as those of a link, the second one is what was to be written.
+    # An error with two paths, such as that of a rename, names the target second.
     where = error.filename2 or error.filename or this.place.base
     return f"could not write to {Path(where)}: {(error.strerror or str(error)).lower()}"

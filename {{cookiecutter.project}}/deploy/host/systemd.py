@@ -1,4 +1,4 @@
-"""What the engine asks of systemd. Every call has a limit, and its failure is a reason."""
+"""Call systemctl and journalctl. Every call has a time limit, and a failure says its reason."""
 
 import json
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from .place import Place
 
 _SECONDS = 30.0
 _ANSWER_SECONDS = 10.0
-"""For what systemd does at once."""
+"""The limit for requests that systemd answers at once."""
 
 
 class SystemdError(HostError):
-    """systemd did not do what was asked of it; the text says why."""
+    """A request to systemd failed; the message says why."""
 
 
 class Systemd:
@@ -24,7 +24,7 @@ class Systemd:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._options = ("--user",) if place.of_user else ()
-        # A user who came by su or sudo has nothing that says where their own systemd is.
+        # After su or sudo, the environment does not tell where a user's own systemd is.
         runtime = {"XDG_RUNTIME_DIR": str(place.user_runtime)}
         self._environment = runtime if place.of_user else {}
 
@@ -35,19 +35,19 @@ class Systemd:
         return Path("/run/systemd/system").is_dir()
 
     def require_answers(self) -> None:
-        """Raise SystemdError where the manager does not even tell its version."""
+        """Raise SystemdError unless the manager answers a request for its version."""
         self._ask("show", "-p", "Version", seconds=_ANSWER_SECONDS)
 
     def reload(self) -> None:
-        """Read the units anew."""
+        """Make systemd read the units again."""
         self._ask("daemon-reload")
 
     def start(self, *units: str, seconds: float = _SECONDS, wait: bool = True) -> None:
-        """Start units; for those that tell when they are ready, wait until they have."""
+        """Start units; wait until those that report their readiness are ready."""
         self._ask("start", *units, seconds=seconds, wait=wait)
 
     def restart(self, *units: str, seconds: float = _SECONDS, wait: bool = True) -> None:
-        """Stop units where they run, and start them."""
+        """Restart units; start those that do not run."""
         self._ask("restart", *units, seconds=seconds, wait=wait)
 
     def stop(self, *units: str, seconds: float = _SECONDS, wait: bool = True) -> None:
@@ -59,15 +59,15 @@ class Systemd:
         self._ask("kill", "--kill-who=main", f"--signal={name}", unit)
 
     def enable(self, *units: str) -> None:
-        """Have units started with the machine."""
+        """Start units at boot from now on."""
         self._ask("--quiet", "enable", *units)
 
     def disable(self, *units: str) -> None:
-        """Stop units at once and have them started no more."""
+        """Stop units, and start them at boot no more."""
         self._ask("--quiet", "disable", "--now", *units)
 
     def forget_failures(self, *units: str) -> None:
-        """Take units out of the list of failed ones."""
+        """Reset the failed state of units."""
         self._run(("systemctl", *self._options, "reset-failed", *units), _ANSWER_SECONDS)
 
     def is_active(self, unit: str) -> bool:
@@ -75,7 +75,7 @@ class Systemd:
         return self.property(unit, "ActiveState") == "active"
 
     def property(self, unit: str, name: str) -> str:
-        """Return one property of a unit; empty where systemd does not say."""
+        """Return one property of a unit; empty if systemd does not answer."""
         show = ("systemctl", *self._options, "show", "-p", name, "--value", unit)
         done = self._run(show, _ANSWER_SECONDS)
         return done.stdout.strip()
@@ -87,7 +87,7 @@ class Systemd:
     def reason(self, unit: str) -> str:
         """Return why a service has ended, with the last line that it printed.
 
-        Empty where it runs, and where it was never started.
+        Empty if it runs, or was never started.
         """
         if self.property(unit, "ActiveState") not in {"failed", "inactive", "activating"}:
             return ""
@@ -112,12 +112,12 @@ class Systemd:
         return _RESULTS.get(result, f"the program {by} {number}")
 
     def last_line(self, unit: str) -> str:
-        """Return the last line that this very run of a service has printed."""
+        """Return the last line that the latest run of a service has printed."""
         invocation = self.property(unit, "InvocationID")
         if not invocation:
             return ""
         self._run(("journalctl", "--sync"), 5)
-        # By its invocation, since process numbers come back and would find other services' lines.
+        # Match the invocation, because process ids are reused and would find other services' lines.
         said = self._journal(f"_SYSTEMD_INVOCATION_ID={invocation}", "_TRANSPORT=stdout")
         lines = [line for line in said.splitlines() if line.strip()]
         return _message(lines[-1]) if lines else ""
@@ -151,7 +151,7 @@ _RESULTS = {
     "watchdog": "it stopped answering systemd's watchdog",
     "oom-kill": "the system's memory was used up",
 }
-"""What systemd calls the ways in which a service ends (systemd.exec(5), SERVICE_RESULT)."""
+"""Reasons for systemd's names of how a service ended (systemd.exec(5), SERVICE_RESULT)."""
 
 
 def _message(line: str) -> str:

@@ -1,7 +1,7 @@
-"""Copies a tree that others may have made, and compares a tree with its checksums.
+"""Copy an untrusted tree, and compare a tree with its checksums.
 
-A copy is taken first and judged afterwards: what was judged is then what is used. No link is
-followed, and nothing but plain files and folders is taken.
+A tree is copied before it is checked, so that what was checked is what is used. No link is
+followed, and only plain files and folders are copied.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ _LINKABLE = stat.S_IWGRP | stat.S_IWOTH
 def copy(
     source: Path, target: Path, *, link: bool = False, leave: frozenset[str] = frozenset()
 ) -> None:
-    """Copy the folder `source` to `target`, which must not exist; its files belong to who calls.
+    """Copy the folder `source` to `target`, which must not exist; the caller owns the copy.
 
-    With `link` files that nobody else can change become second names instead, where that works.
-    Those in `leave` are left out at the top. Raises HostError that names what is no plain file, and
-    OSError where the copy cannot be written.
+    With `link`, hard-link the files that only the caller can change, if possible. Leave out the
+    top-level names in `leave`. Raises HostError that names an entry that is neither a file nor a
+    folder, and OSError if the copy cannot be written.
     """
     try:
         descriptor = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -64,7 +64,7 @@ def _copy_folder(
 
 
 def _copy_file(folder: int, name: str, path: str, target: Path, *, link: bool) -> None:
-    # Not to wait, should a pipe have taken its place since it was looked at.
+    # Do not block if a pipe has replaced the file since os.stat().
     opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     with os.fdopen(opened, "rb") as source:
         found = os.fstat(opened)
@@ -117,7 +117,7 @@ def faults(tree: Path, sums: Path | None = None) -> list[str]:
 
 
 def require_whole(tree: Path, shown: Path | str, sums: Path | None = None) -> None:
-    """Raise HostError unless every file of a tree is as its checksums say; `shown` names it."""
+    """Raise HostError unless a tree matches its checksums; `shown` names it in the message."""
     if wrong := faults(tree, sums):
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise HostError(f"{shown} is not whole, nothing was installed: {wrong[0]}{more}")
@@ -136,7 +136,7 @@ def _listed(listing: Path) -> Iterator[tuple[str, str]]:
 
 
 def _walk(folder: Path, above: str) -> Iterator[tuple[str, bool]]:
-    """Yield everything that is no folder, and whether it is a plain file."""
+    """Yield the path of everything that is not a folder, and whether it is a plain file."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda each: each.name):
             path = f"{above}{entry.name}"
@@ -147,7 +147,7 @@ def _walk(folder: Path, above: str) -> Iterator[tuple[str, bool]]:
 
 
 def _digest(path: Path) -> str:
-    """Return the SHA-256 of a plain file; nothing for anything else."""
+    """Return the SHA-256 of a plain file; empty for anything else."""
     try:
         opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -1,4 +1,4 @@
-"""The time after a switch: what systemd calls to have an interrupted or failed one undone."""
+"""The guard and the watch, which systemd runs to undo an interrupted or failed switch."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from .systemd import SystemdError
 LOCK = "lock"
 _PAUSE = 1.0
 _FAILURES = 3
-"""So many health checks in a row must fail before a release is given up."""
+"""How many health checks in a row must fail before the switch to a release is undone."""
 _BETWEEN = {"activating", "deactivating", "inactive"}
 _FOREVER = 10.0**9
 
 
 def guard(this: Installation) -> None:
-    """Undo what must not run before the service starts; called by systemd before every start.
+    """Undo an interrupted switch or a failed trial; systemd calls this before every start.
 
-    Where another run holds the lock, that one started the service and knows what it does.
+    If another run holds the lock, that run started the service, and nothing is undone.
     """
     try:
         with suppress(Busy), held(this.place.engine / LOCK, 0):
             recover(this, starting=True)
     finally:
-        # Also where that failed: the watch tries it again.
+        # Start the watch even if that failed: it tries again.
         state = this.states.load()
         if state.switch or state.trial:
             with suppress(SystemdError):
@@ -34,9 +34,9 @@ def guard(this: Installation) -> None:
 
 
 def watch(this: Installation) -> None:
-    """Watch the release on trial until its time is over, and go back where it fails.
+    """Watch the release on trial until its time is over, and go back if it fails.
 
-    Begun before the switch, it waits for the lock, whose holder makes the switch or is killed.
+    Started before the switch, this waits for the lock until the run that switches ends.
     """
     seen = look(this, Seen())
     while seen:
@@ -46,7 +46,7 @@ def watch(this: Installation) -> None:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the watch knows."""
+    """What the watch has seen so far."""
 
     trial: Trial | None = None
     failures: int = 0
@@ -54,7 +54,7 @@ class Seen:
 
 
 def look(this: Installation, seen: Seen) -> Seen | None:
-    """Look once at the release on trial; return None when there is nothing to watch any more."""
+    """Check the release on trial once; return None if there is nothing left to watch."""
     trial = on_trial(this)
     failures = seen.failures if trial == seen.trial else 0
     if trial and failures < _FAILURES:
@@ -62,7 +62,7 @@ def look(this: Installation, seen: Seen) -> Seen | None:
             return Seen(trial, failures + 1)
         if this.clock.seconds() < trial.ends:
             return Seen(trial)
-    # Only now: a guard that finds the lock taken would let a release that has crashed start again.
+    # Take the lock only now: a guard that finds it held would let a crashed release start again.
     with held(this.place.engine / LOCK, _FOREVER):
         if trial and failures >= _FAILURES and trial == on_trial(this):
             return_from_trial(this, "it stopped being ready")
@@ -73,7 +73,7 @@ def look(this: Installation, seen: Seen) -> Seen | None:
 
 
 def _is_well(this: Installation, release: str) -> bool:
-    # While it is being started again the guard decides; what does not run, somebody has stopped.
+    # The guard decides about restarts, and an inactive service was stopped on purpose.
     if this.systemd.property(this.units.service, "ActiveState") in _BETWEEN:
         return True
     return is_in_service(this, release)

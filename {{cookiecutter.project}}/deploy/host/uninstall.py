@@ -1,4 +1,4 @@
-"""Takes the project off this machine; configuration and data stay unless told."""
+"""Remove the project from this machine; keep configuration and data unless told otherwise."""
 
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,7 +14,7 @@ from .trial import LOCK
 def uninstall(this: Installation, user: str, *, purge: bool) -> None:
     """Remove the service and all releases, with `purge` also settings, data and the user.
 
-    Again and again does no harm. Raises HostError.
+    May be repeated safely. Raises HostError.
     """
     place.require_owner(this.place)
     if this.place.prefix is None and this.place.uid != 0:
@@ -35,15 +35,15 @@ def _remove(this: Installation) -> None:
     if not this.units.other_prefix():
         _remove_units(this)
     account.unlink_commands(this)
-    # Settings that were never seen to work do not stay.
+    # Do not keep the settings of an unfinished switch: they were never seen to work.
     if switch := this.states.load().switch:
         this.settings.back(switch.settings)
-    # `current` before the releases: at no instant does it name something half gone.
+    # Remove `current` first, so that it never points to a partly removed release.
     for path in (this.place.current, this.place.releases, this.place.engine):
         this.disk.remove(path)
     if this.place.etc.is_dir():
         Settings(this.place, this.disk).forget()
-    # The package manager's own files, if there are any, are left to it.
+    # Leave the package manager's own files, if there are any.
     _remove_empty(this.place.base)
     if this.place.prefix:
         _remove_empty(this.place.base.parent)
@@ -58,7 +58,7 @@ def _remove_units(this: Installation) -> None:
     with suppress(SystemdError):
         systemd.stop(units.trial, units.next)
     with suppress(SystemdError):
-        # Both at once: the socket would start the service again.
+        # Use one call for both: the socket alone would start the service again.
         systemd.disable(units.service, units.socket)
     with suppress(SystemdError):
         units.remove()

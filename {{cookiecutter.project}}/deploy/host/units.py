@@ -1,4 +1,4 @@
-"""A release's units, as they are to be on this machine."""
+"""Write and remove a release's systemd units, adapted to this machine."""
 
 import re
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from .release import Release
 from .systemd import Systemd
 
 _REPLACED = re.compile(r"(Exec\w+|Restart\w*|Type|TimeoutStartSec|RuntimeDirectory|WatchdogSec)=")
-"""What the unit of a release that is being proved has values of its own for."""
+"""The keys for which the unit of NEXT has its own values."""
 _HIDDEN = {
     ("/home", "/root", "/run/user"): ("ProtectHome", "no"),
     ("/tmp", "/var/tmp"): ("PrivateTmp", "no"),  # noqa: S108  # nosec B108
 }
-"""Folders that a setting of the unit hides, which would hide the service itself."""
+"""Folders that a key of the unit hides, and that key's value for an installation below them."""
 
 
 class Units:
@@ -30,12 +30,12 @@ class Units:
         self.next = f"{name}-next.service"
         """Runs a new release beside the active one during a switch."""
         self.guard = f"{name}-guard.service"
-        """Runs before every start of the service, and undoes what was interrupted."""
+        """Runs before every start of the service, and undoes an interrupted switch."""
         self.trial = f"{name}-trial.service"
         """Watches a new release during its trial."""
 
     def install(self, release: str) -> None:
-        """Write a release's units where they differ, and let systemd know.
+        """Write those units of a release that differ, and make systemd read them again.
 
         Raises OSError, and SystemdError.
         """
@@ -46,23 +46,23 @@ class Units:
             if self._disk.read(path) != text.encode():
                 self._disk.write(path, text.encode(), 0o644)
                 changed = True
-        # A run killed right here has replaced the files and not told systemd.
+        # A run that was killed here has replaced the files without a reload.
         if changed or self._systemd.needs_reload(self.service, self.socket):
             self._systemd.reload()
 
     def are_installed(self) -> bool:
-        """Return whether systemd has been given these units before."""
+        """Return whether the service's unit was installed before."""
         return self._disk.exists(self._place.units / self.service)
 
     def same_socket(self, one: str, other: str) -> bool:
-        """Return whether two releases want the same socket."""
-        return bool(one and other) and self._part(one, "socket") == self._part(other, "socket")
+        """Return whether two releases listen in the same way; comments make no difference."""
+        return bool(one and other) and self._listening(one) == self._listening(other)
 
     def write_next(self, release: Release, folder: str, settings: Path | None) -> None:
         """Write the unit that runs the release in `folder` beside the active one.
 
-        It is the release's own service, with what operators have added to the active one; it reads
-        its settings from the folder `settings` where one is given. Raises OSError, SystemdError.
+        It combines the release's own service unit with the operators' drop-ins. It reads its
+        settings from the folder `settings`, if one is given. Raises OSError, SystemdError.
         """
         text = self._next_text(release, folder)
         if settings:
@@ -98,6 +98,9 @@ class Units:
             + "Restart=on-failure\nRestartSec=5\n",
         }
 
+    def _listening(self, release: str) -> list[str]:
+        return _section(self._part(release, "socket"), "[Socket]")
+
     def _part(self, release: str, kind: str) -> str:
         name = self._place.name
         file = self._place.releases / release / "host" / f"{name}.{kind}"
@@ -118,7 +121,7 @@ class Units:
         )
 
     def _next_text(self, release: Release, folder: str) -> str:
-        lines = [*_of_service(self._service_text(folder)), *self._added()]
+        lines = [*_section(self._service_text(folder), "[Service]"), *self._added()]
         commands = [line for line in lines if line.startswith("ExecStart=/") or
                     line.startswith('ExecStart="')]  # fmt: skip
         command = commands[-1].replace("/current/bin/", f"/releases/{folder}/bin/")
@@ -131,7 +134,7 @@ class Units:
             "Restart=no",
             f"TimeoutStartSec={release.health_seconds}",
             f"RuntimeDirectory={self.next.removesuffix('.service')}",
-            # Nobody may be there to stop it, should whoever started it be killed.
+            # Nothing else may stop it if the run that started it is killed.
             "RuntimeMaxSec=3600",
         ]
         unit = [f"# Written by {name}-admin for the time of a switch.", "[Unit]",
@@ -143,7 +146,7 @@ class Units:
         """Yield the lines of the drop-ins with which operators have changed the service."""
         for path in self._systemd.property(self.service, "DropInPaths").split():
             content = self._disk.read(Path(path)) or b""
-            yield from _of_service(content.decode(errors="replace"))
+            yield from _section(content.decode(errors="replace"), "[Service]")
 
 
 def in_place(text: str, place: Place) -> str:
@@ -163,22 +166,22 @@ def in_place(text: str, place: Place) -> str:
     return text
 
 
-def _of_service(text: str) -> list[str]:
-    """Return the lines of a unit's [Service] section without comments."""
+def _section(text: str, name: str) -> list[str]:
+    """Return the lines of a section of a unit, such as ``[Service]``, without comments."""
     section, lines = "", []
     for line in text.splitlines():
         if line.startswith("["):
             section = line.strip()
-        elif section == "[Service]" and line.strip() and line[0] not in "#;":
+        elif section == name and line.strip() and line[0] not in "#;":
             lines.append(line)
     return lines
 
 
 def _percent(path: Path) -> str:
-    """Return a path as it stands in a unit, where `%` begins a specifier."""
+    """Return a path escaped for a unit, where `%` begins a specifier."""
     return str(path).replace("%", "%%")
 
 
 def _escaped(text: str) -> str:
-    """Return a text as it stands in the replacement of re.sub()."""
+    """Return a text escaped for the replacement of re.sub()."""
     return text.replace("\\", r"\\")

@@ -1,14 +1,15 @@
 #!/bin/sh
-# @name@, all of it in this one file: after this script's last line follows a gzipped tar of the
-# program. The first start unpacks it into a cache, and every start runs it from there.
+# All of @name@ in one file: a gzipped tar of the program follows the last line of this script. The
+# first start unpacks it into a cache, and every start runs it from there.
 #
-# The cache is named after what it holds (a SHA-256), so another build never meets it; it belongs
-# to whoever runs it and nobody else can write to it, which is looked at each time; and it appears
-# whole, by one rename, or not at all. Where no folder fits, the next one is tried. Caches of other
-# builds stay, for they may be running: remove them when they are not.
+# The cache is named after its content (a SHA-256), so no two builds share one. It belongs to the
+# user who runs it, and nobody else can write to it; every start checks that. It is complete before
+# a rename gives it its name. If a folder is not suitable, the next one is tried. Caches of other
+# builds stay, because they may be running: remove them when they are not.
 #
-# The variables are called _one_* because one that the environment has too would be passed on.
-_one_candidate() { # NUMBER, best first: sets _one_cache, empty where it makes no sense
+# Names begin with _one_, because a variable that exists in the environment would be exported with
+# its new value.
+_one_candidate() { # NUMBER, best first: sets _one_cache; empty if its variable is not set
     case $1 in
         1) _one_cache=${@prefix@CACHE_DIR:+$@prefix@CACHE_DIR/@name@.program} ;;
         2) _one_cache=${XDG_CACHE_HOME:+$XDG_CACHE_HOME/@name@.program} ;;
@@ -20,17 +21,17 @@ _one_candidate() { # NUMBER, best first: sets _one_cache, empty where it makes n
         8) _one_cache=/dev/shm/@name@.program-$_one_user ;;
     esac
 }
-# -O and -k are not in POSIX, but in every shell that is a system's sh; stat would cost a fork more.
+# -O and -k are not in POSIX, but every system's sh has them; stat would cost one more fork.
 # shellcheck disable=SC3065,SC3067
 _one_steady() { [ -O "$1" ] || [ -k "$1" ]; } # nobody else can rename what we have in this folder
 # shellcheck disable=SC3067
-_one_private() { # FOLDER: nobody else can put anything into it, nor another one in its place
+_one_private() { # FOLDER: nobody else can write to it or replace it
     [ -d "$1" ] && [ -O "$1" ] && _one_steady "${1%/*}" || return 1
-    # a folder and no link; what an access list gives shows here too
+    # a folder, not a link; the rights that an access list grants show here, too
     case $(ls -ld -- "$1") in drwx--[-S]---*) ;; *) return 1 ;; esac
 }
 _one_payload() { tail -c +@skip@ "$_one_self"; }
-_one_whole() { # a damaged file must not be unpacked; where nothing computes the digest, gzip checks
+_one_whole() { # a damaged file must not be unpacked; if there is no sha256sum, gzip checks
     if command -v sha256sum; then
         _one_found=$(_one_payload | sha256sum)
     else
@@ -38,19 +39,19 @@ _one_whole() { # a damaged file must not be unpacked; where nothing computes the
     fi >/dev/null 2>&1
     [ "${_one_found%% *}" = @digest@ ]
 }
-_one_unpack() ( # CACHE: makes it one that holds the program, or says in a few words what is in the way
+_one_unpack() ( # CACHE: unpacks the program into it, or prints in a few words why it cannot
     cache=$1 base=${1%/*} made=$1/@digest@
     fail() { echo "$1" && exit 1; }
     umask 077
     case $cache in /*) ;; *) fail "not an absolute path" ;; esac
-    # Only what a user names is made: a system's folders are not ours to make.
+    # Create only folders that the user names; the system's folders are not ours to create.
     [ -d "$base" ] || { [ "$_one_number" -le 3 ] && mkdir "$base"; } || [ -d "$base" ] ||
         fail "no such folder"
     _one_steady "$base" || fail "in a folder of someone else"
     mkdir "$cache" || [ -d "$cache" ] || fail "can't be made"
     _one_private "$cache" || fail "not a folder that only we can write to"
     [ -x "$made/@name@" ] && exit
-    # $$ is the number of this start: it says who is unpacking, to the cleaning below.
+    # $$ is the process id of this start: it tells the cleaning below who is unpacking.
     new=$(mktemp -d "$cache/new.$$.XXXXXX") || fail "can't be written to"
     trap 'rm -rf "$new"' EXIT
     trap 'exit 1' HUP INT TERM
@@ -58,16 +59,16 @@ _one_unpack() ( # CACHE: makes it one that holds the program, or says in a few w
     "$new/try" || fail "mounted noexec"
     { mkdir "$new/@digest@" && _one_payload | gzip -dc | tar -xof - -C "$new/@digest@"; } || fail "full"
     [ -x "$new/@digest@/@name@" ] || fail "no program came out of it"
-    # Services that tidy up temporary folders leave alone what has the sticky bit.
+    # Services that clean temporary folders skip files with the sticky bit.
     chmod -R +t "$new/@digest@"
-    # After a power cut, what has its name must have its content too.
+    # After a power cut, a folder with the final name must have its content.
     sync -f "$new" || :
-    # A rename onto a folder that isn't empty fails: then someone else was quicker. Unless what is
-    # there has lost the program: that one is moved out of the way first.
+    # A rename onto a folder that isn't empty fails: then another start was quicker. If that folder
+    # has lost the program, move it out of the way first.
     [ ! -d "$made" ] || [ -x "$made/@name@" ] || mv -f "$made" "$new/broken"
     mv -f "$new/@digest@" "$cache/" || [ -x "$made/@name@" ] || fail "changed meanwhile"
-    # What starts that were killed have left. It is moved away before it is removed: if someone is
-    # unpacking there in spite of all, the rename to its place fails, and nothing half gets there.
+    # Remove what killed starts have left. Move it away first: if a start is unpacking there after
+    # all, its final rename fails, and the cache never holds part of the program.
     for left in "$cache"/new.*; do
         owner=${left##*/new.}
         kill -0 "${owner%%.*}" || mv -f "$left" "$new/"
@@ -82,7 +83,7 @@ _one_die() {
     echo "@name@: $1" >&2
     exit 1
 }
-# Most starts end here. A folder that was asked for is not passed over because another one has it.
+# Most starts end here. A folder that the user has set is preferred to a cache in another one.
 for _one_number in 1 2 3 4 5 6 7 8; do
     _one_candidate "$_one_number"
     [ -n "$_one_cache" ] || continue

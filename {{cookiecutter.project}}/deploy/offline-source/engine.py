@@ -1,6 +1,6 @@
-"""Runs the engine of a bundle, where none is installed: engine.py COPY COMMAND ARGUMENT...
+"""Run the bundle's own engine, if none is installed: engine.py COPY COMMAND ARGUMENT...
 
-COPY is the folder that the running Python was copied to (start.sh), or nothing; it goes at the end.
+COPY is the folder that start.sh copied the running Python to, or empty; it is removed at the end.
 """
 
 import json
@@ -16,10 +16,10 @@ from host.cli import main as engine  # noqa: E402
 
 
 def main(copy: str, arguments: list[str]) -> NoReturn:
-    """Run the engine, and remove the copy however that ends, but for a kill."""
+    """Run the engine, and remove the copy at the end unless this process is killed."""
     facts = json.loads((RELEASE / "host/release.json").read_text(encoding="utf-8"))
     temporary.sweep(facts["name"])
-    temporary.end_cleanly()  # the engine may want something else
+    temporary.end_cleanly()  # before the engine, which may set its own handlers
     try:
         sys.exit(engine(RELEASE, arguments))
     finally:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# @name@, to be installed on a machine that has nothing: after the last line of this script follows a
-# gzipped tar of the bundle. What options there are: sh FILE.run --help
+# Installs @name@ on a machine that has nothing else. A gzipped tar of the bundle follows the last
+# line of this script. For the options: sh FILE.run --help
 {
 set -eu
 unset TAR_OPTIONS GZIP EXTRACT_UNSAFE_SYMLINKS
@@ -9,7 +9,7 @@ die() {
     exit 1
 }
 payload() { tail -c +@skip@ "$file"; }
-unpack() { # PATTERN WHERE_ELSE: makes a folder and unpacks to it
+unpack() { # PATTERN ADVICE: makes a folder and unpacks the bundle to it
     folder=$(mktemp -d "$1" 2>/dev/null) || die "could not make a folder in ${1%/*}: $2"
     trap 'rm -rf "$folder"; [ -z "${made-}" ] || rmdir "$made" 2>/dev/null || :' EXIT
     trap 'exit 1' HUP INT TERM
@@ -31,8 +31,7 @@ extract() {
 }
 install() {
     unpack "${TMPDIR:-/tmp}/@name@.$$.XXXXXX" "set TMPDIR to a folder with more"
-    # The code is what became of it, whatever signal comes: before the switch it ends, after that it
-    # goes on to a good end.
+    # Pass signals on and return the installer's own exit code: only it knows how far it came.
     sh "$folder/@name@/Script/install.sh" "$@" &
     trap 'kill -s TERM $!' HUP INT TERM
     code=0
@@ -47,9 +46,9 @@ file=$0
 [ -f "$file" ] || file=$(command -v -- "$file")
 digest=$(payload | sha256sum)
 [ "${digest%% *}" = @digest@ ] || die "$file is damaged or was not copied to its end: copy it again"
-for left in "${TMPDIR:-/tmp}/@name@".[0-9]*.*; do # by runs of ours that were killed
+for left in "${TMPDIR:-/tmp}/@name@".[0-9]*.*; do # left by runs that were killed
     owner=${left#"${TMPDIR:-/tmp}/@name@."}
-    # shellcheck disable=SC3067 # not in POSIX, but in every shell that is a system's sh
+    # shellcheck disable=SC3067 # not in POSIX, but every system's sh has it
     if [ -d "$left" ] && [ ! -L "$left" ] && [ -O "$left" ] && ! kill -0 "${owner%%.*}" 2>/dev/null
     then
         rm -rf "$left"

@@ -1,12 +1,13 @@
 #!/bin/sh
-# shellcheck disable=SC2145,SC2170 # a number and arguments are put in when this is rendered
-# Starts @program@ with the Python that came with it, wherever this lies and whatever glibc is here.
-# The variables are called _start_* because one that the environment has too would be passed on.
+# shellcheck disable=SC2145,SC2170 # rendering fills in a number and arguments
+# Starts @program@ with its own Python, from any folder and with any glibc.
+# Names begin with _start_, because a variable that exists in the environment would be exported with
+# its new value.
 _start_self=$0
 case $_start_self in */*) ;; *) _start_self=./$_start_self ;; esac
 [ ! -L "$_start_self" ] || _start_self=$(readlink -f "$_start_self")
 _start_home=$(cd -P "${_start_self%/*}/@home@" && pwd) || exit 127
-# What the machine knows of certificates, time zones and terminals, else what is here.
+# Use the machine's certificates, time zones and terminal types; if missing, those of the bundle.
 if [ -z "${SSL_CERT_FILE-}${SSL_CERT_DIR-}" ]; then
     for SSL_CERT_FILE in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \
         /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem "$_start_home/share/certificates.pem"; do
@@ -18,8 +19,8 @@ fi
     export PYTHONTZPATH="$_start_home/share/zoneinfo"
 [ -n "${TERMINFO_DIRS-}" ] || [ -d /usr/share/terminfo/x ] || [ -d /lib/terminfo/x ] ||
     export TERMINFO_DIRS="$_start_home/share/terminfo"
-# The machine's glibc where it is new enough. Where it is older, is none, or there is no /proc, by
-# which libraries beside a program are found: the glibc in here.
+# Use the machine's glibc if it is new enough. Use the bundled one if that is not so, or if there is
+# no /proc, which is needed to find the libraries beside a program.
 _start_loader=$_start_home/lib/glibc/@loader@
 _start_glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || _start_glibc=
 _start_glibc=${_start_glibc#glibc 2.}

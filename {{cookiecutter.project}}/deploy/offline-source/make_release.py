@@ -1,12 +1,12 @@
-"""Makes the release tree of a bundle: the interpreter, the wheels, the project's own code.
+"""Make the release tree of a bundle: the interpreter, the wheels, the project's own code.
 
     python3 make_release.py [--link] BUNDLE TREE
     python3 make_release.py --only wheels|bytecode|project BUNDLE TREE
 
-Runs on the target by the bundle's own interpreter, and with nothing besides. The result is the same
-on every machine, byte for byte: the tree's checksums came with the bundle, and are compared
-afterwards. With --link files are linked where that can be: for a bundle that is thrown away next.
-A build makes its tree in the same way, part by part.
+This runs on the target with the bundle's own interpreter and needs nothing else. The result is the
+same on every machine, byte for byte: the caller compares it with the checksums in the bundle. With
+--link, files are hard-linked if possible, for a bundle that is deleted next. A build makes its tree
+in the same way, part by part.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 _BYTECODE = "PyPI/bytecode.zip.xz"
 _WORKERS = 4
-"""More would wait for each other's files."""
+"""More workers would wait for each other's files."""
 _COMMAND = """\
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
@@ -35,11 +35,11 @@ from {module} import {name}; sys.exit({call}())' "$0" "$@"
 
 
 _RUN_FROM = {"bin"}
-"""The folders whose files are run; of others it is the loaders of a glibc alone."""
+"""The folders whose files are executable; in others, only the loaders of a glibc are."""
 
 
 def make(bundle: Path, tree: Path, *, link: bool = False) -> None:
-    """Make the whole tree; end with code 1 and one line where something is not as it should be."""
+    """Make the whole tree; exit with code 1 and print one line if that fails."""
     try:
         _copy_parts(bundle, tree, _link if link else shutil.copyfile)
     except (OSError, shutil.Error, ValueError) as error:
@@ -68,10 +68,10 @@ def make_part(part: str, bundle: Path, tree: Path) -> None:
 def _copy_parts(bundle: Path, tree: Path, copy: Callable[[str, str], object]) -> None:
     found = [path for path in bundle.glob("Python*") if path.is_dir()]
     if len(found) != 1:
-        raise ValueError(f"there is not one Python in {bundle}")
+        raise ValueError(f"expected exactly one Python in {bundle}")
     for source, target in ((bundle / "Script/release", tree), (found[0], tree / "python")):
         shutil.copytree(source, target, copy_function=copy)
-    # Media may have lost the modes, or hold what nobody may write to.
+    # The medium may have lost the modes, or hold read-only files.
     for folder, _, files in os.walk(tree):
         os.chmod(folder, 0o755)  # noqa: PTH101, S103  # nosec B103
         for name in files:
@@ -108,9 +108,9 @@ def _wheel_jobs(bundle: Path, tree: Path) -> list[Callable[[], None]]:
 
 
 def installer(library: Path, python: Path, site: Path) -> Callable[[str, Path], None]:
-    """Return what installs a requirement's wheel.
+    """Return a function that installs a requirement's wheel.
 
-    That raises `ValueError` for a wheel that is damaged, or would write outside of the tree.
+    It raises `ValueError` for a wheel that is damaged, or would write outside of the tree.
     """
     sys.path.insert(0, str(library))
     from installer import install  # type: ignore[import-not-found]
@@ -121,7 +121,7 @@ def installer(library: Path, python: Path, site: Path) -> Callable[[str, Path], 
     made: set[str] = set()
 
     class Destination(SchemeDictionaryDestination):  # type: ignore[misc]
-        """Writes commands that find their interpreter wherever the tree lies."""
+        """Write commands that find their interpreter wherever the tree lies."""
 
         def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:
             first = attr.partition(".")[0]
@@ -134,7 +134,7 @@ def installer(library: Path, python: Path, site: Path) -> Callable[[str, Path], 
         def write_to_fs(
             self, scheme: str, path: str, stream: Any, is_executable: bool
         ) -> RecordEntry:
-            # The library's own takes longer, and fails where a folder is made meanwhile.
+            # The library's own method is slower, and fails if another worker makes the same folder.
             content = stream.read()
             written = _write(self.scheme_dict[scheme], path, content, made)
             if is_executable:
@@ -163,7 +163,7 @@ def installer(library: Path, python: Path, site: Path) -> Callable[[str, Path], 
 
 def install_project(bundle: Path, site: Path) -> None:
     """Put the project's own code beside the dependencies, with its bytecode and release id."""
-    # Bytecode comes with the archive. All else was chosen when the bundle was built.
+    # The bytecode comes from the archive. The build has chosen all other files.
     unwanted = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(
         bundle / "ProjectSrc/src", site, ignore=unwanted, copy_function=shutil.copyfile,
@@ -173,7 +173,7 @@ def install_project(bundle: Path, site: Path) -> None:
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpack a zip archive in xz, never outside of `target` and never over a file.
+    """Unpack an xz-compressed zip archive, never outside of `target` and never over a file.
 
     Raises `ValueError` for a name that leads out of it.
     """
@@ -189,7 +189,7 @@ def unpack(archive: Path, target: Path) -> None:
 def _write(root: str, name: str, content: bytes, made: set[str]) -> str:
     """Write a file below a folder, never outside of it and never over a file; return its path.
 
-    `made` are the folders that are there. Raises `ValueError` for a name that leads out.
+    `made` holds the folders that are known to exist. Raises `ValueError` for a name that leads out.
     """
     # Thousands of files: pathlib would take twice as long.
     path = os.path.normpath(os.path.join(root, name))  # noqa: PTH118
@@ -215,12 +215,12 @@ def _wheels(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _record_digest(content: bytes) -> str:
-    """Return the SHA-256 as RECORD files spell it."""
+    """Return the SHA-256 in the format of RECORD files."""
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
 def _share(jobs: Sequence[Callable[[], None]]) -> bool:
-    """Do the jobs in several processes, each of which takes the next when it is free."""
+    """Run the jobs in several processes, and return whether all succeeded."""
     waiting, numbers = os.pipe()
     os.write(numbers, b"".join(number.to_bytes(4, "big") for number in range(len(jobs))))
     os.close(numbers)
@@ -235,7 +235,7 @@ def _share(jobs: Sequence[Callable[[], None]]) -> bool:
 
 
 def _work(jobs: Sequence[Callable[[], None]], waiting: int) -> NoReturn:
-    """Do jobs until none waits, and end with code 1 and a line where one cannot be done."""
+    """Run jobs until none is left; exit with code 1 and print one line if a job fails."""
     code = 1
     try:
         while number := os.read(waiting, 4):
@@ -243,7 +243,7 @@ def _work(jobs: Sequence[Callable[[], None]], waiting: int) -> NoReturn:
         code = 0
     except Exception as error:
         print(f"error: {_text(error)}", file=sys.stderr, flush=True)
-        while os.read(waiting, 4096):  # the others need not go on
+        while os.read(waiting, 4096):  # leave no jobs to the other workers
             pass
     finally:
         os._exit(code)

@@ -1,8 +1,8 @@
-"""Runs the program of a bundle without installing it: run.py COPY [ARGUMENT]...
+"""Run the program of a bundle without installing it: run.py COPY [ARGUMENT]...
 
-The medium may be read-only or forbid to execute, since only a copy is executed. The first start
-makes that copy, in a folder named after the bundle's checksums, which appears there by one rename,
-whole. COPY is the folder that the running Python was copied to (start.sh), or nothing.
+The medium may be read-only or mounted noexec, because only a copy is executed. The first start
+makes that copy, and renames it when it is complete to a folder named after the bundle's checksums.
+COPY is the folder that start.sh copied the running Python to, or empty.
 """
 
 import hashlib
@@ -39,11 +39,11 @@ _OF_THE_LAUNCHER = ("PYTHONTZPATH", "SSL_CERT_FILE", "TERMINFO_DIRS")
 
 
 class NotKeptError(Exception):
-    """Why there can be no copy that stays."""
+    """No copy can be kept; the message says why."""
 
 
 def main(copy: str, arguments: list[str]) -> NoReturn:
-    """Run what is asked for, from the copy that is kept or from one for this run."""
+    """Run the requested program, from the kept copy or from one for this run."""
     temporary.end_cleanly()
     facts = json.loads((SCRIPT / "release/host/release.json").read_text(encoding="utf-8"))
     name = str(facts["name"])
@@ -77,7 +77,7 @@ def main(copy: str, arguments: list[str]) -> NoReturn:
 
 
 def _asked(name: str, arguments: list[str]) -> tuple[str, list[str]]:
-    """Return the program that is asked for, and its arguments."""
+    """Return the requested program and its arguments."""
     if arguments[:1] == ["--"]:
         return name, arguments[1:]
     if arguments[:1] != ["--exec"]:
@@ -113,7 +113,7 @@ def _require_whole() -> None:
 
 
 def _copy_to(tree: Path) -> str:
-    """Make the release; return why it could not be made, or nothing."""
+    """Make the release; return why it could not be made, or an empty string."""
     python: list[str | Path] = ["sh", Path(sys.prefix, "bin/python3"), "-I", "-S", "-B"]
     done = subprocess.run(
         [*python, SCRIPT / "make_release.py", BUNDLE, tree],
@@ -141,7 +141,7 @@ def _may_execute(folder: Path) -> bool:
 
 
 def is_private(folder: Path) -> bool:
-    """Return whether nobody else can write to a folder of ours, or put another in its place."""
+    """Return whether a folder is this user's, and nobody else can write to it or replace it."""
     try:
         this, above = folder.lstat(), folder.parent.stat()
     except OSError:
@@ -151,7 +151,7 @@ def is_private(folder: Path) -> bool:
 
 
 def keep(cache: Path, tree: Path) -> None:
-    """Make the copy that stays, or raise `NotKeptError`."""
+    """Make the copy `tree` that is kept, or raise `NotKeptError`."""
     if not cache.is_absolute() or not cache.parent.name:
         raise NotKeptError("there is no HOME")
     before = os.umask(0o077)
@@ -182,7 +182,7 @@ def _fill(cache: Path, new: Path, tree: Path) -> None:
     except OSError as error:  # another start may have been quicker
         if not tree.is_dir():
             raise NotKeptError(f"{cache} cannot be written to") from error
-    for left in cache.glob("new.*"):  # by starts that were killed
+    for left in cache.glob("new.*"):  # left by starts that were killed
         if not temporary.lives(left.name.split(".")[1]):
             with suppress(OSError):
                 left.rename(new / left.name)
@@ -192,7 +192,7 @@ def _fill(cache: Path, new: Path, tree: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without what the launcher of this very Python has added."""
+    """Return the environment without the variables that this Python's launcher has added."""
     ours = {name for name in _OF_THE_LAUNCHER if os.environ.get(name, "").startswith(sys.prefix)}
     return {name: value for name, value in os.environ.items() if name not in ours}
 

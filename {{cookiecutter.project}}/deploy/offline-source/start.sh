@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Read by the scripts beside it: hands over to the engine that is installed, or finds the Python of
-# this bundle and runs what is in here.
+# The scripts beside this file source it. It hands over to the installed engine, or finds the Python
+# of this bundle and runs the bundle's own scripts.
 set -eu
 _start_bundle=$(dirname "$(dirname "$(readlink -f "$0")")")
 # shellcheck source=../host/hand-over.sh
@@ -9,7 +9,7 @@ start_engine() { # COMMAND ARGUMENT...
     _start_installed @name@ "$@"
     start_own engine.py "$@"
 }
-start_own() { # SCRIPT ARGUMENT...: becomes a script of this bundle, on its Python
+start_own() { # SCRIPT ARGUMENT...: execs a script of this bundle, on its Python
     _start_is_whole || _start_die "$_start_bundle is not whole, nothing was done: its files that are" \
         "wrong are named above"
     _start_script=$_start_bundle/Script/$1 _start_copy=''
@@ -22,7 +22,7 @@ start_own() { # SCRIPT ARGUMENT...: becomes a script of this bundle, on its Pyth
         ); if no folder here may hold programs, set TMPDIR to one that may"
     exec sh "$_start_python/bin/python3" -I -S -B "$_start_script" "$_start_copy" "$@"
 }
-_start_is_whole() { # compares what is about to be run; the rest is for the script to check
+_start_is_whole() { # checks the files that are about to run; the script checks the others
     _start_sums=$_start_bundle/Script/SHA256SUMS
     _start_said=$(cd "$_start_bundle" && grep -E '^[0-9a-f]{64}  (Python|Script)' "$_start_sums" |
         LC_ALL=C sha256sum -c) 2>/dev/null && [ -n "$_start_said" ] && return
@@ -32,7 +32,7 @@ _start_is_whole() { # compares what is about to be run; the rest is for the scri
     return 1
 }
 _start_runs() { sh "$_start_python/bin/python3" -I -S -B -c '' 2>/dev/null; }
-_start_copied() { # where the medium forbids to execute, or lost the modes; the script removes it
+_start_copied() { # for a medium that is noexec or has lost the modes; the script removes the copy
     for _start_place in "${TMPDIR:-/tmp}" /var/tmp /dev/shm /run "${HOME-}"; do
         _start_copy=$(mktemp -d "$_start_place/@name@.$$.XXXXXX" 2>/dev/null) || continue
         _start_python=$_start_copy/python

@@ -1,4 +1,4 @@
-"""Temporary folders of a bundle's scripts, called NAME.PID.*, and what killed runs left of them."""
+"""Make the temporary folders of a bundle's scripts, NAME.PID.*, and remove those of killed runs."""
 
 import os
 import shutil
@@ -9,24 +9,24 @@ from pathlib import Path
 
 
 def make(name: str) -> Path:
-    """Make a folder; raise `OSError` where there can be none."""
+    """Make a folder; raise `OSError` if that fails."""
     return Path(tempfile.mkdtemp(prefix=f"{name}.{os.getpid()}.", dir=_place()))
 
 
 def sweep(name: str) -> None:
-    """Remove the folders of our own whose process is gone."""
+    """Remove this user's folders whose process is gone."""
     for folder in _place().glob(f"{name}.[0-9]*.*"):
         if not lives(folder.name.split(".")[1]) and _is_ours(folder):
             remove(folder)
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder, and what is in it, whatever becomes of it."""
+    """Remove a folder with its content; ignore errors."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def end_cleanly() -> None:
-    """Let signals that end a process end it with code 1, after what it has to clear away."""
+    """Make SIGHUP, SIGINT and SIGTERM exit with code 1, after the cleanup."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         if not is_ignored(number):
             signal.signal(number, lambda _, __: sys.exit(1))
@@ -38,7 +38,7 @@ def is_ignored(number: int) -> bool:
 
 
 def _place() -> Path:
-    # What is made there gets a name that nobody else can take.
+    # mkdtemp() uses a name there that nobody else can take.
     return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  # nosec B108
 
 
@@ -47,7 +47,7 @@ def _is_ours(folder: Path) -> bool:
 
 
 def lives(process: str) -> bool:
-    """Return whether a process of that number is there; what is no number is taken for one."""
+    """Return whether a process exists; assume so for anything that is not a number."""
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
 #!/bin/sh
-# Takes what is installed off this machine; configuration and data stay (--purge: not).
+# Uninstalls the program; configuration and data stay, unless --purge is given.
 . "$(dirname "$(readlink -f "$0")")/start.sh"
 start_engine uninstall "$@"

@@ -1,4 +1,4 @@
 #!/bin/sh
-# Says whether this bundle is whole and whose it is, or names every file that is wrong.
+# Checks this bundle's files and signature, and names every file that is wrong.
 . "$(dirname "$(readlink -f "$0")")/start.sh"
 start_engine verify "$_start_bundle" "$@"

@@ -1,4 +1,4 @@
-"""What the scripts that make a release on a host share: the kit, and how commands are run."""
+"""Read the kit and run commands, for the scripts that make a release on a host."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from host.errors import HostError, last_line  # noqa: E402 (found by the line be
 
 
 def told(name: str) -> dict[str, Any]:
-    """Return what a file of the kit says."""
+    """Return the content of a JSON file of the kit."""
     return dict(json.loads((KIT / name).read_text(encoding="utf-8")))
 
 
@@ -27,9 +27,9 @@ def attempt(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> None:
-    """Run a command, or raise `HostError` with the last line of what it said.
+    """Run a command; raise `HostError` with the last line of its output if it fails.
 
-    It inherits the descriptors `held`: a lock is held until it has ended, also where we are killed.
+    It inherits the descriptors `held`, so that a lock is held until it ends, even if we are killed.
     """
     done = subprocess.run(
         command, env={**os.environ, **(env or {})}, cwd=cwd, pass_fds=held, check=False,

@@ -1,6 +1,6 @@
-"""Makes the environment that Pipfile.lock says, every file checked against its hash.
+"""Make the environment that Pipfile.lock describes, with every file checked against its hash.
 
-The index is the one that pip and uv are set to on the host.
+The index is the one that pip and uv are configured with on the host.
 """
 
 import os
@@ -17,7 +17,7 @@ _DOING = "make the environment"
 
 
 def make(work: Path, python: str, held: Sequence[int]) -> None:
-    """Make the folder `work`/packages, by the first installer that is here."""
+    """Make the folder `work`/packages with the first installer that this machine has."""
     installers: dict[str, Callable[[Path, str, Sequence[int]], None]] = {
         "uv": _with_uv,
         "pipenv": _with_pipenv,

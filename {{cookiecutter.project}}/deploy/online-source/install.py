@@ -1,8 +1,8 @@
-"""Makes a release of one commit on this machine, and upgrades to it.
+"""Make a release of one commit on this machine, and upgrade to it.
 
-It fetches the source, makes the environment that Pipfile.lock says beside the running release, and
-lets the engine switch. Kill it at any instant and run it again. What it makes is told by
-source.json, beside it.
+This fetches the source, makes the environment of Pipfile.lock beside the running release, and lets
+the engine switch. It may be killed at any time and run again. source.json, in the same folder, says
+what to make.
 """
 
 import argparse
@@ -27,10 +27,10 @@ from host import commands, lock, place, preflight, release, signature
 from host.errors import HostError
 
 _ROOM_KB = 102_400
-"""What a release and its making may need; too little shows later, and changes nothing."""
+"""The free space to require at first. If more is needed, making the release fails later, safely."""
 _TOOLS = ("git", "tar")
 _HIDDEN = re.compile(r"/(home|root|run/user)/")
-"""What the service cannot see (ProtectHome)."""
+"""Folders that the service cannot see (ProtectHome)."""
 _SYSTEMD = Path("/run/systemd/system")
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _ENGINE = (
@@ -85,7 +85,7 @@ def _require_tools() -> None:
 
 
 def _require_python(python: str, here: place.Place) -> None:
-    """Refuse an interpreter of another version, or one that the service cannot use."""
+    """Raise HostError for an interpreter of another version, or one that the service cannot use."""
     wanted = told("source.json")["python"]
     code = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
     asking = [python, "-I", "-S", "-c", code]
@@ -98,7 +98,7 @@ def _require_python(python: str, here: place.Place) -> None:
         raise HostError(f"{python} is Python {found}: expected {wanted}")
     if re.search(r'["$`\\\n]', python):
         raise HostError(f"{python} has a character in its path that a script cannot hold")
-    # By its real place and by what it is made of: a venv's is a link to another.
+    # Check its real path and its base: a venv's interpreter is a link to another one.
     hidden = any(_HIDDEN.match(f"{os.path.realpath(path)}/") for path in (base, python))
     if hidden and os.geteuid() == 0 and not here.prefix and _SYSTEMD.is_dir():
         raise HostError(
@@ -109,15 +109,15 @@ def _require_python(python: str, here: place.Place) -> None:
 def _tell_of_origin(here: place.Place) -> None:
     if not signature.trust(here, "", required=False).file:
         print(
-            f"{here.name}: its origin was not checked, for no key is known here (put the maker's "
-            f"public key at {here.etc / signature.KEY_FILE})",
+            f"{here.name}: its origin was not checked, because no key is known here (put the "
+            f"maker's public key at {here.etc / signature.KEY_FILE})",
             flush=True,
         )
 
 
 @contextmanager
 def _work(here: place.Place) -> Iterator[Path]:
-    """Return an empty folder on the file system of the releases; a killed run's goes first."""
+    """Yield an empty folder on the file system of the releases; remove a killed run's first."""
     work = here.engine / "making"
     for number in _SIGNALS:
         signal.signal(number, lambda _, __: sys.exit(1))
@@ -131,9 +131,9 @@ def _work(here: place.Place) -> Iterator[Path]:
 
 
 def _activate(tree: Path, here: place.Place, given: argparse.Namespace, held: int) -> int:
-    """Let the engine that is installed switch, or the kit's own where none is."""
+    """Let the installed engine switch, or the kit's own if none is installed."""
     for number in _SIGNALS:
-        signal.signal(number, lambda _, __: None)  # it is the engine's to end well
+        signal.signal(number, lambda _, __: None)  # the engine decides how to end
     command = [*_engine(here, given.python), "activate", str(tree), "--built-here"]
     command += ["--prefix", str(here.prefix)] if here.prefix else []
     command += ["--settings", given.settings] if given.settings else []

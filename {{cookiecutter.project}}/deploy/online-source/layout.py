@@ -1,4 +1,4 @@
-"""Lays out the release tree: the environment, the project's own code, the engine, the checksums."""
+"""Lay out the release tree: the environment, the project's own code, the engine, the checksums."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ SUMS = "SHA256SUMS"
 
 
 def lay_out(work: Path, tree: Path, python: str, held: Sequence[int]) -> None:
-    """Make `tree` of the kit and of what lies in `work`."""
+    """Make `tree` from the kit, and from the packages and the source in `work`."""
     try:
         shutil.copytree(RELEASE, tree)
         (work / "packages").rename(tree / "packages")
@@ -33,7 +33,7 @@ def lay_out(work: Path, tree: Path, python: str, held: Sequence[int]) -> None:
 
 
 def is_made(tree: Path, python: str) -> bool:
-    """Return whether a whole release is there that was made by the same kit, on the same Python."""
+    """Return whether `tree` is an undamaged release of the same kit and the same Python."""
     try:
         same = all((tree / n).read_bytes() == text for n, text in _filled_in(python).items())
     except OSError:
@@ -42,7 +42,7 @@ def is_made(tree: Path, python: str) -> bool:
 
 
 def _filled_in(python: str) -> dict[str, bytes]:
-    """Return the files of the kit's release, with what only this machine knows, by their names."""
+    """Return the files of the kit's release by name, with the values of this machine filled in."""
     known = {b"%PYTHON%": os.fsencode(python), b"%MACHINE%": os.uname().machine.encode()}
     files = {}
     for path in RELEASE.rglob("*"):
@@ -56,7 +56,7 @@ def _filled_in(python: str) -> dict[str, bytes]:
 
 
 def _normalise(tree: Path) -> None:
-    """Keep plain files and folders alone, that nobody but their owner may change."""
+    """Remove all but plain files and folders, and let only their owner write to these."""
     for path in [tree, *tree.rglob("*")]:
         mode = path.lstat().st_mode
         if stat.S_ISDIR(mode):

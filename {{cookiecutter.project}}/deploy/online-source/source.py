@@ -1,4 +1,4 @@
-"""Fetches exactly the commit that is to be deployed, from where everybody gets it."""
+"""Fetch exactly the commit to deploy from the project's repository, and check its signature."""
 
 import os
 import subprocess
@@ -12,10 +12,10 @@ from host.signature import Trust, trust
 
 
 def fetch(work: Path, place: Place, held: Sequence[int]) -> None:
-    """Fill `work`/source; raise `HostError` for what cannot be had or is not signed."""
+    """Fill `work`/source; raise `HostError` if the commit cannot be fetched or is not signed."""
     this = told("source.json")
     git, commit, tag = ["git", "--git-dir", str(work / "git")], this["commit"], this["tag"]
-    # Nobody is there to be asked for a password or about an unknown host.
+    # Nobody can answer a question about a password or an unknown host.
     quiet = {"GIT_TERMINAL_PROMPT": "0"}
     quiet["GIT_SSH_COMMAND"] = os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
     attempt("get the source", ["git", "init", "--quiet", "--bare", work / "git"], held)
@@ -34,14 +34,14 @@ def fetch(work: Path, place: Place, held: Sequence[int]) -> None:
 
 
 def _signers(work: Path, name: str, trusted: Trust) -> Path:
-    """Write the keys that count, in the form that Git asks for."""
+    """Write the trusted keys in Git's format, and return the file."""
     signers = work / "signers"
     signers.write_text("".join(f"{name} {key}\n" for key in trusted.keys), encoding="utf-8")
     return signers
 
 
 def _require_signed(git: list[str], signers: Path, commit: str, tag: str, trusted: Trust) -> None:
-    """Refuse a tag or commit that is not signed by a key which is known here."""
+    """Raise `HostError` unless a trusted key signed the tag or commit."""
     refused = f"{tag or commit} is refused, nothing was changed: it is not"
     by = ["-c", "gpg.format=ssh", "-c", f"gpg.ssh.allowedSignersFile={signers}"]
     asking = ["verify-tag", tag] if tag else ["verify-commit", commit]

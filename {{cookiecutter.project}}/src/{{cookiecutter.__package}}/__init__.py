@@ -1,7 +1,7 @@
-"""A small web service. Its names, on machines and in the environment, come from the package's."""
+"""A small web service. Its command, unit and environment variables are named after the package."""
 
 NAME = "-".join(word for word in __name__.split("_") if word)
-"""What it is called on machines: the command, the package, the unit (``my-service``)."""
+"""The name of the command, the package and the unit on machines (``my-service``)."""
 
 PREFIX = f"{__name__.upper()}_"
-"""What the name of every setting's environment variable begins with (``MY_SERVICE_``)."""
+"""The prefix of every setting's environment variable (``MY_SERVICE_``)."""

@@ -1,4 +1,4 @@
-"""``python -m`` is the same as the installed command."""
+"""Make ``python -m`` do the same as the installed command."""
 
 from .cli import main
 

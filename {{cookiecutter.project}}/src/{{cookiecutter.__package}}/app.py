@@ -1,4 +1,4 @@
-"""The web application: what is answered on which path."""
+"""The web application: its routes and their answers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ from .release import Release
 
 
 def create_app(release: Release) -> Starlette:
-    """Make the application, which tells everyone that it is `release`.
+    """Return the application; its answers and metrics name `release`.
 
     ``app.state.readiness`` is what ``/readyz`` answers: "starting", "ready", or "stopping".
     """
@@ -40,7 +40,7 @@ def create_app(release: Release) -> Starlette:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    # The place to open what the service needs, such as a database, and to close it again.
+    # Open what the service needs here, such as a database, and close it after the yield.
     app.state.readiness = "ready"
     yield
     app.state.readiness = "stopping"
@@ -51,12 +51,12 @@ async def _index(request: Request) -> Response:
 
 
 async def _alive(request: Request) -> Response:
-    """Liveness: it answers, therefore it is. A failure here calls for a restart."""
+    """Answer the liveness probe: the process responds. A failure calls for a restart."""
     return _report(request, status="alive")
 
 
 async def _ready(request: Request) -> Response:
-    """Readiness: whether to send requests here. A failure calls for sending them elsewhere."""
+    """Answer the readiness probe. A failure calls for sending requests elsewhere."""
     readiness = request.app.state.readiness
     code = HTTPStatus.OK if readiness == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
     return _report(request, code, status=readiness)

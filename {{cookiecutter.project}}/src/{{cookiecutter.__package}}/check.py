@@ -1,4 +1,4 @@
-"""Ask a running service whether it is ready, as the right release. Standard library only."""
+"""Ask a running service whether it is ready, and which release it is. Standard library only."""
 
 import contextlib
 import http.client
@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 TRY_SECONDS = 5.0
 """How long one try waits for its answer."""
 PAUSE_SECONDS = 0.1
-"""Between two tries."""
+"""How long to wait between two tries."""
 
 LONGEST = 300
-"""How much of what a server says is printed."""
+"""How many characters of a server's text are printed at most."""
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """Speaks HTTP over a Unix socket, such as the health socket of a service."""
+    """An HTTP connection over a Unix socket, such as the health socket of a service."""
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
@@ -37,14 +37,14 @@ CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSCon
 
 
 class NotReady(Exception):  # noqa: N818
-    """The service is not (yet) what was asked for; the text says what was seen."""
+    """The service is not ready, or is another release; the message says what was seen."""
 
 
 def wait(url: str, release: str | None, seconds: float) -> str:
-    """Ask `url` until it is ready, as `release` where one is given; return the release id.
+    """Ask `url` until it is ready as `release` (None: as any); return the release id.
 
-    Raises NotReady after `seconds` (0: after one try), saying what was seen last, and ValueError
-    for a `url` that can't be asked.
+    Raise NotReady after `seconds` (0: after one try) with what was seen last, and ValueError for
+    an unsupported `url`.
     """
     end = time.monotonic() + seconds
     limit = min(seconds or TRY_SECONDS, TRY_SECONDS)
@@ -56,11 +56,11 @@ def wait(url: str, release: str | None, seconds: float) -> str:
             if left <= 0:
                 raise
         time.sleep(PAUSE_SECONDS)
-        limit = min(max(left, 1), TRY_SECONDS)  # too short a try would hide what was seen before
+        limit = min(max(left, 1), TRY_SECONDS)  # a shorter try would only report a timeout
 
 
 def ask(url: str, release: str | None, seconds: float) -> str:
-    """Ask once, for up to `seconds`; otherwise like `wait`."""
+    """Ask once, for up to `seconds`; return and raise as `wait` does."""
     status, body = _get(url, "/readyz", seconds)
     try:
         report = json.loads(body)
@@ -75,9 +75,9 @@ def ask(url: str, release: str | None, seconds: float) -> str:
 
 
 def plain(text: str) -> str:
-    """Return `text` as it may be printed: what a server says must neither end a line nor hide one.
+    """Return `text` made safe to print: a server's text must not break or hide lines.
 
-    Each character that is none to be seen becomes a question mark, and a long text is cut.
+    Each unprintable character becomes a question mark, and a long text is cut.
     """
     seen = "".join(each if each.isprintable() else "?" for each in text[:LONGEST])
     return seen + "..." * (len(text) > LONGEST)
@@ -86,7 +86,7 @@ def plain(text: str) -> str:
 def _get(url: str, path: str, seconds: float) -> tuple[int, bytes]:
     connection, prefix = _connection(url, seconds)
     is_over = threading.Event()
-    end = threading.Timer(seconds, _cut, [connection, is_over])  # for a byte now and then
+    end = threading.Timer(seconds, _cut, [connection, is_over])  # ends an answer that trickles in
     end.daemon = True
     end.start()
     try:
@@ -102,7 +102,7 @@ def _get(url: str, path: str, seconds: float) -> tuple[int, bytes]:
 
 
 def _connection(url: str, seconds: float) -> tuple[http.client.HTTPConnection, str]:
-    """Return the connection to ask `url` on, and what its paths begin with."""
+    """Return a connection to `url`, and the prefix of its paths."""
     if url.startswith("unix:/") and not url.startswith("unix://"):
         return UnixConnection(url.removeprefix("unix:"), seconds), ""
     parts = urlsplit(url)
@@ -113,7 +113,7 @@ def _connection(url: str, seconds: float) -> tuple[http.client.HTTPConnection, s
 
 
 def _cut(connection: http.client.HTTPConnection, is_over: threading.Event) -> None:
-    is_over.set()  # before the connection ends: whoever reads from it asks why
+    is_over.set()  # first: the reader checks it as soon as the connection ends
     with contextlib.suppress(AttributeError, OSError):  # not connected yet, or not any more
         connection.sock.shutdown(socket.SHUT_RDWR)
 

@@ -1,4 +1,4 @@
-"""The command line. What a command needs is imported by it alone: starting takes time."""
+"""The command line. Each command imports what only it needs, to keep the start fast."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from . import NAME, release, settings
 
 
 class Failure(click.ClickException):
-    """What went wrong, said in one line."""
+    """An error that is shown as one line."""
 
     def show(self, file: Any = None) -> None:
         """Print the line."""
@@ -18,14 +18,14 @@ class Failure(click.ClickException):
 
 
 class Misuse(Failure):
-    """The caller asked for what can't be."""
+    """The caller passed an invalid option or setting."""
 
     exit_code = 2
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Serve, or ask the one that serves. Settings are environment variables, see the README."""
+    """Run the service, or check a running one; environment variables are the settings (README)."""
 
 
 @main.command()
@@ -33,13 +33,13 @@ def main() -> None:
 @click.option("--port", help="The TCP port to listen on.")
 @click.option("--hold", is_flag=True, help="Accept nobody until SIGUSR1; be ready meanwhile.")
 def serve(hold: bool, **options: str | None) -> None:
-    """Serve until told to stop: on a socket from systemd where there is one."""
+    """Serve until told to stop, on systemd's socket if there is one."""
     from . import notify, sockets
 
     chosen = _settings(options)
     notifier = notify.from_systemd(os.environ)
     try:
-        # before the slow imports: who connects meanwhile waits, and is not refused
+        # before the slow imports: early callers then wait instead of being refused
         health = sockets.health(os.environ)
         shared = sockets.handed_over(os.environ)
         listening = shared or sockets.bound(chosen.host, chosen.port)
@@ -61,11 +61,9 @@ def version() -> None:
 
 
 @main.command()
-@click.option("--url", help="Where it serves; from the settings if not given.")
+@click.option("--url", help="The service's URL; by default from the settings.")
 @click.option("--release", "expected", help="The release id that must answer.")
-@click.option(
-    "--wait", default=0, type=click.FloatRange(min=0), help="Go on asking for so many seconds."
-)
+@click.option("--wait", default=0, type=click.FloatRange(min=0), help="Retry for so many seconds.")
 def check(url: str | None, expected: str | None, wait: float) -> None:
     """Ask a running service whether it is ready."""
     from . import check as checks

@@ -1,4 +1,4 @@
-"""One caller's connection: how it is closed, and when a caller has kept it waiting for too long."""
+"""One caller's connection: how to close it, and when its caller has kept it waiting too long."""
 
 import asyncio
 import contextlib
@@ -21,17 +21,17 @@ class State(Enum):
     """What a connection waits for."""
 
     HEAD = auto()
-    """A request: its first one, or the rest of its head."""
+    """The first request, or the rest of a request's head."""
     IDLE = auto()
-    """The next request, of which nothing has come in yet."""
+    """The next request; none of it has arrived yet."""
     BODY = auto()
     """More of a request's body."""
     REST = auto()
     """The rest of a body whose request has been answered already."""
     UNSENT = auto()
-    """The caller, who has not taken yet what was sent."""
+    """The caller to take what was sent."""
     CLOSED = auto()
-    """The caller's close, after ours."""
+    """The caller to close their side, after we closed ours."""
     WORKING = auto()
     """The application."""
 
@@ -47,7 +47,7 @@ REASONS = {
 
 
 def refusal(status: HTTPStatus, *headers: str) -> bytes:
-    """Return the whole answer that refuses a request with `status`, the last of its connection."""
+    """Return a complete answer that refuses a request with `status` and ends the connection."""
     body = json.dumps({"error": status.phrase}).encode()
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
@@ -60,10 +60,10 @@ def refusal(status: HTTPStatus, *headers: str) -> bytes:
 
 
 class Outgoing:
-    """A transport that closes our side only, and reads on until the caller has closed theirs.
+    """A transport that closes only our side, and reads on until the caller has closed theirs.
 
-    To close a socket while something unread is in it resets the connection, and a caller who is
-    reset loses what was sent before.
+    Closing a socket that holds unread data resets the connection, and the caller then loses what
+    was sent before.
     """
 
     def __init__(self, transport: Any) -> None:
@@ -71,7 +71,7 @@ class Outgoing:
         self.closed = False
 
     def __getattr__(self, name: str) -> Any:
-        """Do all else as the transport does."""
+        """Leave everything else to the transport."""
         return getattr(self._transport, name)
 
     def is_closing(self) -> bool:
@@ -79,17 +79,17 @@ class Outgoing:
         return self.closed or bool(self._transport.is_closing())
 
     def write(self, data: bytes) -> None:
-        """Send `data`, where that can still be."""
+        """Send `data`, unless our side is closed."""
         if not self.closed:
             self._transport.write(data)
 
     def pause_reading(self) -> None:
-        """Read no more, but after the close: what comes then is read and dropped."""
+        """Stop reading, unless our side is closed: then data is still read, and dropped."""
         if not self.closed:
             self._transport.pause_reading()
 
     def close(self) -> None:
-        """Send what is left and the end; the caller's end closes the connection."""
+        """Send what is left, then end our side; the caller's end closes the connection."""
         if self.is_closing():
             return
         self.closed = True
@@ -109,13 +109,13 @@ class Connection(H11Protocol):
         self._received = 0
         self._state: tuple[State, RequestResponseCycle | None] = (State.HEAD, None)
         self._since = now
-        """When it began to wait for what it waits for."""
+        """When the current state was first seen."""
         self._progress: tuple[int, int] = (0, 0)
         self._moved = now
-        """When there was progress last."""
+        """When progress was last seen."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to read."""
+        """Begin to read, with a transport that closes only our side."""
         super().connection_made(Outgoing(transport))  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
@@ -125,17 +125,17 @@ class Connection(H11Protocol):
             super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, unless half an answer is out already."""
+        """Refuse data that is not HTTP, unless part of an answer was sent already."""
         self.refuse(HTTPStatus.BAD_REQUEST)
 
     def refuse(self, status: HTTPStatus) -> None:
-        """Answer with `status` where an answer can still be given, and close."""
+        """Answer with `status` if an answer can still be sent, and close."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             self.transport.write(refusal(status))
         self.close()
 
     def close(self) -> None:
-        """Close our side, and tell the application where it still works for this caller."""
+        """Close our side, and tell the application if it is still answering this caller."""
         self._unset_keepalive_if_required()
         self.transport.close()
         if self.cycle is not None and not self.cycle.response_complete:
@@ -145,7 +145,7 @@ class Connection(H11Protocol):
     def look(self, now: float, patience: Patience) -> None:
         """Close the connection if, at the time `now`, its caller has kept it waiting for too long.
 
-        To be called every second or so: how long it has waited is known from earlier looks.
+        Call this about once a second: waiting times are measured from call to call.
         """
         state = self._waits_for()
         if (state, self.cycle) != self._state:
@@ -197,13 +197,13 @@ class Connection(H11Protocol):
             self.close()
 
     def _untaken(self) -> int:
-        """Return how many bytes the caller has not taken yet; the kernel's among them."""
+        """Return how many bytes the caller has not taken yet, those in the kernel included."""
         waiting = self.transport.get_write_buffer_size()
         return waiting + _queued(self.transport.get_extra_info("socket").fileno())
 
 
 def _queued(descriptor: int) -> int:
-    """Return how many bytes of a socket the kernel still has to send, where it can tell."""
+    """Return how many bytes of a socket the kernel still has to send, or 0 if it cannot tell."""
     if sys.platform == "win32":
         return 0
     import fcntl

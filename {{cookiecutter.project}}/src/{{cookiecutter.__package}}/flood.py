@@ -12,7 +12,7 @@ FIRST = 10
 """How many identical lines are written within one window."""
 WINDOW_SECONDS = 10.0
 KEPT = 1000
-"""How many different lines are remembered: what a caller can vary must not fill the memory."""
+"""How many different lines are remembered: callers who vary them must not fill the memory."""
 
 _Key = tuple[str, int, str]
 
@@ -24,10 +24,10 @@ class _Window:
 
 
 class Flood(logging.Filter):
-    """Lets the first `FIRST` identical lines of a window pass; of the others, one line tells.
+    """Pass the first `FIRST` identical lines of a window; one more line counts the others.
 
-    Lines are identical when logger, level and message are. Those of the loggers in `exempt`,
-    each of which accounts for something, all pass.
+    Lines are identical when logger, level and message are. All lines of the loggers in `exempt`
+    pass, because each of them accounts for one event.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Flood(logging.Filter):
         self.report()
         with self._lock:
             if key not in self._windows and len(self._windows) >= KEPT:
-                return True  # that many different lines are no flood of identical ones
+                return True  # so many different lines are not a flood of identical ones
             window = self._windows.setdefault(key, _Window(self._clock()))
             window.seen += 1
             return window.seen <= FIRST
 
     def report(self, *, everything: bool = False) -> None:
-        """Write how many lines were left out in each window that is over, or in each there is."""
+        """Write how many lines were left out in each window that is over, or in every window."""
         with self._lock:
             ended = self._ended(math.inf if everything else self._clock() - WINDOW_SECONDS)
         for (name, level, message), window in ended:
@@ -64,7 +64,7 @@ class Flood(logging.Filter):
                 self._write(logging.LogRecord(name, level, "", 0, text, (more, message), None))
 
     def _ended(self, at: float) -> list[tuple[_Key, _Window]]:
-        """Take out the windows that had begun `at` a time: they stand in the order of beginning."""
+        """Remove and return the windows that began by `at`; they are in order of beginning."""
         ended = list(itertools.takewhile(lambda item: item[1].began <= at, self._windows.items()))
         for key, _ in ended:
             del self._windows[key]

@@ -7,32 +7,32 @@ from dataclasses import dataclass, replace
 ROOM = 200
 """File descriptors kept for the program itself: its files, its own connections, its refusals."""
 CROWDED = 0.75
-"""From what share of the possible connections on those who only wait get less time."""
+"""The share of the allowed connections from which on waiting callers get less time."""
 HEALTH_CONNECTIONS = 16
-"""How many may ask at the health socket at once; they come on top of those of the public one."""
+"""How many connections the health socket allows, in addition to those of the public sockets."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Patience:
-    """For how many seconds a caller may keep a connection waiting, before it is closed."""
+    """How many seconds a caller may keep a connection waiting before we close it."""
 
     head: float
-    """Until the head of a request is whole."""
+    """Until the head of a request is complete."""
     stall: float
-    """Between two signs of progress: of a body that is sent, or of an answer that is taken."""
+    """Between two signs of progress in sending a body or taking an answer."""
     linger: float = 2.0
-    """Until it closes its end, after we have closed ours."""
+    """Until the caller closes their side, after we closed ours."""
     idle: float = math.inf
     """Without a request, after an answer."""
     pause: float = math.inf
     """Between two bytes of a request's head."""
     since: float = 0.0
-    """When `idle` and `pause` begin at the earliest, on the event loop's clock."""
+    """The earliest time from which `idle` and `pause` count, on the event loop's clock."""
 
     def in_a_crowd(self) -> "Patience":
-        """Return the little that is left where others get no connection for want of room."""
+        """Return the shorter times that apply when few connections are left."""
         return replace(
             self,
             head=min(self.head, 2.0),

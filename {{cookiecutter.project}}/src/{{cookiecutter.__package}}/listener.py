@@ -1,4 +1,4 @@
-"""Accept connections on a listening socket, as many as may be, and refuse the others aloud."""
+"""Accept connections on a listening socket up to a limit, and answer 503 to the others."""
 
 import asyncio
 import contextlib
@@ -14,13 +14,13 @@ from typing import Any, BinaryIO
 from .connection import Connection, refusal
 
 AT_ONCE = 64
-"""How many are accepted before the others get their turn of the event loop."""
+"""How many connections are accepted before the event loop does anything else."""
 REFUSALS = 64
-"""How many that were refused may still be open, until they have read why: these, and one for
-eight connections at most, for they need descriptors too."""
+"""How many refused connections may stay open until their callers have read the answer. There is
+at most one for eight allowed connections, because they need descriptors too."""
 REFUSAL_SECONDS = 1.0
 RETRY_SECONDS = 0.1
-"""After the system has run out of something."""
+"""How long to pause when a connection cannot be accepted."""
 BUSY = refusal(HTTPStatus.SERVICE_UNAVAILABLE, "retry-after: 1")
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Refusal(asyncio.Protocol):
-    """Answers 503 to a caller who is one too many, and reads on until they have closed."""
+    """Answer 503 to a caller above the limit, and read on until they have closed."""
 
     def __init__(self, refused: set["Refusal"]) -> None:
         self._refused = refused
@@ -49,7 +49,7 @@ class Refusal(asyncio.Protocol):
 
 
 class Listener:
-    """Makes connections of what comes in at a socket, while there are fewer than `most`."""
+    """Accept the connections of a socket while fewer than `most` are open."""
 
     def __init__(
         self,
@@ -65,17 +65,17 @@ class Listener:
         self._refused: set[Refusal] = set()
         self._retry: asyncio.TimerHandle | None = None
         self._spare = _spare()
-        """A descriptor to give up for a moment, to refuse a caller when there is no other."""
+        """A descriptor to give up for a moment: without a free one, no caller can be refused."""
 
     def open(self) -> None:
-        """Accept from now on."""
+        """Start to accept."""
         self.sock.setblocking(False)
         asyncio.get_running_loop().add_reader(self.sock, self._accept)
 
     async def close(self) -> None:
-        """Accept no more, and make connections of all that was accepted.
+        """Stop accepting, and wait until all that was accepted is connected.
 
-        What the kernel has queued is left to whoever holds the socket too.
+        Callers in the kernel's queue are left to the other processes that hold the socket.
         """
         asyncio.get_running_loop().remove_reader(self.sock)
         if self._retry:
@@ -112,7 +112,7 @@ class Listener:
         task.add_done_callback(self._arriving.discard)
 
     def _failed(self, error: OSError) -> None:
-        """Pause after `error`: the socket stays readable, and would be tried without end."""
+        """Pause after `error`: the socket stays readable, so a retry at once would never end."""
         logger.warning("cannot accept: %s", str(error.strerror).lower())
         if error.errno in _EXHAUSTED:
             self._refuse_waiting()

@@ -15,23 +15,23 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request being answered; every line logged meanwhile carries it."""
 
 ACCESS = f"{__package__}.access"
-"""The logger of which each line accounts for one request."""
+"""The logger that writes one line for each request."""
 NOISE = (
     "color_message",  # uvicorn's text once more, with terminal colours
     "log.original",  # the message once more
     "process.name",
     "process.thread",
 )
-# JSON escapes only what is below a space: some readers end a line at these too, terminals obey
-# them, and half a surrogate pair cannot be written as UTF-8 at all.
+# JSON escapes only characters below the space. Some readers end a line at these too, terminals
+# obey them, and half a surrogate pair cannot be written as UTF-8.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def configure(level: str, release: str) -> None:
-    """Send everything that is logged, warnings too, to stdout from `level` on."""
+    """Log to stdout from `level` on, including Python's warnings."""
     logging.basicConfig(level=level.upper(), handlers=[handler(sys.stdout, release)], force=True)
     logging.captureWarnings(capture=True)
-    # uvicorn tells of each step in starting and stopping: ours are enough
+    # uvicorn logs each step of starting and stopping, as we do
     root = logging.getLogger()
     logging.getLogger("uvicorn").setLevel(max(root.level, logging.WARNING))
 
@@ -52,7 +52,7 @@ def handler(stream: TextIO, release: str) -> logging.Handler:
 
 
 def report(*, everything: bool = False) -> None:
-    """Write how many identical lines were left out, where it is time to or `everything` is."""
+    """Write how many identical lines were left out in windows that are over, or in all of them."""
     for each in logging.getLogger().handlers:
         for found in each.filters:
             if isinstance(found, Flood):
@@ -60,7 +60,7 @@ def report(*, everything: bool = False) -> None:
 
 
 class Formatter(ecs_logging.StdlibFormatter):
-    """Formats a record as one line, whatever it holds."""
+    """Format a record as one line, whatever it holds."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

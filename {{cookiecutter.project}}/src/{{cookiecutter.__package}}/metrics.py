@@ -1,4 +1,4 @@
-"""What Prometheus is told: one set of metrics for each app, so that no two share their counts."""
+"""The metrics for Prometheus. Each app has its own set, so that no two share their counts."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,7 +17,7 @@ METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 OTHER = "other"
 """Stands for every unknown path or method: a caller must not be able to invent label values."""
 
-# one more series for each of ours, and nobody asks when counting began
+# they add a series to each of ours, and nobody asks when counting began
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
@@ -52,7 +52,7 @@ class Metrics:
         ).labels(release.version, release.commit or "", release.release).set(1)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request; `route` is the route's template, never the path that was asked."""
+        """Count one request; `route` is the route's template, never the requested path."""
         method = method if method in METHODS else OTHER
         self.requests.labels(method, route, status).inc()
         self.duration.labels(method, route).observe(seconds)

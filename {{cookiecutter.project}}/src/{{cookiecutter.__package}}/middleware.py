@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its metrics, its log line, and its failures."""
+"""Handle what all requests have in common: their id, metrics, log line, and failures."""
 
 import asyncio
 import logging
@@ -27,14 +27,14 @@ failures = logging.getLogger(f"{__package__}.failures")
 
 
 class Observe:
-    """ASGI middleware. The outermost of the app's own, so that it sees what all others do."""
+    """ASGI middleware; the app's outermost, so that it sees what all others do."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever comes of it, and log it."""
+        """Answer one request, even when the app fails, and log it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -55,7 +55,7 @@ class Observe:
             with self.metrics.in_progress.track_inprogress():
                 await self.app(scope, receive, send_with_id)
         except (Exception, asyncio.CancelledError) as error:
-            if status:  # half an answer is out: only the server can end it, and it logs why
+            if status:  # part of an answer was sent: only the server can end it, and it logs why
                 raise
             await _failure(error)(scope, receive, send_with_id)
         finally:
@@ -80,7 +80,7 @@ class Observe:
                 "http.request.method": method,
                 "http.response.status_code": status,
                 "http.version": scope["http_version"],
-                "url.path": path,  # without the query, which may hold what must not be kept
+                "url.path": path,  # without the query, which may hold secrets
                 "user_agent.original": _text(headers.get(b"user-agent", b"")) or None,
             },
         )
@@ -101,7 +101,7 @@ def _sane_id(offered: bytes) -> str:
 
 
 def _failure(error: BaseException) -> ASGIApp:
-    """Log `error` and return the answer for it: it is ours, the caller's, or time is up."""
+    """Log `error`, and return the answer to it: 503, 400 or 500."""
     if isinstance(error, asyncio.CancelledError):
         failures.warning("given up: not answered within the grace period")
         status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,4 +1,4 @@
-"""Tell systemd how the service is, as sd_notify(3) does. Standard library only."""
+"""Report the service's state to systemd, as sd_notify(3) does. Standard library only."""
 
 import asyncio
 import contextlib
@@ -11,15 +11,15 @@ SEND_SECONDS = 1.0
 
 
 class Notifier:
-    """Sends messages to the service manager that started this very process, where there is one."""
+    """Send messages to the service manager that started this process, if there is one."""
 
     def __init__(self, address: str = "", watchdog_seconds: float = 0) -> None:
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self.watchdog_seconds = watchdog_seconds
-        """How long the manager waits for a sign of life; 0 where it does not ask for one."""
+        """How long the manager waits for a sign of life; 0 if it does not ask for one."""
 
     def send(self, *lines: str) -> None:
-        """Send ``READY=1`` and the like, as one message. A manager that is gone is no error."""
+        """Send `lines`, such as ``READY=1``, as one message; ignore a manager that is gone."""
         if not self._address.startswith(("/", "\0")):
             return
         with (
@@ -30,16 +30,16 @@ class Notifier:
             sock.sendto("\n".join(lines).encode(), self._address)
 
     async def stay_alive(self) -> None:
-        """Send a sign of life twice as often as asked for, for as long as the event loop turns."""
+        """Send a sign of life twice as often as asked, for as long as the event loop runs."""
         while self.watchdog_seconds:
             self.send("WATCHDOG=1")
             await asyncio.sleep(self.watchdog_seconds / 2)
 
 
 def from_systemd(environ: MutableMapping[str, str]) -> Notifier:
-    """Return the way to the manager that `environ` names.
+    """Return a notifier for the manager that `environ` names.
 
-    The variables are removed from `environ`, for they are not meant for children of ours.
+    Remove the variables from `environ`, because child processes must not inherit them.
     """
     address, microseconds, pid = (
         environ.pop(key, "") for key in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")

@@ -1,4 +1,4 @@
-"""Which release this is: asked by people, by ``/healthz`` and by whatever switches releases."""
+"""Find out which release this is, for people, ``/healthz`` and the tools that switch releases."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from . import NAME
 
 HERE = Path(__file__).parent
 METADATA = "release.json"
-"""The build writes this file into the package; where it is missing, nothing has been built."""
+"""The build writes this file into the package; a source tree does not have it."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Release:
     commit: str | None
     """The full Git commit, where one is known."""
     release: str
-    """The release id: what no two different builds have in common."""
+    """The release id; no two different builds share one."""
 
 
 def current(package: Path = HERE) -> Release:
-    """Say which release the code in the folder `package` belongs to."""
+    """Return the release that the code in the folder `package` belongs to."""
     for source in (_built, _installed, _checked_out):
         if found := source(package):
             return found

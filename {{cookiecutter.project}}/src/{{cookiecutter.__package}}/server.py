@@ -1,4 +1,4 @@
-"""Serve the application, and stop without failing anyone."""
+"""Serve the application, and stop without failing a request."""
 
 import asyncio
 import contextlib
@@ -27,13 +27,13 @@ from .settings import Settings
 from .sockets import BACKLOG
 
 UNATTENDED_SECONDS = 0.5
-"""How long callers must have waited to be accepted for us to believe that nobody else does it."""
+"""How long callers must wait in the queue before we assume that no other process accepts them."""
 HURRY_SECONDS = 0.5
-"""What `drain_seconds` is at most when nobody else accepts."""
+"""The most that `drain_seconds` counts for when no other process accepts."""
 LINGER_SECONDS = 0.5
-"""How long we wait, while stopping, for a caller to close what we have closed."""
+"""How long we wait, while stopping, for a caller to close a connection that we closed."""
 GIVE_UP_SECONDS = 0.5
-"""How long callers whose time is up get to take what was sent to them."""
+"""How long callers get to take what was sent to them once the grace period is over."""
 _TICK = 0.02
 _LOOK_TICKS = 5
 
@@ -42,33 +42,33 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Start:
-    """How the server starts, and whom it tells."""
+    """How the server starts, and which service manager it notifies."""
 
     hold: bool = False
     """Accept nobody on the public sockets until SIGUSR1."""
     shared: bool = False
-    """Others may accept on the public sockets too: systemd holds them."""
+    """Other processes may accept on the public sockets too, because systemd holds them."""
     health: socket.socket | None = None
-    """Where to serve besides, whatever becomes of the public sockets."""
+    """An additional socket to serve on, independent of the public ones."""
     notifier: Notifier = field(default_factory=Notifier)
 
 
 class Server(uvicorn.Server):
-    """Serve `app`; when told to stop, go on for up to `grace_seconds` with what was asked before.
+    """Serve `app`; when told to stop, finish the requests in progress within `grace_seconds`.
 
-    uvicorn's own closes every connection that has no request at that moment: also the one just
-    accepted whose request is on its way, and the one kept alive that is about to be used again.
+    uvicorn's own server closes every connection that has no request at that moment, even a new
+    one whose request is on its way, or a kept-alive one that is about to be used again.
     """
 
     def __init__(self, app: Starlette, settings: Settings, start: Start | None = None) -> None:
         config = uvicorn.Config(
             app,
-            loop="asyncio:SelectorEventLoop",  # Windows' other one has no add_reader()
+            loop="asyncio:SelectorEventLoop",  # Windows' default has no add_reader()
             http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,
-            access_log=False,  # ours has more to say, see middleware.py
+            access_log=False,  # middleware.py writes a better one
             server_header=False,
             backlog=BACKLOG,
             timeout_keep_alive=settings.idle_seconds,
@@ -87,10 +87,10 @@ class Server(uvicorn.Server):
         self._alive: asyncio.Task[None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application, and begin to accept connections, unless that is held."""
+        """Start the application, and begin to accept connections unless the start is held."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unexpected)
-        with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has none of it
+        with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has neither
             loop.add_signal_handler(signal.SIGUSR1, self._release)
         await self.lifespan.startup()
         if self.lifespan.should_exit:
@@ -127,7 +127,7 @@ class Server(uvicorn.Server):
         logger.info("listening on %s", ", ".join(_name(each.sock) for each in self._listeners))
 
     def _release(self) -> None:
-        """Accept from now on, where that was held."""
+        """Start to accept, if that was held."""
         if not self._accepting:
             self._accepting = True
             if self.started and not self.should_exit:
@@ -135,7 +135,7 @@ class Server(uvicorn.Server):
                 self._start.notifier.send("STATUS=accepting")
 
     async def on_tick(self, counter: int) -> bool:
-        """Look once a second at who keeps a connection waiting."""
+        """Check once a second which callers keep a connection waiting."""
         if counter % 10 == 0:
             crowd = len(self.server_state.connections) >= self._most * limits.CROWDED
             self._look(self._patience.in_a_crowd() if crowd else self._patience)
@@ -148,10 +148,10 @@ class Server(uvicorn.Server):
             connection.look(now, patience)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop at the first signal, and at a second Ctrl-C without any grace.
+        """Stop at the first signal; skip the grace period at a second Ctrl-C.
 
-        Unlike uvicorn's, this does not die of the signal in the end: a stop that was asked for
-        and went well exits with 0.
+        Unlike uvicorn's own server, do not die of the signal in the end: a requested stop that
+        succeeds exits with 0.
         """
         self.force_exit |= self.should_exit and sig == signal.SIGINT
         self.should_exit = True
@@ -174,15 +174,15 @@ class Server(uvicorn.Server):
         self._alive.cancel()
 
     async def _stop_accepting(self) -> None:
-        # What the kernel has queued is left to whoever holds the socket too, or next.
+        # Callers in the kernel's queue are left to the socket's other or next holder.
         for listener in self._listeners:
             await listener.close()
             if not self._start.shared:
                 listener.sock.close()
 
     def _announce_close(self) -> None:
-        # From now on each answer is the last on its connection, and says so; where one has been
-        # half sent, it is the next.
+        # From now on each answer is the last on its connection, and says so. If one has been
+        # sent in part, the next one is the last.
         headers = [*self.server_state.default_headers, CLOSE_HEADER]
         self.server_state.default_headers = headers
         for connection in self._connections(self.server_state):
@@ -208,9 +208,9 @@ class Server(uvicorn.Server):
             await asyncio.sleep(_TICK)
 
     def _draining(self, began: float, hurry: bool) -> Patience:
-        """Return for how long a caller may keep us waiting after the stop, which `began` then.
+        """Return how long a caller may keep us waiting during a stop that began at `began`.
 
-        Who moves gets the time that anybody gets; who does not costs the stop `drain_seconds`.
+        A caller who makes progress gets the usual time; any other gets `drain_seconds`.
         """
         chosen = self._settings
         still = min(chosen.drain_seconds, HURRY_SECONDS) if hurry else chosen.drain_seconds
@@ -251,7 +251,7 @@ class Server(uvicorn.Server):
 
 
 def _unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what asyncio could tell nobody else, without what differs from time to time."""
+    """Log an error that asyncio could not pass on, without details that differ each time."""
     message = str(context["message"]).partition("\n")[0]
     logger.error("unexpected: %s", message, exc_info=context.get("exception"))
 

@@ -1,4 +1,4 @@
-"""What can be set, by environment variables, and what each may be."""
+"""The settings: which environment variables are read, and which values each may have."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 class SettingsError(Exception):
-    """A value that can't be used; the text is one line for whoever set it."""
+    """A setting is unknown or its value is not allowed; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Settings:
 
     @property
     def url(self) -> str:
-        """Where a program on this machine reaches the service."""
+        """The URL at which programs on this machine reach the service."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         if not self.host.strip("0.:"):  # all zeros: every address, so the loopback one too
             host = "[::1]" if ":" in self.host else "127.0.0.1"
@@ -52,7 +52,7 @@ class Rule:
     """How the text of one setting is read, and how to say what is allowed."""
 
     read: Callable[[str], Any]
-    """Gives the value, or raises ValueError."""
+    """Return the value, or raise ValueError."""
     allowed: str
 
 
@@ -95,10 +95,10 @@ RULES = {
 
 
 def load(environ: Mapping[str, str], options: Mapping[str, str | None] = {}) -> Settings:
-    """Read the settings from `environ`, and from the command line's `options` over them.
+    """Return the settings from `environ`, overridden by the command line's `options`.
 
-    Raises SettingsError for a value that is not allowed, and for a variable with our prefix that
-    is none of ours: a misspelt setting must not pass for one that was applied.
+    Raise SettingsError for a value that is not allowed, and for an unknown variable with our
+    prefix: a misspelt setting must not seem to be applied.
     """
     known = {PREFIX + field.upper(): field for field in RULES}
     ours = {name: text for name, text in environ.items() if name.startswith(PREFIX)}

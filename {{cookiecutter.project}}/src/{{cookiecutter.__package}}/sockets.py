@@ -10,18 +10,18 @@ BACKLOG = 2048
 HEALTH = "health.sock"
 """The name of the health socket in the folder that systemd makes for a service while it runs."""
 FIRST = 3
-"""The file descriptor at which systemd's begin, see sd_listen_fds(3)."""
+"""The first file descriptor that systemd hands over, see sd_listen_fds(3)."""
 
 
 class SocketError(Exception):
-    """There is nothing to listen on; the text is one line that says why."""
+    """The program cannot listen; the message is one line that says why."""
 
 
 def handed_over(environ: MutableMapping[str, str]) -> list[socket.socket]:
-    """Take the sockets that systemd handed to this very process: none, mostly.
+    """Return the sockets that systemd handed to this process, usually none.
 
-    What announces them is removed from `environ`, for they are not meant for children of ours.
-    Raises SocketError where something other than listening stream sockets was handed over.
+    Remove the variables that announce them, because child processes must not inherit them.
+    Raise SocketError if anything other than listening stream sockets was handed over.
     """
     pid, count, _ = (environ.pop(f"LISTEN_{key}", "") for key in ("PID", "FDS", "FDNAMES"))
     if pid != str(os.getpid()):
@@ -46,7 +46,7 @@ def _adopt(descriptor: int) -> socket.socket:
 def bound(host: str, port: int) -> list[socket.socket]:
     """Listen on `host` and `port`; ``::`` stands for every address, IPv4 ones too.
 
-    Raises SocketError where that can't be.
+    Raise SocketError if that fails.
     """
     try:
         sock = socket.create_server(
@@ -61,9 +61,9 @@ def bound(host: str, port: int) -> list[socket.socket]:
 
 
 def health(environ: Mapping[str, str]) -> socket.socket | None:
-    """Listen at ``health.sock`` in the first RUNTIME_DIRECTORY, where systemd gives one.
+    """Listen at ``health.sock`` in the first RUNTIME_DIRECTORY, if systemd provides one.
 
-    Only the service's own user and root can connect. Raises SocketError where that can't be.
+    Only the service's own user and root can connect. Raise SocketError if listening fails.
     """
     folder = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     if not folder:
@@ -71,7 +71,7 @@ def health(environ: Mapping[str, str]) -> socket.socket | None:
     path = Path(folder, HEALTH)
     sock = socket.socket(socket.AF_UNIX)
     try:
-        path.unlink(missing_ok=True)  # of a process that was killed
+        path.unlink(missing_ok=True)  # left by a process that was killed
         sock.bind(str(path))
         path.chmod(0o600)
         sock.listen(BACKLOG)
@@ -82,5 +82,5 @@ def health(environ: Mapping[str, str]) -> socket.socket | None:
 
 
 def _why(error: OSError) -> str:
-    # create_server() adds the address, which ours names already
+    # create_server() adds the address, which our message names already
     return str(error.strerror or error).partition(" (while")[0].lower()

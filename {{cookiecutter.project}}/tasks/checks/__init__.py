@@ -1,1 +1,1 @@
-"""What nox asks besides running tools."""
+"""Checks that nox sessions make themselves, besides running tools."""

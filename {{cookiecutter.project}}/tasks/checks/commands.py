@@ -14,7 +14,7 @@ _ADMIN = (
     "from host.cli import _parser\n"
     "_parser(sys.argv[1]).parse_args(sys.argv[2:])"
 )
-"""Prints the help of the host engine, which runs from a release and has none to run from here."""
+"""Prints the help of the host engine. Its command exists in releases alone, so import it here."""
 _NAME = re.compile(r'"\$name"|\$name\b|\bNAME\b')
 _OPTION = re.compile(r"(?<!\S)--?[a-z][\w-]*")
 _CODE = re.compile(r"```[^\n]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
@@ -48,9 +48,9 @@ def pages(root: Path) -> list[Path]:
 def unknown(page: Path, helps: Mapping[str, Mapping[str, str]], name: str) -> list[str]:
     """Return the commands and options in a page's code that `helps` does not know, as written.
 
-    `helps` has for each tool, such as `invoke`, its commands and what each one's help says. A tool
-    whose help is empty text is not asked about its options. `name` is the program's; pages that
-    serve every project say `$name` or NAME for it.
+    `helps` maps each tool, such as `invoke`, to its commands and their help texts. The options of a
+    command without a help text are not checked. `name` is the program's name; pages that serve
+    every project write `$name` or NAME instead.
     """
     return [
         problem

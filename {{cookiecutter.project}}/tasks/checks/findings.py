@@ -1,7 +1,7 @@
 """Reads what the security tools report and compares it with the dated allow-list.
 
-The allow-list stands in pyproject.toml, a `[[tool.security.allow]]` for each finding that someone
-looked at and accepted until a day on which it is to be looked at again.
+The allow-list is in pyproject.toml: one `[[tool.security.allow]]` for each finding that someone
+has accepted, with the last day on which that holds.
 """
 
 import datetime as dt
@@ -13,7 +13,8 @@ from typing import Any
 
 from ..lib.process import last_line
 
-# How pip-audit ends when the advisory service is away or broken; only with it does it use requests.
+# pip-audit's last line when the advisory service is broken or does not answer. It uses requests for
+# nothing else.
 _NO_ANSWER = re.compile(
     r"requests\.exceptions\.|pip_audit\._service\.interface\.|ERROR:.*: ?Could not connect to OSV"
 )
@@ -80,7 +81,7 @@ def commands(root: Path, audited: Path, advisories: str) -> dict[str, list[str]]
 def whole(check: str, output: str) -> str:
     """Return what a check printed as one JSON document.
 
-    Raises `ValueError` where it is none.
+    Raises `ValueError` where the output is not JSON.
     """
     if check in _LINES:
         found = [json.loads(line) for line in output.splitlines() if line]
@@ -99,8 +100,8 @@ def problems(
 ) -> list[str]:
     """Return one line for each finding of a check that the allow-list does not cover today.
 
-    An entry that is malformed or past its day is a problem of its own: a list that nobody renews
-    must not stay green. Raises `ValueError` where the report is not one of that check.
+    An entry that is malformed or past its day is a problem too: a list that nobody renews must not
+    stay green. Raises `ValueError` where the report does not have that check's form.
     """
     try:
         findings = _FINDINGS[check](json.loads(report.read_text(encoding="utf-8")))

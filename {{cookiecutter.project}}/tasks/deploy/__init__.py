@@ -38,5 +38,5 @@ def keygen(_context: Context, path: str = "") -> None:
 
 collection = Collection(operations.history, keygen, operations.rollback, operations.status, verify)
 for name in QUADRANTS:
-    if find_spec(f"{__name__}.{name}"):  # a project may have deleted those that it has no use for
+    if find_spec(f"{__name__}.{name}"):  # a project may have deleted those that it does not need
         collection.add_task(getattr(import_module(f".{name}", __name__), name))

@@ -18,7 +18,7 @@ HELP = {
     "check": "With --to: show what would change on the hosts, and change nothing there.",
 }
 FOLDER = "FOLDER"
-"""Stands, in the command of an installer, for the folder there that holds the artefact."""
+"""In an installer's command, stands for the folder on the target that holds the artefact."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Destination:
 
     target: targets.Target | None
     options: tuple[str, ...]
-    """Of the installer there."""
+    """The installer's options."""
     check: bool
     settings: Settings
 
@@ -35,7 +35,7 @@ class Destination:
 def find(
     project: Project, deploy: Mapping[str, Any], quadrant: str, to: str, **switches: bool
 ) -> Destination:
-    """Find the destination before anything is built; `switches` are those that need `--to`.
+    """Return the destination, before anything is built; `switches` are options that need `--to`.
 
     Raises `TaskError` for a switch without a target, and as `targets.find` and `settings.read` do.
     """
@@ -52,8 +52,8 @@ def find(
 def deliver(plan: Plan, artefact: Path, installer: Sequence[str], destination: Destination) -> None:
     """Install an artefact of a plan at its destination, if it has one.
 
-    `installer` is the command there, in which `FOLDER` stands for the folder with the artefact; an
-    archive is unpacked there. Raises `TaskError` as `Target.roll_out` does.
+    `installer` is the command on the target, in which `FOLDER` stands for the folder with the
+    artefact; an archive is unpacked there. Raises `TaskError` as `Target.roll_out` does.
     """
     if destination.target:
         means = {
@@ -71,7 +71,7 @@ def rollout(
     check: bool,
     compare: Callable[[str], str] | None = None,
 ) -> Rollout:
-    """Return what brings a target to the release of a plan."""
+    """Return the rollout that brings a target to the release of a plan."""
     return Rollout(
         release=plan.revision.release,
         quadrant=plan.quadrant,

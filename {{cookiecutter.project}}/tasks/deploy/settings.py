@@ -17,7 +17,7 @@ class Settings:
     health_seconds: int = 30
     """How long a new release may take to become healthy, in seconds."""
     trial_seconds: int = 60
-    """How long after a switch a release that fails still goes back by itself, in seconds."""
+    """For how many seconds after a switch a release that fails goes back by itself."""
     overlap: bool = True
     """Whether a new release starts beside the old one; false where it must not run twice."""
     hidden_imports: tuple[str, ...] = ()
@@ -27,13 +27,13 @@ class Settings:
     package_signing_key: str = ""
     """Path of the armoured OpenPGP private key that signs the .deb and the .rpm."""
     end_of_life: str = "warn"
-    """What becomes of a build with a Python past its end of life, `warn` or `refuse`."""
+    """What a build does about a Python past its end of life: `warn` or `refuse`."""
     interpreter: str = "auto"
-    """Where a bundle's interpreter comes from, `auto`, `standalone` or `local`."""
+    """Where a bundle's interpreter comes from: `auto`, `standalone` or `local`."""
     standalone_version: str = ""
-    """The version of python-build-standalone, such as `3.13.5`; empty: the project's newest."""
+    """The version of python-build-standalone, such as `3.13.5`; empty: the newest that fits."""
     standalone_mirror: str = ""
-    """Where uv gets python-build-standalone from instead of its own place, a URL."""
+    """The URL of a mirror that uv gets python-build-standalone from; empty: uv's own place."""
 
 
 RULES: rules.Rules = {

@@ -51,6 +51,6 @@ def hosts(project: Project, deploy: Mapping[str, Any], name: str, quadrant: str 
 
 
 def over(deploy: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the settings under `deploy` as they are for a target that was found."""
+    """Return the settings under `deploy`, with those that the named target overrides."""
     own = dict((deploy.get("targets") or {})[name] or {})
     return {**deploy, **{key: own[key] for key in ("keep_releases",) if key in own}}

@@ -1,4 +1,4 @@
-"""Many hosts at once: what Ansible is told, and what it tells back."""
+"""Many hosts at once: what Ansible is given, and what it reports."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -9,5 +9,5 @@ TASKS = ("compare", "setup")
 
 collection = Collection()
 for name in TASKS:
-    if find_spec(f"{__name__}.{name}"):  # a project may have deleted those that it has no use for
+    if find_spec(f"{__name__}.{name}"):  # a project may have deleted those that it does not need
         collection.add_task(getattr(import_module(f".{name}", __name__), name))

@@ -1,4 +1,4 @@
-"""Runs Ansible on a target, and returns what each host came to."""
+"""Runs Ansible on a target, and returns the outcome of each host."""
 
 import json
 import os
@@ -23,8 +23,7 @@ def play(
 ) -> Outcome:
     """Run a playbook on every host of a target and return the outcome.
 
-    Where hosts failed, that is for the caller to judge. Raises `TaskError` where Ansible itself
-    cannot work.
+    The caller judges hosts that failed. Raises `TaskError` where Ansible itself cannot work.
     """
     project = settings.project
     tools = ensure(project, interpreter(project), CATEGORY)

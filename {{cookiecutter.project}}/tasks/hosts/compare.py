@@ -24,7 +24,7 @@ MARK = "<!-- From here on written by hosts.compare. -->\n"
 _SECRET = re.compile(r"password|token|secret|key|vault|//[^/\s]+@", re.IGNORECASE)
 
 Variables = Mapping[str, Mapping[str, Any]]
-"""By host, what an inventory says of it."""
+"""The variables that an inventory gives each host, by the host's name."""
 
 
 @task(help={"check": "Change nothing; exit with 1 where the page is not current."})
@@ -97,7 +97,7 @@ def _smallest_first(inventories: Mapping[str, Variables]) -> list[str]:
 
 
 def _summary(hosts: Variables) -> dict[str, str]:
-    """Return a variable's one value for all hosts of an inventory, or say that each has its own."""
+    """Return each variable's value for the hosts of an inventory; `by host` where they differ."""
     shown = [dict(_leaves(dict(variables))) for variables in hosts.values()]
     summary = {}
     for name in set().union(*shown):
@@ -115,7 +115,7 @@ def _leaves(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _shown(name: str, value: object) -> str:
-    """Return a value as a table's cell; what may be secret is not shown, and rather too much."""
+    """Return a value as a table's cell; hide whatever may be a secret, rather too much."""
     text = " ".join((value if isinstance(value, str) else json.dumps(value)).split())
     if _SECRET.search(f"{name} {text}"):
         return "secret"

@@ -1,4 +1,4 @@
-"""What Ansible and the hosts tell after a playbook, by host."""
+"""What Ansible and the hosts report after a playbook, by host."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class HostState:
     service: str = ""
     """Such as `healthy at URL`, or `none: …` where there is no service."""
     trial: str = ""
-    """What is on trial, and for how long still."""
+    """What is on trial, and how much longer."""
     said: str = ""
-    """What the host has done by itself since the last switch, such as to go back."""
+    """What the host has done by itself since the last switch, such as going back."""
     restarts: str = ""
-    """How often the service was started again by itself since then; empty where it was not."""
+    """How often the service has restarted by itself since then; empty where it has not."""
 
     @property
     def is_well(self) -> bool:
@@ -39,13 +39,13 @@ class HostState:
 
 @dataclass(frozen=True)
 class HostOutcome:
-    """What one host came to."""
+    """What a playbook did on one host, and how it ended there."""
 
     changes: int
     is_failed: bool
     is_unreached: bool
     reason: str
-    """Of a failure, or why the host was not reached."""
+    """Why the host failed or was not reached."""
     seconds: float
     before: HostState | None = None
     after: HostState | None = None
@@ -60,7 +60,7 @@ class HostOutcome:
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "HostOutcome":
-        """Read what the callback plugin wrote: Ansible's counters, and what the playbook told."""
+        """Read what the callback plugin wrote: Ansible's counters, and the playbook's reports."""
         states = {
             name: HostState.of(told[name]) for name in ("before", "after", "state") if name in told
         }
@@ -77,4 +77,4 @@ class HostOutcome:
 
 
 Outcome = dict[str, HostOutcome]
-"""By host."""
+"""The outcomes by host."""

@@ -1,4 +1,4 @@
-"""Brings the hosts of a target to a release, and says host by host what came of it."""
+"""Brings the hosts of a target to a release, and reports the outcome of each."""
 
 import getpass
 import os
@@ -16,7 +16,7 @@ from .settings import HostSettings
 
 _PLAYBOOK = "rollout.yml"
 CHECK = ("--check", "--diff")
-"""What makes Ansible show what it would change, and change nothing."""
+"""The options with which Ansible shows what it would change, and changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -27,24 +27,24 @@ class Act:
     """The role under deploy/ansible/roles/."""
     title: str
     variables: Mapping[str, Any]
-    """What that role says it needs."""
+    """The variables that the role needs."""
     wanted: str = ""
-    """The release id that hosts shall have; those that have it are left alone."""
+    """The release id that hosts must have; hosts that have it already are left alone."""
     quadrant: str = ""
     health_seconds: int = 30
     returns: bool = False
-    """Whether hosts go back, which those cannot where nothing is installed: they are left alone."""
+    """Whether hosts go back; those on which nothing is installed cannot, and are left alone."""
     options: tuple[str, ...] = ()
-    """Of Ansible: `CHECK`, or nothing."""
+    """Ansible's options: `CHECK`, or none."""
     compare: Callable[[str], str] | None = None
-    """Says, in a check, what differs from a commit that hosts have."""
+    """Returns what differs from a commit that hosts have; called in a check only."""
 
 
 def roll_out(target: HostSettings, act: Act) -> None:
-    """Do it, batch by batch; stop at the first host that does not become healthy.
+    """Do an act batch by batch; stop at the first host that does not become healthy.
 
     Raises `TaskError` after the closing block where a host failed, could not be reached, or has
-    nothing to go back from; without any block where that holds for all of them.
+    nothing to go back to; without the block where no host has anything to go back to.
     """
     start = time.monotonic()
     with _alone(target):
@@ -55,7 +55,7 @@ def roll_out(target: HostSettings, act: Act) -> None:
     for text in _differences(hosts, act):
         print(text)
     rows = {host: _line(outcome, hosts, act) for host, outcome in hosts.items()}
-    # In a check nothing counts as changed but what Ansible has looked at itself.
+    # In a check Ansible does not count a switch as a change, but reports the state after it.
     changed = [host for host, outcome in hosts.items() if outcome.changes or outcome.after]
     rows["would change" if act.options else "changed"] = f"{len(changed)} of {len(hosts)} hosts"
     rows["seconds"] = f"{time.monotonic() - start:.1f}"
@@ -84,9 +84,10 @@ def _variables(target: HostSettings, act: Act) -> dict[str, Any]:
 
 @contextmanager
 def _alone(target: HostSettings) -> Iterator[None]:
-    """Hold the target against a second run from here; one from elsewhere is for hosts to refuse.
+    """Lock the target against a second run from this folder; hosts refuse one from elsewhere.
 
-    Raises `TaskError` that says who holds it since when. However a run ends, it lets go.
+    Raises `TaskError` that says who holds the lock since when. The lock ends with the run, however
+    that ends.
     """
     import fcntl  # not on Windows, where Ansible does not run either
 

@@ -1,4 +1,4 @@
-"""What invoke.yaml says of a target that is hosts, checked."""
+"""The settings in invoke.yaml of a target that consists of hosts, checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ RULES: rules.Rules = {
 
 @dataclass(frozen=True)
 class HostSettings:
-    """Hosts that get the same release."""
+    """The settings of a target: hosts that get the same release."""
 
     project: Project
     name: str
@@ -36,7 +36,7 @@ class HostSettings:
     health_url: str = ""
     """Where callers ask whether a host is healthy; HOST stands for its address."""
     keep_releases: int | None = None
-    """Instead of the one for all targets."""
+    """Overrides the value for all targets; None: not given."""
 
     @property
     def batches(self) -> list[int | str]:

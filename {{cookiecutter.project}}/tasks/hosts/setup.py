@@ -37,7 +37,7 @@ def setup(context: Context, to: str, check: bool = False) -> None:
 
 
 def _line(outcome: HostOutcome, done: str) -> str:
-    """Say what came of one host; all of them were tried, unless the inventory itself is wrong."""
+    """Return one host's line; a host is not touched only where the inventory itself is wrong."""
     if outcome.is_unreached:
         return f"not reached: {outcome.reason.removeprefix('cannot be reached: ')}"
     if outcome.is_failed:

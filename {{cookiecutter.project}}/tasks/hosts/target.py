@@ -1,4 +1,4 @@
-"""Hosts as a target: what the tasks for any kind of target ask of them."""
+"""Hosts as a target, with the methods that tasks call on any kind of target."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class Hosts:
     def roll_out(self, rollout: Rollout) -> None:
         """Bring the hosts to a release, batch by batch; stop at the first that is not healthy.
 
-        Raises `TaskError` for that one, and for hosts that cannot be reached.
+        Raises `TaskError` for that host, and for hosts that cannot be reached.
         """
         act = Act(
             role=rollout.way,

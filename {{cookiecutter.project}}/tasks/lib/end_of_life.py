@@ -1,4 +1,4 @@
-"""Until when each Python gets security fixes."""
+"""The last day on which each Python gets security fixes."""
 
 import datetime as dt
 import sys
@@ -17,7 +17,7 @@ LAST_DAYS = {
 
 
 def check(version: str, today: dt.date, *, refuse: bool) -> None:
-    """Warn of a Python (`3.13` or `3.13.2`) past its end of life, or raise `TaskError` for it.
+    """Warn of a Python (`3.13` or `3.13.2`) past its end of life; raise `TaskError` if `refuse`.
 
     A version that is not in the table passes.
     """

@@ -57,7 +57,7 @@ def require_lock(project: Project) -> None:
 
 
 def pinned(project: Project, *categories: str) -> str:
-    """Return categories of the lock as hash-pinned requirements; raise `TaskError` if it cannot."""
+    """Return categories of the lock as hash-pinned requirements, or raise `TaskError`."""
     try:
         return lock.requirements(project.lock, categories)
     except lock.LockError as error:

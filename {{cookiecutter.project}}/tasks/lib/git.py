@@ -1,4 +1,4 @@
-"""Runs Git without asking on a terminal, in English, with one line where it fails."""
+"""Runs Git without prompts and in English, and reports a failure in one line."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
             capture_output=True,
             text=True,
-            errors="surrogateescape",  # names of files may be anything
+            errors="surrogateescape",  # file names may be in any encoding
             check=False,
         )
     except OSError as error:

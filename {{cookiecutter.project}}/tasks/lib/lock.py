@@ -15,8 +15,8 @@ from typing import Any
 _SECTIONS = {"packages": "default", "dev-packages": "develop"}
 _NO_CATEGORIES = {"source", "requires", "scripts", "pipenv", "pipfile"}
 _USUAL = [{"name": "pypi", "url": "https://{}.{}/simple".format("pypi", "org"), "verify_ssl": True}]
-"""What pipenv takes for the index where a Pipfile and pip's settings name none: a part of its hash.
-The address is put together, since a project's files name no index: mirrors must go on working."""
+"""The index that pipenv assumes, and hashes, where neither the Pipfile nor pip's settings name one.
+The address is put together here: no file of a project names an index, so that mirrors work."""
 _UNMET = re.compile(
     r"(?m)^The package `([^`]+)` requires `([\w.-]+)[^`]*`, but it's not installed"
     r"|^(\S+) \S+ requires ([\w.-]+).*, which is not installed"
@@ -31,9 +31,9 @@ class LockError(Exception):
 def require_fitting(lock: Path) -> None:
     """Check that the lock was made from the Pipfile beside it, as the Pipfile is now.
 
-    `pipenv verify` asks the same, but takes the package index of the machine it runs on for a part
-    of a Pipfile that names none, and so refuses a lock that was made elsewhere. Where no index that
-    can be known gives the lock's hash, what is locked is compared with what the Pipfile asks for.
+    `pipenv verify` checks the same. But where the Pipfile names no package index, it hashes the one
+    of the machine that it runs on, and so refuses a lock that was made elsewhere. Where no known
+    index gives the lock's hash, compare what is locked with what the Pipfile asks for.
 
     Raises `LockError` for a lock or a Pipfile that is missing, malformed or does not fit.
     """
@@ -43,8 +43,8 @@ def require_fitting(lock: Path) -> None:
     indexes = [pipfile["source"]] if "source" in pipfile else [_USUAL, made_with]
     if meta.get("hash", {}).get("sha256") in (_hash(pipfile, index) for index in indexes):
         return
-    # pip's `extra-index-url` enters the hash and is told nowhere. A lock without any index is one
-    # that the template made, from PyPI.
+    # pip's `extra-index-url` enters the hash, but no file records it. Only the template makes locks
+    # without any index, from PyPI, so the hash of such a lock must match.
     if "source" in pipfile or not made_with or not _holds(content, pipfile):
         raise LockError(f"{lock.name} does not fit its Pipfile: run `pipenv lock`")
 
@@ -70,11 +70,12 @@ def requirements(lock: Path, categories: Iterable[str]) -> str:
 
 
 def require_whole(lock: Path, said: str, python: str, pythons: Iterable[str]) -> None:
-    """Check that the lock holds on a Python (`3.11`), by what `pip check` or uv's says there.
+    """Check that the lock has what a Python (`3.11`) needs.
 
-    A lock lacks packages that only Pythons older than the one which made it need.
+    `said` is the output of `pip check` or `uv pip check` in an environment of that Python. A lock
+    lacks the packages that only Pythons older than its maker's need.
 
-    Raises `LockError` that names the oldest of the project's `pythons` to make it on.
+    Raises `LockError` that names the oldest of the project's `pythons`, to make the lock on.
     """
     if found := _UNMET.search(said):
         by, lacking = filter(None, found.groups())
@@ -151,11 +152,11 @@ def _hash(pipfile: Mapping[str, Any], index: object) -> str:
 def _holds(content: Mapping[str, Any], pipfile: Mapping[str, Any]) -> bool:
     """Return whether a lock holds all that a Pipfile asks for, and nothing more.
 
-    What is asked for in a way that only pip understands is taken to be there.
+    A package counts as locked where only pip understands how it is asked for, such as by a path.
     """
     for section, asked in _wanted(pipfile).items():
         locked = content.get(section, {})
-        # pipenv marks what the Pipfile names, unless it has more to say of it than a version.
+        # pipenv marks with `index` each package that the Pipfile names by a version alone.
         if any("index" in entry and name not in asked for name, entry in locked.items()):
             return False
         for name, wanted in asked.items():

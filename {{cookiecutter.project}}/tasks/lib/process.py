@@ -10,9 +10,9 @@ from pathlib import Path
 from .console import TaskError
 
 EARLIEST = 315_532_800
-"""1980-01-01, the earliest date that a zip archive can hold, as the date of what has no other."""
+"""1980-01-01, the earliest date that a zip archive can hold: for files that have no other date."""
 REPRODUCIBLE = {"PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": str(EARLIEST)}
-"""The environment in which a tool writes the same bytes again."""
+"""The environment variables with which a tool writes the same bytes each time."""
 _LAST_LINES = 12  # of a failed program's output that the user is shown
 _PREFIX = re.compile(r"^(fatal: |\[ERROR\]: |error: )")
 
@@ -26,12 +26,12 @@ def last_line(said: str, otherwise: str) -> str:
 
 
 def first_line(said: str, otherwise: str) -> str:
-    """Return the same for a program that prints advice after its reason."""
+    """Return the first line, where a program that prints advice after its reason gives that."""
     return _PREFIX.sub("", (_lines(said) or [otherwise])[0])
 
 
 def last_lines(said: str) -> str:
-    """Return what a failed program said at last, indented below the line that names it."""
+    """Return the last lines of a failed program's output, indented to stand below its name."""
     return "".join(f"\n    {line}" for line in said.strip().splitlines()[-_LAST_LINES:])
 
 

@@ -18,7 +18,7 @@ class EntryPoint:
 
     @property
     def code(self) -> str:
-        """The Python that runs it, wherever `sys` is imported."""
+        """The Python code that runs it; `sys` must be imported."""
         name = self.function.partition(".")[0]
         call = f"from {self.module} import {name}; sys.exit({self.function}())"
         return f'sys.argv[0] = "{self.command}"; {call}'
@@ -40,7 +40,7 @@ class Project:
 
     @property
     def package(self) -> str:
-        """The name of the program's own package, which its first command begins in."""
+        """The name of the program's own package: the one that holds its first command."""
         return self.entry_points[0].module.partition(".")[0]
 
     @property
@@ -85,7 +85,7 @@ class Project:
 
 
 def normalised(name: str) -> str:
-    """Return the one spelling of a distribution name (https://peps.python.org/pep-0503/)."""
+    """Return the normalised form of a distribution name (https://peps.python.org/pep-0503/)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

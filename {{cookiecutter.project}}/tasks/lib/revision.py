@@ -15,8 +15,8 @@ from .project import Project
 # What a build reads; any change here is another release.
 INPUTS = ("src", "deploy", "tasks", "pyproject.toml", "Pipfile.lock", ".python-version",
           "invoke.yaml", "LICENSE")  # fmt: skip
-# What Python, its tools and editors leave behind, and a developer's own secrets, are no part of a
-# program. All else is, and so is data whose name begins with a dot (`.well-known/`).
+# No part of a program: what Python, its tools and editors leave behind, and a developer's own
+# secrets. Everything else is a part, also data whose name begins with a dot (`.well-known/`).
 LEFTOVERS = ("__pycache__", "*.py[co]", "*.egg-info", ".*_cache", ".coverage*", ".env", ".git",
              ".idea", ".vscode", ".DS_Store", ".*.sw?", ".#*", "*~")  # fmt: skip
 
@@ -49,10 +49,10 @@ class Revision:
 
 
 def current(project: Project) -> Revision:
-    """Look at the work tree as it is now."""
+    """Return the revision of the work tree as it is now."""
     commit = git.answer(project.root, "rev-parse", "--verify", "HEAD")
     if not git.answer(project.root, "ls-files", "pyproject.toml"):
-        commit = ""  # a repository around the project that does not hold it says nothing about it
+        commit = ""  # a repository around the project that does not track it does not count
     shown = git.answer(project.root, "log", "-1", "--format=%ct") if commit else ""
     epoch = os.environ.get("SOURCE_DATE_EPOCH") or shown or EARLIEST
     return Revision(

@@ -1,7 +1,7 @@
-"""Reads settings by a table of rules: which values each may have, and how to say so.
+"""Reads settings by a table of rules: which values each may have, and how a message says so.
 
-A name that no rule knows is refused with the nearest one: a misspelt setting must not pass for one
-that was applied.
+A name without a rule is refused, and the nearest known name suggested: a misspelt setting must not
+seem to be applied.
 """
 
 import difflib
@@ -26,14 +26,14 @@ class Rule:
 
 
 Rules = Mapping[str, "Rule | Rules"]
-"""By the name of a setting its rule; by that of a group the rules in it."""
+"""A setting's name maps to its rule, a group's name to the rules of its settings."""
 
 
 def read(where: str, given: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
-    """Return the settings that are given, those of groups under their own names.
+    """Return the given settings in one mapping; those in groups keep their own names.
 
     A setting that is empty in YAML counts as not given. Raises `TaskError` for the first one that
-    is wrong, with its name, its value and what is allowed; names begin with `where`.
+    is wrong, with its name (after `where`), its value and what is allowed.
     """
     values: dict[str, Any] = {}
     for name in given:
@@ -50,9 +50,9 @@ def read(where: str, given: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
 
 
 def require_known(prefix: str, given: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-    """Check that each variable with a prefix overrides a setting that is given.
+    """Check that each environment variable with a prefix overrides a given setting.
 
-    invoke ignores all others silently. Raises `TaskError` with the name of the first such variable.
+    invoke silently ignores variables that do not. Raises `TaskError` with the name of the first.
     """
     known = set(_variables(prefix, given))
     for name in sorted(environ):
@@ -61,7 +61,7 @@ def require_known(prefix: str, given: Mapping[str, Any], environ: Mapping[str, s
 
 
 def whole_number(least: int) -> Rule:
-    """Return the rule of a number that is not too small."""
+    """Return the rule of a whole number that is not below `least`."""
 
     def read(value: object) -> int:
         number = int(str(value))
@@ -78,7 +78,7 @@ def choice(*allowed: str) -> Rule:
 
 
 def text(pattern: str, allowed: str, *, empty: bool = False) -> Rule:
-    """Return the rule of a text in some form, which may also be `empty`."""
+    """Return the rule of a text that matches `pattern`, or that may also be `empty`."""
 
     def read(value: object) -> str:
         if not (re.fullmatch(pattern, str(value)) or (empty and value == "")):
@@ -114,7 +114,7 @@ SWITCH = Rule(_switch, "true or false")
 PATH = Rule(_path, "a path from / or ~")
 MODULES = Rule(_modules, "a list of module names")
 ELSEWHERE = Rule(lambda value: value, "")
-"""The rule of what is read by rules of its own."""
+"""The rule of a group that another module reads, by rules of its own."""
 
 
 def _value(name: str, value: object, rule: Rule) -> Any:
@@ -125,7 +125,7 @@ def _value(name: str, value: object, rule: Rule) -> Any:
 
 
 def _group(name: str, value: Any) -> Mapping[str, Any]:
-    if not hasattr(value, "keys"):  # invoke's own kind of mapping is none of the library's
+    if not hasattr(value, "keys"):  # invoke's mappings are no collections.abc.Mapping
         raise TaskError(f"{name} is '{value}': expected a group of settings")
     return dict(value)
 

@@ -1,4 +1,4 @@
-"""What all kinds of targets are told and tell back."""
+"""What every kind of target is given, and what it reports."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ class Rollout:
     """A release on its way to a target."""
 
     release: str
-    """The release id that every place shall have; those that have it are left alone."""
+    """The release id that every place must have; places that have it already are left alone."""
     quadrant: str
     way: str
     """How a place gets it; for hosts a role under deploy/ansible/roles/."""
     means: Mapping[str, Any]
-    """What that way says it needs."""
+    """The variables that this way needs."""
     health_seconds: int
     check: bool = False
     """Whether only to show what would change."""
     compare: Callable[[str], str] | None = None
-    """Says what differs from a commit that a place has; asked for in a check."""
+    """Returns what differs from a commit that a place has; called in a check only."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Plans: where a build will put what, said before anything is built."""
+"""Plans: what a build will write where, shown before anything is built."""
 
 import shutil
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tasks.lib.interpreter import Interpreter
 from tasks.lib.revision import Revision
 
 HERE = [f"tasks.deploy.{name}" for name in QUADRANTS if find_spec(f"tasks.deploy.{name}")]
-"""The quadrants; a project may have deleted those that it has no use for."""
+"""The quadrants that this project has; it may have deleted others."""
 BUILDS = [name for name in HERE if find_spec(f"{name}.build")]
 
 

@@ -1,4 +1,4 @@
-"""Settings: a value that is not allowed is refused by name, and so is a name that is not known."""
+"""Settings: a wrong value or an unknown name is refused with a message that names it."""
 
 from typing import Any
 

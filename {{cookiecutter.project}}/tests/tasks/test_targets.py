@@ -15,7 +15,7 @@ GIVEN = {"inventory": "hosts.yml", "quadrant": "offline-source", "batch": 2, "ke
 
 @pytest.fixture
 def this(tmp_path: Path) -> Project:
-    """Return this project, as if it lay in a folder that has an inventory alone."""
+    """Return this project, as if in a folder that has only an inventory."""
     (tmp_path / "hosts.yml").touch()
     return replace(project.load(), root=tmp_path)
 

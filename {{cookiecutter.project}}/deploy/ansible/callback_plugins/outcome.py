@@ -1,6 +1,6 @@
-"""What ansible-playbook says while it runs here: a line for what happens on a host, and no more.
+"""Ansible's stdout callback: print a line for each change or failure on a host, and no more.
 
-At the end it writes what each host came to into the file that HOSTS_OUTCOME names, as JSON.
+At the end, write the outcome of each host as JSON to the file that HOSTS_OUTCOME names.
 """
 
 import json
@@ -20,7 +20,7 @@ description: Says what is done where, and keeps what each host came to.
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """Says what is done where, and keeps what each host came to."""
+    """Print what is done on which host, and keep the outcome of each host."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -35,29 +35,29 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._inventory: list[str] = []
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Keep count, for a play begins anew for each batch; and keep the inventory's order."""
+        """Count the plays by name, because each batch starts a play; keep the inventory's order."""
         self._inventory = play.get_variable_manager().get_vars(play=play)["groups"]["all"]
         if play.get_name() not in self._plays:
             self._plays.append(play.get_name())
 
     def v2_runner_on_start(self, host: Any, _task: Any) -> None:
-        """Keep when the host's turn came; the first play only looks."""
+        """Keep when a host's turn began, except in the first play, which changes nothing."""
         if len(self._plays) > 1:
             self._began.setdefault(host.name, time.monotonic())
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Say what was changed."""
+        """Print the name of a task that changed something."""
         self._time(result)
         if result.is_changed():
             self._say(result, result.task_name)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Keep the reason."""
+        """Keep and print the reason."""
         if not ignore_errors:
             self._fail(result, _reason(result.result))
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Keep the reason."""
+        """Keep and print the reason."""
         self._fail(result, f"cannot be reached: {_reason(result.result)}")
 
     def v2_on_file_diff(self, result: Any) -> None:
@@ -66,7 +66,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._display.display(self._get_diff(result.result["diff"]))
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """Write what each host came to."""
+        """Write the outcome of each host."""
         hosts = {
             host: {**stats.summarize(host), "reason": self._reasons.get(host, ""),
                    "seconds": self._seconds.get(host, 0.0), **stats.custom.get(host, {})}
@@ -89,7 +89,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
 
 def _reason(result: dict[str, Any]) -> str:
-    """Return the one line of a result that says why; those of a loop in one line."""
+    """Return the line of a result that says why it failed; join those of a loop in one line."""
     if failed := [item for item in result.get("results", ()) if item.get("failed")]:
         return "; ".join(map(_reason, failed))
     for key in ("stderr", "msg", "module_stderr"):

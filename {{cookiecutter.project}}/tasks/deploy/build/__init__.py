@@ -3,4 +3,4 @@
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
-"""What another Python runs: in an environment, or in what was built."""
+"""Scripts that another Python runs, in an environment or in what was built."""

@@ -26,11 +26,11 @@ Fill = Callable[[Path], Iterable[Path]]
 def obtain(cache: Path, facts: object, code: Iterable[Path], fill: Fill) -> Path:
     """Return the folder of a base, filled now or kept from before.
 
-    `facts`, which JSON can hold, and `code` decide together which base it is: any change in them
-    makes another one. `code` names the files and folders of Python that fill this kind of base; the
-    code that all kinds share is added here. Whoever calls this holds `cache` against other builds.
+    `facts`, which JSON can hold, and `code` identify the base: any change in them makes another
+    one. `code` names the files and folders of Python that fill this kind of base; the code that all
+    kinds share is added here. The caller must keep other builds away from `cache`.
     """
-    for left in cache.glob("base-*.*"):  # by a build that was killed
+    for left in cache.glob("base-*.*"):  # left by a build that was killed
         shutil.rmtree(left)
     base = cache / f"base-{_key(facts, [*_SHARED, *code])}"
     if not is_current(base):

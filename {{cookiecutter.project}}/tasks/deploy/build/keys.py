@@ -20,7 +20,7 @@ _LONGEST = 107 - len("/gpg-12345678/S.gpg-agent.browser")
 
 @dataclass(frozen=True)
 class Keys:
-    """Where a pair of keys for checksums lies, and one for packages where gpg could make it."""
+    """The folder of a key pair for checksums and, where gpg could make one, a pair for packages."""
 
     folder: Path
     fingerprint: str
@@ -34,7 +34,7 @@ class Keys:
 
     @property
     def public(self) -> Path:
-        """What machines check checksums with."""
+        """The public key with which machines check checksums."""
         return self.folder / f"{_NAME}.pub"
 
     @property
@@ -44,12 +44,12 @@ class Keys:
 
     @property
     def packages_public(self) -> Path:
-        """What rpm and gpg check packages with."""
+        """The public key with which rpm and gpg check packages."""
         return self.folder / f"{_NAME}.pub.asc"
 
 
 def default(project: Project) -> Path:
-    """Return the folder where the keys of a project are kept if nothing else is said."""
+    """Return the default folder of a project's keys."""
     return Path.home() / ".config" / project.program / "signing"
 
 
@@ -67,12 +67,12 @@ def make(path: Path, project: Project) -> Keys:
                 f"expected a place outside {project.root}"
             )
         return _make(path, project.program)
-    except (OSError, RuntimeError) as error:  # the latter where a ~user is nobody
+    except (OSError, RuntimeError) as error:  # the latter where there is no such ~user
         raise TaskError(f"cannot make keys at {path}: {error}") from error
 
 
 def report(keys: Keys, project: Project) -> None:
-    """Say where the keys are and what is to be done with them."""
+    """Print where the keys are and what to do with them."""
     rows = {
         "for checksums": f"{keys.private}, {keys.public.name}",
         "fingerprint": keys.fingerprint,
@@ -111,8 +111,8 @@ def _make(path: Path, program: str) -> Keys:
 
 def _for_packages(made: Keys, program: str) -> str:
     """Make an OpenPGP pair beside an OpenSSH one, and return its fingerprint."""
-    # A home of its own, since gpg's agent keeps every key that it ever saw; and a short path, since
-    # the agent puts a socket there, whose path may have some hundred characters (unix(7)).
+    # A home of its own, since gpg's agent keeps every key that it ever saw. Its path must be short:
+    # the agent puts a socket there, whose path is limited to some hundred characters (unix(7)).
     long = len(os.fsencode(tempfile.gettempdir())) > _LONGEST
     home = tempfile.mkdtemp(prefix="gpg-", dir=Path.home() if long else None)
     gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--no-tty", "--trust-model", "always"]

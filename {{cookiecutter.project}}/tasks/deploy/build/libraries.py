@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def seen(paths: Iterable[Path]) -> dict[str, list[int]]:
-    """Return by path what changes when a file is replaced: its size and date."""
+    """Return each file's size and date, which change when it is replaced, by its path."""
     return {str(path): _fingerprint(path) for path in paths}
 
 

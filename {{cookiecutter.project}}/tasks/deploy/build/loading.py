@@ -16,17 +16,17 @@ _LINE = re.compile(r"(?m)^(import|failed) (.*)$")
 
 
 def modules(python: Path, *distributions: str) -> list[str]:
-    """Return the modules by which distributions are imported, of those that a Python has here."""
+    """Return the modules by which distributions are imported, as far as that Python has them."""
     return list(json.loads(run([python, "-I", "-B", SCRIPTS / "modules.py", *distributions])))
 
 
 def check(
     command: Sequence[str | Path], modules: Sequence[str], tree: Path, *, settings: str = ""
 ) -> None:
-    """Import modules by a program that runs probe.py, and leave the `tree` it lies in as it was.
+    """Import modules with a program that runs probe.py, and leave its folder `tree` as it was.
 
-    `settings` is where invoke.yaml can add what is missing, if it can. Raises `TaskError` with a
-    line for each module that cannot be imported.
+    `settings` names the group of invoke.yaml that can add what is missing, if there is one. Raises
+    `TaskError` with a line for each module that cannot be imported.
     """
     there = set(tree.rglob("*"))
     try:
@@ -57,7 +57,7 @@ def _failures(said: str, settings: str) -> Iterator[str]:
 def _reason(module: str, failure: str, settings: str) -> str:
     error, missing, said = failure.split("|", 2)
     reason = said or error
-    if found := _FROM.match(said):  # a module that is not there, or something else in one that is
+    if found := _FROM.match(said):  # a module is missing, or something else in a module
         reason, missing = found[0], missing or f"{found[3]}.{found[1]}"
     if settings and missing:
         reason += f" (add {missing} to {settings}.hidden_imports in invoke.yaml)"

@@ -24,12 +24,12 @@ class Plan:
     interpreter: Interpreter
     settings: Settings
     system: str
-    """The system and machine that are built for: `linux-x86_64`."""
+    """The system and machine that the build is for: `linux-x86_64`."""
     onefile: bool = False
 
     @property
     def machine(self) -> str:
-        """The machine that is built for, as uname(1) names it there."""
+        """The machine that the build is for, as uname(1) names it there."""
         return self.system.partition("-")[2]
 
     @property
@@ -85,11 +85,11 @@ def here() -> str:
 def decide(
     quadrant: str, project: Project, settings: Settings, *, python: str = "", system: str = ""
 ) -> Plan:
-    """Decide what to build from the project as it is now, and warn of a Python past its end.
+    """Return the plan for the project as it is now; warn of a Python past its end of life.
 
-    It is built for this machine's system, or for `system`. Raises `TaskError` for a lock that does
-    not fit, for a Python that is not supported, not here, or past its end where the settings refuse
-    that, and for a key that cannot be used.
+    The plan is for `system`, or for this machine's. Raises `TaskError` for a lock that does not
+    fit, for a Python that is not supported, not here, or past its end of life where the settings
+    refuse that, and for a key that cannot be used.
     """
     require_lock(project)
     signing.require(settings)

@@ -13,9 +13,9 @@ _RECORD = "published.json"
 
 
 def is_published(plan: Plan, **facts: str) -> bool:
-    """Return whether exactly this build is published, every byte of it as it was.
+    """Return whether exactly this build is published, with every byte unchanged.
 
-    `facts` are what besides the plan decides it.
+    `facts` decide the build together with the plan.
     """
     try:
         record = json.loads((plan.build / _RECORD).read_text(encoding="utf-8"))
@@ -30,8 +30,8 @@ def is_published(plan: Plan, **facts: str) -> bool:
 def build_once(plan: Plan, build: Callable[[Path], Path], **facts: str) -> bool:
     """Publish what `build` makes, unless exactly that is published; return whether it was made.
 
-    `build` gets the folder for the artefacts and returns that of the base which it used. Checksums
-    and their signature are added here. A build that fails leaves what was published before.
+    `build` gets the folder for the artefacts and returns the folder of the base that it used.
+    Checksums and their signature are added here. A failed build leaves what was published before.
     """
     if is_published(plan, **facts):
         return False
@@ -46,7 +46,7 @@ def build_once(plan: Plan, build: Callable[[Path], Path], **facts: str) -> bool:
 
 
 def _key(plan: Plan, facts: Mapping[str, str]) -> str:
-    """Return what must be unchanged for the published artefacts to be still the right ones."""
+    """Return everything that decides a build, to compare it with what was published."""
     parts = [plan.revision.inputs, plan.revision.release, plan.revision.epoch, plan.system,
              plan.interpreter.build, plan.onefile, asdict(plan.settings),
              signing.digests(plan.settings), facts]  # fmt: skip

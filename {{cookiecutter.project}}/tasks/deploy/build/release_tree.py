@@ -41,9 +41,9 @@ def lay_out(
 ) -> None:
     """Complete a folder that holds `bin/`: manifest, checksums and, for Linux, what hosts need.
 
-    `environment` is any that has `packaging`, and `beside` are folders whose files need room too
-    while the release is installed. The checksums are signed where a key is configured.
-    Times, modes and order depend on the revision alone: the same input gives the same bytes.
+    `environment` must have `packaging`. `beside` are folders whose files need room too while the
+    release is installed. The checksums are signed where a key is configured. Times, modes and order
+    depend on the revision alone: the same input gives the same bytes.
     """
     shutil.copyfile(published / publish.MANIFEST, tree / publish.MANIFEST)
     if plan.for_hosts:
@@ -59,7 +59,8 @@ def add_host(
 ) -> None:
     """Add `host/`: the units, and release.json, which says all that the engine needs to know.
 
-    `more` is what only this kind of build knows for release.json, and `beside` is as in `lay_out`.
+    `more` are the facts in release.json that only this kind of build knows. `beside` is as in
+    `lay_out`.
     """
     host = tree / "host"
     host.mkdir(exist_ok=True)
@@ -72,10 +73,10 @@ def add_host(
 
 
 def add_engine(tree: Path, project: Project, python: str) -> None:
-    """Add the engine as a Python package, and what runs it on the release's own Python.
+    """Add the engine as a Python package, and the launcher that runs it on the release's Python.
 
-    `python` is what the launcher starts; `$tree` stands for the release tree there. Where the
-    interpreter is in the tree, the caller compiles the package.
+    `python` is the command that the launcher starts; `$tree` in it stands for the release tree.
+    Where the interpreter is in the tree, the caller compiles the package.
     """
     ignored = shutil.ignore_patterns("__pycache__", ".*", "*.sh")
     shutil.copytree(project.root / ENGINE, tree / "host", ignore=ignored, dirs_exist_ok=True)
@@ -108,7 +109,7 @@ def normalise(tree: Path, epoch: int) -> None:
 def _add(source: Path, host: Path, project: Project) -> None:
     values = tokens(project)
     if source.stem in _UNITS:
-        # `%` begins a specifier, and a backslash at the end would take the next line in.
+        # `%` begins a specifier, and a backslash at the end would join the next line.
         line = values["description"].replace("%", "%%")
         values["description"] = f"{line} " if line.endswith("\\") else line
     text = source.read_text(encoding="utf-8")
@@ -116,7 +117,7 @@ def _add(source: Path, host: Path, project: Project) -> None:
 
 
 def _kilobytes(folder: Path) -> int:
-    """Return the room that the files take on a disk, in blocks of 4 kB."""
+    """Return the room that the files take on a disk with blocks of 4 kB."""
     sizes = (path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return sum(-(-size // 4096) * 4 for size in sizes)
 

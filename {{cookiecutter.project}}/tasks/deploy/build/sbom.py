@@ -18,8 +18,8 @@ _CPYTHON = "cpython"
 def collect(project: Project, tools: Environment, python: Path, version: str) -> dict[str, Any]:
     """Return the CycloneDX document of the runtime packages of `python`, whose version is given.
 
-    cyclonedx-py, one of the `tools`, knows licences and the dependency graph from what is
-    installed; the hashes come from the lock. Build tools that are installed there too are left out.
+    cyclonedx-py, one of the `tools`, reads licences and the dependency graph from the installed
+    packages; the hashes come from the lock. Build tools that are installed there are left out.
     """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "sbom.json")

@@ -12,8 +12,8 @@ def onefile(head: str, tokens: dict[str, str], payload: bytes) -> bytes:
     ``@digest@``, the payload's SHA-256, and ``@skip@``, the number of the payload's first byte,
     counted from 1 as ``tail -c +N`` does. The same input gives the same bytes.
 
-    Raises ValueError for a token without a value, and for a head whose last line has no end: the
-    payload would be a part of it.
+    Raises ValueError for a token without a value, and for a head without a line end after its last
+    line: the payload would be a part of that line.
     """
     if not head.endswith("\n"):
         raise ValueError("the head's last line has no end")

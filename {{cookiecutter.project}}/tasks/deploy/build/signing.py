@@ -108,7 +108,7 @@ def _wrong(folder: Path, key: Path, identity: str) -> str:
 
 def _ssh_keygen(arguments: list[str], content: bytes = b"") -> str:
     """Run `ssh-keygen -Y`; return why it failed in one line, or nothing."""
-    # Where nobody sits at a terminal nothing may ask; a program that is named for it may answer.
+    # Without a terminal ssh-keygen must not ask; a program in SSH_ASKPASS may answer.
     asking = {} if "SSH_ASKPASS" in os.environ else {"SSH_ASKPASS_REQUIRE": "never"}
     try:
         done = subprocess.run(

@@ -21,7 +21,7 @@ CATEGORIES = ("packages", "build")
 
 
 def describe(plan: Plan) -> None:
-    """Say what a build would do; raise `TaskError` for what it would refuse before it begins."""
+    """Print what a build would do; raise `TaskError` for what it would refuse before it begins."""
     program_base.require_tools()
     hosts = "program, archive, .deb, .rpm" if plan.for_hosts else "program, archive"
     rows = {
@@ -38,7 +38,7 @@ def describe(plan: Plan) -> None:
 def build(plan: Plan) -> Artefacts:
     """Build, try and publish the artefacts, unless they are there and unchanged.
 
-    Raises `TaskError` where any step fails; what was published before is whole then.
+    Raises `TaskError` where any step fails; what was published before stays whole.
     """
     start = time.monotonic()
     program_base.require_tools()

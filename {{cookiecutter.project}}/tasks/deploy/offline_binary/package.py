@@ -17,7 +17,7 @@ from .program_base import FOLDER
 
 INSTALL = "install"
 _MAINTAINER_SCRIPTS = ("postinst", "prerm", "postrm", "posttrans")
-_DOLLAR = "${DOLLAR}"  # nfpm puts the environment's variables into texts; this one is a dollar sign
+_DOLLAR = "${DOLLAR}"  # nfpm replaces environment variables in texts; this one is a dollar sign
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Packing:
     glibc: str
     """The oldest glibc that the program runs on."""
     tree: Path
-    """Holds `bin/`; the folder around it is for what is written by the way."""
+    """Holds `bin/`; intermediate files go to the folder around it."""
     artefacts: Artefacts
 
 

@@ -28,7 +28,7 @@ def add_engine(project: Project, environment: Environment, folder: Path) -> None
 
 
 def remove_engine(project: Project, folder: Path) -> None:
-    """Remove the second program from what is not installed but only started."""
+    """Remove the second program from a release that is only started, never installed."""
     for engine in folder.glob(f"{release_tree.admin(project)}*"):
         engine.unlink()
 
@@ -39,7 +39,7 @@ def _copy(source: Path, folder: Path, *unwanted: str) -> Path:
 
 
 def _compile(environment: Environment, package: Path) -> None:
-    """Put bytecode in the place of a package's source."""
+    """Replace a package's source by bytecode."""
     # No paths of the build machine in tracebacks, and no time stamps: the same bytes anywhere.
     compiling = ["-m", "compileall", "-q", "-f", "-b", "-o", "1", "--invalidation-mode"]
     run(

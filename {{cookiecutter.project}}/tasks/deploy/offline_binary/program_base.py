@@ -25,7 +25,7 @@ from ..build.render import render
 FOLDER = Path("deploy/offline-binary")
 _SPEC = "program.spec"
 _ENTRIES = ("entry.py.in", "admin.py.in")
-"""Where the program and its engine begin."""
+"""Templates of the scripts that start the program and its engine."""
 _NO_LIBRARY = ("PythonLibraryNotFound", "Python was built without a shared library")
 _TOOLS = {"Linux": ("objcopy", "objdump", "ldd", "strip")}
 
@@ -109,7 +109,7 @@ class _Collection:
         return outside
 
     def _write_inputs(self, work: Path) -> None:
-        """Write what PyInstaller reads: the spec, its plan.json, and where programs begin."""
+        """Write what PyInstaller reads: the spec, its plan.json, and the entry scripts."""
         folder = self.project.root / FOLDER
         runtime = lock.packages(self.project.lock, "packages")
         named = run([self.environment.python, "-I", "-B", SCRIPTS / "named.py", *runtime])

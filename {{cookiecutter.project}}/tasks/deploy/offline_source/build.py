@@ -32,7 +32,7 @@ SCRIPTS = (
 
 
 def describe(plan: Plan) -> None:
-    """Say what a build would do; raise `TaskError` for what it would refuse before it begins."""
+    """Print what a build would do; raise `TaskError` for what it would refuse before it begins."""
     source, made = _source(plan, fetch=False), Artefacts(plan, plan.dist)
     unchanged = is_published(plan, **source.facts())
     rows = {
@@ -49,7 +49,7 @@ def describe(plan: Plan) -> None:
 def build(plan: Plan) -> Artefacts:
     """Build, try and publish the bundle, unless it is there and unchanged.
 
-    Raises `TaskError` where any step fails; what was published before is whole then.
+    Raises `TaskError` where any step fails; what was published before stays whole.
     """
     start = time.monotonic()
     with publish.exclusive(plan.project.build):
@@ -139,14 +139,14 @@ def _install(plan: Plan, base: BundleBase, bundle: Path, output: Path, tools: En
         launcher.write_program(tree / "bin", entry)
     facts = base.facts()
     needed = "none" if facts["glibc_carried"] else facts["glibc_floor"]
-    # A target copies all of the bundle, and the release has its Python from there.
+    # A target copies the whole bundle, and the release takes its Python from that copy.
     others = [bundle / name for name in ("PyPI", "ProjectSrc", "Script")]
     release_tree.lay_out(tree, plan, tools, needed, output, *others)
     return tree
 
 
 def _finish(plan: Plan, bundle: Path, tree: Path) -> None:
-    """Add what the target compares its tree with, and the checksums of all that is carried."""
+    """Add the tree that the target compares its own with, and the checksums of all files."""
     script = bundle / "Script"
     without = shutil.ignore_patterns("python")
     shutil.copytree(tree, script / "release", ignore=without, copy_function=os.link)

@@ -49,7 +49,7 @@ class BundleBase:
         return (self.folder / "part.tar.gz").read_bytes()
 
     def launcher(self, plan: Plan) -> Launcher:
-        """Return what writes launchers for the interpreter in the bundle."""
+        """Return the writer of launchers for the interpreter in the bundle."""
         return Launcher(template(plan), self.home, self.facts()["glibc_floor"])
 
     def facts(self) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class _Filling:
         run([python, "-I", "-B", make_release, "--only", part, self.base.bundle, tree])
 
     def _sbom(self, home: CarriedPython) -> dict[str, Any]:
-        """Describe what was installed; for another machine, what this one would install."""
+        """Return the bill of what was installed; for another machine, of what this one would."""
         project, python = self.plan.project, home.python
         if not self.plan.native:
             python = ensure(project, self.plan.interpreter, "packages").python
@@ -141,8 +141,8 @@ class _Filling:
         return taken
 
     def _keep(self, tree: Path, home: CarriedPython) -> None:
-        """Keep the tree as a target makes it: all but the project's own code is there."""
-        for compiled in tree.rglob("*.pyc"):  # left by what described it
+        """Keep the tree as a target makes it, without the project's own code."""
+        for compiled in tree.rglob("*.pyc"):  # left by what made the bill of materials
             compiled.unlink()
         shutil.copytree(home.folder, tree / "python", dirs_exist_ok=True)
         self._add("bytecode", tree, self.tools.python)

@@ -14,9 +14,9 @@ from ...lib.process import run
 from ..build.plan import Plan
 
 PLATFORMS = ("linux-x86_64", "linux-aarch64", "linux-ppc64le", "linux-riscv64", "linux-s390x")
-"""For which there are standalone interpreters with glibc, and wheels."""
+"""The platforms for which there are standalone interpreters with glibc, and wheels."""
 _UV_MACHINES = {"ppc64le": "powerpc64le"}
-"""What uv calls a machine where that is not what uname(1) does."""
+"""uv's names of machines, where they differ from those of uname(1)."""
 _RETRY_SECONDS = 24 * 3600
 
 
@@ -29,7 +29,7 @@ class InterpreterSource:
     version: str
     """The full version, such as `3.13.5`."""
     build: str
-    """What tells it from every other one."""
+    """What identifies it among all interpreters."""
 
     @property
     def kind(self) -> str:
@@ -78,7 +78,7 @@ def choose(plan: Plan, *, fetch: bool) -> InterpreterSource:
 
 
 def _tried(plan: Plan) -> InterpreterSource:
-    """Return the interpreter that a build would fetch; only fetching tells that it can be had."""
+    """Return the interpreter that a build would fetch; only a fetch shows whether that works."""
     with tempfile.TemporaryDirectory() as work:
         try:
             _fetch(plan, Path(work))

@@ -19,7 +19,7 @@ class Launcher:
     """The text of launcher.sh."""
     home: CarriedPython
     floor: str
-    """The oldest glibc of a machine that will do, such as `2.35`."""
+    """The oldest glibc of a machine that needs no carried one, such as `2.35`."""
 
     def write_python(self) -> None:
         """Write the interpreter's own launcher, `bin/python3`."""

@@ -11,9 +11,9 @@ from ...lib.environment import Environment
 from ...lib.process import require, run
 from .carried_python import CarriedPython
 
-# What no service needs: tests, Tk, what builds extensions, second implementations in Python of
-# modules that are there in C; and what would oblige whoever passes a bundle on to the licences of
-# readline and gdbm (GPL) and of Berkeley DB (AGPL).
+# What no service needs: tests, Tk, files for building extensions, and Python versions of modules
+# that exist in C. Also the modules that would put a bundle under the licences of readline and gdbm
+# (GPL) and of Berkeley DB (AGPL).
 PRUNED = shutil.ignore_patterns(
     "__pycache__", "*.pyc", "*.a", "config-*", "site-packages", "dist-packages", "ensurepip",
     "test", "idlelib", "lib2to3", "tkinter", "turtle.py", "turtledemo", "pydoc_data", "_pyio.py",
@@ -37,7 +37,7 @@ import site
 
 site.addsitedir(os.path.join(os.path.dirname(os.__file__), "site-packages"))
 """
-# glibc's own, which must all be of one version, and the machine's unless it is too old.
+# glibc's own libraries. All must be of one version: the machine's, unless that is too old.
 _GLIBC = re.compile(r"(ld-linux[\w-]*|lib(c|m|dl|pthread|rt|util|resolv|nss_\w+|anl))\.so[.\d]*")
 
 
@@ -91,7 +91,7 @@ def add_libraries(
 ) -> list[Path]:
     """Copy the libraries besides glibc that ELF files load into the interpreter's lib/.
 
-    Those that are found `inside` a folder are there already. Returns where the others were.
+    Libraries in the folder `inside` are not copied. Returns where the copied ones were.
     """
     libraries = home.folder / "lib"
     taken = []
@@ -117,8 +117,8 @@ def loaded(files: Iterable[Path], inside: Path | None = None) -> dict[str, Path]
 
 
 def ldd(file: Path) -> str:
-    """Return the dynamic libraries of an ELF file, in the words of ldd."""
-    # Its exit code tells static files from dynamic ones, which is no failure.
+    """Return what ldd prints of an ELF file's dynamic libraries."""
+    # ldd fails for a static file, which is no error here.
     done = subprocess.run(["ldd", file], capture_output=True, text=True, check=False)
     return done.stdout
 

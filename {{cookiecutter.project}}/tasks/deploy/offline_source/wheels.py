@@ -16,7 +16,7 @@ REQUIREMENTS = "requirements.txt"
 _APPLY = SCRIPTS / "markers.py"
 _NEWEST_GLIBC = 39
 _OLDEST_GLIBC = 17
-# What pip says, and what that means to somebody who reads one line.
+# What pip prints, and what it means in a few words.
 _REASONS = {
     r"No matching distribution found for (\S+)": "there is no file of it for {system}",
     r"Failed to build '?([\w.-]+)'?": "it comes as source alone, which cannot be built here",
@@ -26,7 +26,7 @@ _REASONS = {
 
 
 def native(tools: Environment, pinned: str, folder: Path, system: str) -> None:
-    """Fill `folder` with wheels by the interpreter that will run them; it judges the markers.
+    """Fill `folder` with wheels, with the interpreter that will run them: it judges the markers.
 
     Dependencies without a wheel are built here. Raises `TaskError` that names a dependency
     which cannot be had.
@@ -49,7 +49,7 @@ def foreign(tools: Environment, pinned: str, folder: Path, system: str, *, versi
         )
     major, minor, *_ = version.split(".")
     abis = (f"cp{major}{minor}", "abi3", "none")
-    glibcs = range(_OLDEST_GLIBC, _NEWEST_GLIBC + 1)  # pip takes the first that there is
+    glibcs = range(_OLDEST_GLIBC, _NEWEST_GLIBC + 1)  # pip takes the first that has a wheel
     platforms = (f"manylinux2014_{machine}", *(f"manylinux_2_{n}_{machine}" for n in glibcs))
     options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={version}"]
     options += [f"--abi={abi}" for abi in abis] + [f"--platform={name}" for name in platforms]
@@ -59,7 +59,7 @@ def foreign(tools: Environment, pinned: str, folder: Path, system: str, *, versi
 def write_requirements(folder: Path, pinned: str) -> dict[str, str]:
     """Write the wheels of a folder as hash-pinned requirements.
 
-    Returns by name the hashes of those that were built here and therefore are not in the lock.
+    Returns the hashes, by name, of the wheels that were built here and so are not in the lock.
     """
     lines, made = [], {}
     for wheel in sorted(folder.glob("*.whl")):
@@ -80,7 +80,7 @@ def _pip(tools: Environment, pinned: str, folder: Path, system: str, *command: s
         listing.write_text(pinned, encoding="utf-8")
         pip: list[str | Path] = [tools.python, "-m", "pip", *command, folder, *options]
         try:
-            # Reproducible, since what comes as source alone becomes a wheel here.
+            # Reproducible, since pip builds the wheels of what comes as source alone.
             run([*pip, "--requirement", listing], env=REPRODUCIBLE)
         except TaskError as error:
             raise TaskError(_reason(str(error), system, pinned.splitlines())) from error
@@ -98,7 +98,7 @@ def _reason(said: str, system: str, pinned: Iterable[str]) -> str:
 
 
 def _marker_values(machine: str, version: str) -> dict[str, str]:
-    """Return what markers are judged by (https://packaging.python.org/specifications/dependency-specifiers/)."""
+    """Return the values of markers (https://packaging.python.org/specifications/dependency-specifiers/)."""
     return {
         "implementation_name": "cpython",
         "implementation_version": version,

@@ -73,7 +73,7 @@ def _difference(this: project.Project, commit: Commit, old: str) -> str:
 
 
 def _plan(commit: Commit, tools: Environment, settings: Settings, work: Path) -> Plan:
-    """Get the commit, and decide whether it may be deployed.
+    """Fetch the commit, and return its plan if it may be deployed.
 
     Raises `TaskError` where it cannot be fetched, its lock does not fit its Pipfile, or its Python
     is past its end of life where the settings refuse that.

@@ -33,7 +33,7 @@ class Commit:
         return _CREDENTIALS.sub("//", self.repository)
 
     def check_out(self, into: Path) -> Path:
-        """Fetch the commit, as a host does, into the empty folder `into`; return the project's.
+        """Fetch the commit as a host does into the empty folder `into`; return the project folder.
 
         Raises `TaskError` where the repository cannot be asked or does not have it.
         """
@@ -50,13 +50,13 @@ class Commit:
 
 
 def find(project: Project, repository: str, ref: str) -> Commit:
-    """Find the commit that `ref` names, or the one that is checked out, where hosts can get it.
+    """Return the commit that `ref` names, or the one that is checked out, where hosts can get it.
 
     `repository` is a remote's name, a folder or a URL. Raises `TaskError` outside of Git, for
     changes that are in no commit, and for a ref or a remote that does not exist.
     """
     root = project.root
-    # A repository around the project that does not hold it says nothing about it.
+    # A repository around the project that does not track it does not count.
     if not git.ask(root, "ls-tree", "HEAD", "pyproject.toml").stdout:
         raise TaskError(f"{root.name} has no commit: hosts get the source by Git")
     if not ref and git.run(root, "status", "--porcelain", "--", "."):
@@ -78,7 +78,7 @@ def find(project: Project, repository: str, ref: str) -> Commit:
 
 
 def difference(project: Project, old: str, new: str) -> str:
-    """Say which files of the project differ between two commits, and by how much."""
+    """Return which files of the project differ between two commits, and by how much."""
     if git.ask(project.root, "cat-file", "-e", old).returncode:
         return f"the commit {old[:12]} that is there now is not here: nothing to compare with"
     return git.run(project.root, "diff", "--stat", "--no-color", old, new, "--", ".")

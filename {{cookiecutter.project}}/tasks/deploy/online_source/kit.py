@@ -14,13 +14,13 @@ from .commit import Commit
 SCRIPTS_FOLDER = Path("deploy/online-source")
 _SCRIPTS = ("install.py", "common.py", "source.py", "environment.py", "layout.py")
 _PACKAGES = "import site, sys; site.addsitedir(sys.argv.pop(1)); "
-"""Lets a command find what is installed in the release, whose folder is its first argument."""
+"""Lets a command find the packages of its release; its first argument is their folder."""
 
 
 def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Path:
     """Return the kit, an archive in the folder `work`.
 
-    `environment` is any that has `packaging`. Raises `TaskError` where the lock cannot be read.
+    `environment` must have `packaging`. Raises `TaskError` where the lock cannot be read.
     """
     kit = work / plan.project.program
     release = kit / "release"
@@ -36,7 +36,7 @@ def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Pa
         values = {"program": entry.command, "code": _PACKAGES + entry.code}
         _write(release / "bin" / entry.command, render(launcher, values))
     publish.write_manifest(release, {**plan.facts(), "python": plan.project.python})
-    # A commit is its own release: two of one version stand beside each other.
+    # Each commit is a release of its own: two commits of one version can be installed side by side.
     more = {"version": name_of(plan), "machine": "%MACHINE%", "glibc": "none"}
     release_tree.add_engine(release, plan.project, "%PYTHON%")
     release_tree.add_host(release, plan, environment, more)

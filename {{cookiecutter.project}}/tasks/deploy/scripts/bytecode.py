@@ -2,9 +2,9 @@
 
     python bytecode.py FOLDER [--archive ARCHIVE [--add FILE] …]
 
-Run by a Python of the version that the bytecode is for. With an ARCHIVE the bytecode, and each FILE
-of the folder, goes there, a zip in xz; without one it stays beside the modules. The same sources
-give the same bytes, and no path of this machine is in them.
+Run it with a Python of the version that the bytecode is for. With --archive the bytecode and each
+FILE of the folder go into ARCHIVE, a zip inside xz; without it the bytecode stays beside the
+modules. The same sources give the same bytes, and no path of this machine is in them.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 def compile_all(folder: Path) -> list[Path]:
-    """Compile in a fixed order, since what a process compiled before shows in the bytes."""
+    """Compile in a fixed order: the bytes depend on what the process has compiled before."""
     modules = ((p, p.relative_to(folder).as_posix()) for p in sorted(folder.rglob("*.py")))
     return [made for module, name in modules if (made := _compile(module, name))]
 

@@ -19,9 +19,9 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(:[\w.]+)?")
 def external(package: Path) -> list[str]:
     """Return every module outside `package` that its source imports, sorted.
 
-    For `from a.b import c` that is `a.b`, and `a.b.c` where this is a module too; for a string such
-    as `a.b.C` or `a.b:C`, by which modules are imported too, `a.b`. Modules are looked up without
-    being run.
+    `from a.b import c` imports `a.b`, and `a.b.c` where that is a module. A string such as `a.b.C`
+    or `a.b:C` counts as an import of `a.b`, since programs import modules by such strings. Modules
+    are looked up without being run.
     """
     names: set[str] = set()
     for path in package.rglob("*.py"):

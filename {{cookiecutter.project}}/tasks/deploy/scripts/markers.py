@@ -2,7 +2,7 @@
 
     python markers.py REQUIREMENTS ENVIRONMENT
 
-Run by a Python that has `packaging`. ENVIRONMENT is JSON: what the target says to each marker.
+Run it with a Python that has `packaging`. ENVIRONMENT is JSON: the target's marker values.
 """
 
 import json

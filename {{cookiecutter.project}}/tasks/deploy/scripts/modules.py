@@ -1,9 +1,9 @@
-"""Prints the modules that distributions bring, as JSON: those by which each of them is imported.
+"""Prints the modules by which distributions are imported, as JSON.
 
     python modules.py [DISTRIBUTION]…
 
-Runs in the environment that is asked about; without a name all distributions there are. One that
-brings no module (type stubs, data) has none to print.
+Runs in the environment to look at; without names, it prints the modules of all distributions there.
+A distribution without a module (type stubs, data) adds nothing.
 """
 
 import json
@@ -13,13 +13,13 @@ from importlib.machinery import all_suffixes
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import PurePosixPath
 
-# What some distributions install beside their packages by mistake; nobody imports it.
+# Some distributions install these beside their packages by mistake; nobody imports them.
 _BY_MISTAKE = {"benchmarks", "docs", "examples", "scripts", "test", "tests", "tools"}
 _SUFFIXES = sorted(all_suffixes(), key=len, reverse=True)
 
 
 def outermost(files: Iterable[PurePosixPath]) -> list[str]:
-    """Return the modules among a distribution's files that are in no package of it, sorted.
+    """Return a distribution's modules that lie in none of its packages, and those packages, sorted.
 
     A namespace package is only a folder, so each module or package in it counts.
     """

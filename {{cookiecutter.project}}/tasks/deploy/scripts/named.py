@@ -2,8 +2,8 @@
 
     python named.py DISTRIBUTION…
 
-Runs in the build environment. PyInstaller follows import statements, and gunicorn's import of
-"gunicorn.glogging.Logger" is none. No module is run.
+Runs in the build environment, without running any module. PyInstaller follows import statements
+alone, but gunicorn, for one, imports "gunicorn.glogging.Logger" by its name.
 """
 
 import json
@@ -19,7 +19,7 @@ _TESTS = {"conftest", "test", "testing", "tests"}
 def named(text: bytes, modules: Collection[str]) -> Iterator[str]:
     """Yield those of `modules` that a string in a source text names.
 
-    It may go on with what is in the module: `package.module.Class` or `package.module:Class`.
+    The string may also name something in a module: `package.module.Class`, `package.module:Class`.
     """
     for match in _STRING.finditer(text):
         parts = match[2].decode().split(".")

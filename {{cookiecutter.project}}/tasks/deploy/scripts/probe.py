@@ -1,4 +1,4 @@
-"""Imports modules by name, and says of each whether that works; loading.py reads it.
+"""Imports modules by name, and prints whether each import works; loading.py reads the output.
 
 Runs in the built program, so it only imports modules that every Python program has.
 """
@@ -7,7 +7,7 @@ import importlib
 import sys
 
 for module in sys.argv[1:]:
-    print(f"import {module}", flush=True)  # before it: an import can end the process
+    print(f"import {module}", flush=True)  # first, since an import can end the process
     try:
         importlib.import_module(module)
     except BaseException as error:  # SystemExit too

@@ -29,7 +29,7 @@ def rank(version: str, epoch: int) -> str:
         "".join(f"1{_number(int(p))}." if p.isdecimal() else f"0{p}." for p in parts),
         _number(epoch),
     ]
-    return ".".join(fields)  # a dot sorts before letters and digits: what ends there comes first
+    return ".".join(fields)  # a dot sorts before letters and digits, so a shorter field comes first
 
 
 def _number(value: int) -> str:
