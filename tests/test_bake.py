@@ -208,7 +208,7 @@ def test_names_are_derived_from_the_project(
     assert made.name == project
     metadata = tomllib.loads((made / "pyproject.toml").read_text("utf-8"))["project"]
     assert metadata["name"] == project
-    assert metadata["scripts"] == {program: f"{package}.cli:main"}
+    assert metadata["scripts"] == {program: f"{package}.runtime.cli:main"}
     assert [path.name for path in (made / "src").iterdir()] == [package]
 
 

@@ -38,7 +38,7 @@ from tests.support import (
 
 INVOKE = [sys.executable, "-m", "invoke"]
 BUILD = [*INVOKE, "deploy.offline-binary"]
-CODE = "src/my_service/cli.py"
+CODE = "src/my_service/runtime/cli.py"
 VALIDATE = """
 import sys
 from cyclonedx.schema import SchemaVersion
@@ -236,7 +236,7 @@ def test_a_program_that_does_not_run_is_not_published(folder: Path, published: P
 
 
 def test_a_wrong_release_id_is_not_published(folder: Path, published: Path) -> None:
-    path = folder / "src/my_service/release.py"
+    path = folder / "src/my_service/runtime/release.py"
     path.write_text(path.read_text().replace('facts["release"]', '"0.0.9+lies"'))
     assert "release is 0.0.9+lies, expected 0.1.0+" in build(folder, code=1)
 

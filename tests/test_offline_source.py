@@ -29,7 +29,7 @@ from tests.support import (
 
 INVOKE = [sys.executable, "-m", "invoke"]
 BUILD = [*INVOKE, "deploy.offline-source"]
-CODE = "src/my_service/cli.py"
+CODE = "src/my_service/runtime/cli.py"
 MACHINE = os.uname().machine
 # No site that a standalone interpreter could come from is asked.
 OFFLINE = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}

@@ -140,9 +140,9 @@ def appended(name: str, text: str) -> Callable[[Path], None]:
     ("damage", "said"),
     [
         (appended("src/my_service/more.py", "import os\n"), "F401"),
-        (appended("src/my_service/cli.py", "x = {  'a':1}\n"), "would be reformatted"),
+        (appended("src/my_service/runtime/cli.py", "x = {  'a':1}\n"), "would be reformatted"),
         (
-            appended("src/my_service/cli.py", '\n\ndef _f() -> int:\n    return ""\n'),
+            appended("src/my_service/runtime/cli.py", '\n\ndef _f() -> int:\n    return ""\n'),
             "error: Incomp",
         ),
         (

@@ -11,7 +11,7 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from tasks.checks import commands, findings  # noqa: E402
+from tasks.checks import commands, findings, served  # noqa: E402
 from tasks.lib import interpreter, lock, process, project  # noqa: E402
 
 THIS = project.load(ROOT)
@@ -47,6 +47,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("lint-imports", "--no-cache")
+    session.run("python", *served.question(THIS), env={"PYTHONPATH": "src"})
     helps = commands.helps(THIS, lambda *command: _ask(session, *command))
     for page in commands.pages(ROOT):
         if wrong := commands.unknown(page, helps, THIS.program):

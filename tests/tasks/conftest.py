@@ -31,7 +31,11 @@ classifiers = [
 ]
 
 [project.scripts]
-my-service = "my_service.cli:main"
+my-service = "my_service.runtime.cli:main"
+
+[tool.program]
+kind = "service"
+app = "my_service.app:app"
 """
 CATEGORIES = ("packages", "build", "bundle", "deploy")
 INDEX = {"name": "mirror", "url": "https://mirror.example.com/simple", "verify_ssl": True}

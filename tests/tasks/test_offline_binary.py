@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from invoke.context import MockContext
 from invoke.exceptions import Exit
+from tasks.checks import served
 from tasks.deploy import offline_binary as task_module
 from tasks.deploy.build import glibc, publish, release_tree, sbom, smoke
 from tasks.deploy.build.plan import Plan
@@ -17,6 +18,7 @@ from tasks.deploy.offline_binary.artefacts import Artefacts
 from tasks.deploy.offline_binary.program_base import ProgramBase
 from tasks.lib import project
 from tasks.lib.console import TaskError
+from tasks.lib.environment import Environment
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,9 @@ class Steps(list[str]):
 
 
 @pytest.fixture
-def steps(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Steps:
+def steps(
+    plan: Plan, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Steps:
     """Let each step of a build leave no more than its artefact."""
     made = Steps()
     base = ProgramBase(tmp_path / "base-1")
@@ -143,7 +147,8 @@ def steps(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Steps:
 
     monkeypatch.setattr(program_base, "require_tools", made.does("tools"))
     monkeypatch.setattr(program_base, "obtain", made.does("base", base))
-    monkeypatch.setattr(build, "ensure", made.does("environment"))
+    monkeypatch.setattr(build, "ensure", made.does("environment", environment))
+    monkeypatch.setattr(served, "require", made.does("served"))
     monkeypatch.setattr(program, "assemble", assemble)
     monkeypatch.setattr(program, "add_engine", made.does("add engine"))
     monkeypatch.setattr(program, "remove_engine", made.does("remove engine"))
@@ -161,6 +166,7 @@ def test_a_build_tries_what_it_publishes(
 ) -> None:
     made = build.build(plan)
     assert {"release", "try", "add engine", "try engine"} <= set(steps)
+    assert steps.index("served") < steps.index("base"), "PyInstaller runs first"
     assert "remove engine" not in steps
     assert publish.verify(plan.dist) == []
     manifest = publish.read_manifest(plan.dist)

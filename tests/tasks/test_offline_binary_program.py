@@ -33,7 +33,9 @@ def test_own_code_is_compiled_onto_the_base(
     program.assemble(plan.project, environment, base, plan.revision, tmp_path / "made")
     package = tmp_path / "made/_internal/my_service"
     assert names(package) == {"data.txt", "release.json"}, "the sources are gone"
-    assert json.loads((package / "release.json").read_text())["release"] == plan.revision.release
+    stamp = json.loads((package / "release.json").read_text())
+    assert stamp["release"] == plan.revision.release
+    assert stamp["program"] == {"kind": "service", "app": "my_service.app:app"}
     assert "unchecked-hash" in processes.ran("compileall")
     assert processes.environs[0]["PYTHONHASHSEED"] == "1"
     assert names(base.tree) == {"_internal", "my-service", "my-service-admin"}

@@ -128,10 +128,11 @@ def test_a_kit_has_all_that_a_host_needs(
             json.loads(text("release/host/release.json")),
         )
         assert (source["folder"], source["tag"], source["package"]) == ("web/", "v1", "my_service")
+        assert json.loads(text("release.json"))["program"]["app"] == "my_service.app:app"
         assert text("requirements.txt").startswith("click==8.1 --hash=sha256:aa")
         assert release["version"] == "1.0rc1-0123456789ab" == kit.name_of(plan)
         assert (release["machine"], release["glibc"]) == ("%MACHINE%", "none")
-        assert "from my_service.cli import main" in text("release/bin/my-service")
+        assert "from my_service.runtime.cli import main" in text("release/bin/my-service")
         assert '"%PYTHON%"' in text("release/bin/my-service-admin")
         assert "my-service/install.py" in tar.getnames()
 

@@ -16,7 +16,9 @@ def test_what_pyproject_says(small: Project) -> None:
     assert (small.author, small.email) == ("A. Author", "author@example.com")
     assert small.pythons == ("3.12", "3.13")
     assert small.python == "3.13"
-    assert small.entry_points == (EntryPoint("my-service", "my_service.cli", "main"),)
+    assert small.entry_points == (EntryPoint("my-service", "my_service.runtime.cli", "main"),)
+    assert small.serves == {"kind": "service", "app": "my_service.app:app"}
+    assert small.answers_callers
 
 
 def test_what_follows_from_it(small: Project) -> None:
@@ -25,7 +27,7 @@ def test_what_follows_from_it(small: Project) -> None:
         "my_service",
         "MY_SERVICE_",
     )
-    assert small.source == small.root / "src/my_service"
+    assert (small.source, small.runtime) == (small.root / "src/my_service", "my_service.runtime")
     assert (small.build, small.dist) == (small.root / "build", small.root / "dist")
     assert small.lock == small.root / "Pipfile.lock"
 

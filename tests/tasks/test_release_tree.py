@@ -50,6 +50,7 @@ def test_a_release_for_hosts(
         "health_seconds": 30,
         "trial_seconds": 60,
         "overlap": True,
+        "answers_callers": True,
         "machine": plan.machine,
         "glibc": "2.31",
     }

@@ -1,6 +1,7 @@
 """tasks.deploy.build.smoke: a program that does not answer is not published."""
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ def test_one_that_answers_and_stops_is_fine(
     host, *arguments = told.read_text().split()
     assert host == "127.0.0.1", "the builder's own settings are not the program's"
     assert arguments[-4:] == ["--release", plan.revision.release, "--wait", "30"]
+
+
+def test_one_that_callers_cannot_ask_has_a_socket_for_it(plan: Plan, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    made = program(tmp_path, "exec sleep 60", f'echo "$RUNTIME_DIRECTORY $*" > {told}')
+    quiet = replace(plan.project, serves={**plan.project.serves, "ready_path": ""})
+    smoke.check(made, quiet, plan.revision)
+    folder, *arguments = told.read_text().split()
+    assert f"unix:{folder}/health.sock" in arguments
 
 
 @pytest.mark.parametrize(

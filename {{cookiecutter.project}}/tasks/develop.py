@@ -17,7 +17,7 @@ def serve(_context: Context, port: str = "") -> None:
     this = project.load()
     require_lock(this)
     environment = ensure(this, interpreter(this), "packages")
-    command = [str(environment.python), "-m", this.package, "serve"]
+    command = [str(environment.python), "-m", this.runtime, "serve"]
     command += ["--port", port] if port else []
     search = {**os.environ, "PYTHONPATH": str(this.source.parent)}
     try:

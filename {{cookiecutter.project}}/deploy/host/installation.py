@@ -49,6 +49,11 @@ class Installation:
         return f"http://{'127.0.0.1' if host in everywhere else host}:{port}"
 
     @property
+    def own_socket(self) -> str:
+        """The URL of the service's health socket."""
+        return f"unix:{self.place.health_socket(self.units.service)}"
+
+    @property
     def restarts(self) -> int:
         """How often systemd has restarted the service by itself since anyone last started it."""
         unit = self.units.service
@@ -68,6 +73,14 @@ class Installation:
         """Return the facts of an installed release. Raises HostError."""
         tree = self.place.releases / name
         return release.parse(self.disk.read(tree / FACTS), tree)
+
+    def asked_at(self, name: str) -> str:
+        """Return where to ask a release if it is ready: as its callers do, if it tells them.
+
+        Raises HostError.
+        """
+        address = self.address
+        return address if address and self.facts(name).answers_callers else self.own_socket
 
     def no_service(self) -> str:
         """Return why no service runs on this machine."""

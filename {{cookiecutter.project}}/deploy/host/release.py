@@ -45,6 +45,8 @@ class Release:
     """How long its trial lasts, in which a failure leads to a rollback."""
     overlap: bool = True
     """Whether it may run beside the previous release."""
+    answers_callers: bool = True
+    """Whether it tells its callers, and not only its health socket, if it is ready."""
 
 
 def read(tree: Path) -> Release:

@@ -87,8 +87,8 @@ def health(this: Installation, active: str, restarts: int) -> str:
     """Return the service's health, checked at the address that callers use."""
     if not this.systemd.runs():
         return f"none: {this.no_service()}"
-    url = this.address
     try:
+        url = this.asked_at(active)
         this.programs.require_ready(active, url, 0)
     except HostError as error:
         why = this.systemd.reason(this.units.service)

@@ -123,7 +123,7 @@ def _again(this: Installation, release: str) -> None:
     if not this.systemd.runs():
         this.say(f"{release} is installed and can be used; {this.no_service()}")
         return
-    if is_in_service(this, release, this.address):
+    if is_in_service(this, release, this.asked_at(release)):
         this.say(f"{release} is active already and healthy")
         return
     try:
@@ -150,14 +150,10 @@ def is_in_service(this: Installation, release: str, url: str = "") -> bool:
     try:
         if not this.systemd.is_active(this.units.service):
             return False
-        this.programs.require_ready(release, url or _own_socket(this), 0)
+        this.programs.require_ready(release, url or this.own_socket, 0)
     except HostError:
         return False
     return True
-
-
-def _own_socket(this: Installation) -> str:
-    return f"unix:{this.place.health_socket(this.units.service)}"
 
 
 def _require_runs(this: Installation, release: str) -> None:
@@ -285,7 +281,7 @@ def _restart(
         raise SwitchError(this.systemd.reason(service) or str(error)) from error
     # The service has told systemd that it is ready: without NEXT, every answer is its own.
     _stop_next(this)
-    this.programs.require_ready(release, this.address or _own_socket(this), seconds)
+    this.programs.require_ready(release, this.asked_at(release), seconds)
 
 
 def _commit(this: Installation, change: Change, goal: Goal) -> State:

@@ -25,7 +25,7 @@ def helps(project: Project, ask: Callable[..., str]) -> dict[str, dict[str, str]
 
     `ask` runs a command and returns what it prints.
     """
-    program = ("python", "-m", project.package)
+    program = ("python", "-m", project.runtime)
     admin = ("python", "-c", _ADMIN, project.program)
     sessions = dict.fromkeys(_SESSION.findall(ask("nox", "--list")), "")
     tasks = _COMMAND.findall(ask("invoke", "--list"))

@@ -2,8 +2,10 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _USER_LENGTH = 32  # useradd(8) refuses longer names
 
@@ -37,6 +39,8 @@ class Project:
     email: str
     pythons: tuple[str, ...]
     entry_points: tuple[EntryPoint, ...]
+    serves: Mapping[str, Any]
+    """`[tool.program]`: what is served. The project's own runtime knows what is allowed in it."""
 
     @property
     def package(self) -> str:
@@ -54,6 +58,11 @@ class Project:
         return self.program[:_USER_LENGTH].rstrip("-")
 
     @property
+    def answers_callers(self) -> bool:
+        """Whether the service tells its callers, and not only its health socket, if it is ready."""
+        return self.serves.get("ready_path") != ""
+
+    @property
     def prefix(self) -> str:
         """What the names of the program's environment variables begin with."""
         return f"{self.package.upper()}_"
@@ -62,6 +71,11 @@ class Project:
     def source(self) -> Path:
         """The folder of the program's own package."""
         return self.root / "src" / self.package
+
+    @property
+    def runtime(self) -> str:
+        """The module that serves the program, and is its command line."""
+        return f"{self.package}.runtime"
 
     @property
     def lock(self) -> Path:
@@ -93,7 +107,8 @@ def load(root: Path | None = None) -> Project:
     """Read the project that lies in `root` (default: the one these tasks belong to)."""
     root = root or Path(__file__).resolve().parents[2]
     with (root / "pyproject.toml").open("rb") as file:
-        metadata = tomllib.load(file)["project"]
+        settings = tomllib.load(file)
+    metadata = settings["project"]
     author = metadata["authors"][0]
     language = re.compile(r"Programming Language :: Python :: (\d+\.\d+)$")
     return Project(
@@ -109,4 +124,5 @@ def load(root: Path | None = None) -> Project:
             EntryPoint(command, *target.split(":"))
             for command, target in metadata["scripts"].items()
         ),
+        serves=settings.get("tool", {}).get("program", {}),
     )

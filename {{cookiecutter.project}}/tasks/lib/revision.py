@@ -4,9 +4,10 @@ import fnmatch
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import git
 from .process import EARLIEST
@@ -42,10 +43,13 @@ class Revision:
         suffix = f".dirty.{self.inputs[:8]}" if self.dirty else ""
         return f"{self.version}+{self.commit[:12]}{suffix}"
 
-    def stamp(self) -> str:
-        """Return the text of release.json, by which the program knows its release."""
+    def stamp(self, serves: Mapping[str, Any]) -> str:
+        """Return the text of release.json, by which the program knows its release.
+
+        It also has what `[tool.program]` says: a release has no pyproject.toml.
+        """
         facts = {"version": self.version, "commit": self.commit, "release": self.release}
-        return json.dumps(facts, indent=2) + "\n"
+        return json.dumps({**facts, "program": dict(serves)}, indent=2, default=str) + "\n"
 
 
 def current(project: Project) -> Revision:

@@ -134,6 +134,7 @@ def _facts(plan: Plan, environment: Environment) -> dict[str, Any]:
         "health_seconds": settings.health_seconds,
         "trial_seconds": settings.trial_seconds,
         "overlap": settings.overlap,
+        "answers_callers": plan.project.answers_callers,
     }
 
 

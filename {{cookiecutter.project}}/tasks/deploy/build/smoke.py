@@ -32,12 +32,16 @@ def check(program: Path, project: Project, revision: Revision) -> None:
             f"{project.prefix}PORT": str(port),
             "XDG_CACHE_HOME": folder,
         }
+        address = f"http://127.0.0.1:{port}"
+        if not project.answers_callers:
+            settings["RUNTIME_DIRECTORY"] = folder
+            address = f"unix:{folder}/health.sock"
         kept = {k: v for k, v in os.environ.items() if not k.startswith(project.prefix)}
         with subprocess.Popen(
             [program, "serve"], env=kept | settings, stdout=log, stderr=log, cwd=folder
         ) as serving:
             try:
-                _wait(serving, _asking(program, port, revision.release), kept | settings)
+                _wait(serving, _asking(program, address, revision.release), kept | settings)
                 serving.send_signal(signal.SIGTERM)
                 serving.wait(_STOP_SECONDS)
             except (TaskError, subprocess.TimeoutExpired) as error:
@@ -48,9 +52,17 @@ def check(program: Path, project: Project, revision: Revision) -> None:
                 serving.kill()
 
 
-def _asking(program: Path, port: int, release: str) -> list[str]:
-    where = ["--url", f"http://127.0.0.1:{port}"]
-    return [str(program), "check", *where, "--release", release, "--wait", str(_START_SECONDS)]
+def _asking(program: Path, address: str, release: str) -> list[str]:
+    return [
+        str(program),
+        "check",
+        "--url",
+        address,
+        "--release",
+        release,
+        "--wait",
+        str(_START_SECONDS),
+    ]
 
 
 def _wait(serving: subprocess.Popen[bytes], command: list[str], env: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ...checks import served
 from ...lib.console import closing, size, step
 from ...lib.environment import Environment, ensure
 from ..build import glibc, publish, release_tree, sbom, smoke
@@ -51,6 +52,8 @@ def build(plan: Plan) -> Artefacts:
 
 def _build(plan: Plan, output: Path) -> Path:
     environment = ensure(plan.project, plan.interpreter, *CATEGORIES)
+    with step("the program that [tool.program] names"):
+        served.require(plan.project, environment.python)
     base = program_base.obtain(plan, environment)
     work = plan.build / "work"
     shutil.rmtree(work, ignore_errors=True)

@@ -17,7 +17,7 @@ def assemble(
     """Write the whole program to `folder`: the base and the compiled package, with its release."""
     shutil.copytree(base.tree, folder)
     package = _copy(project.source, folder / "_internal" / project.package)
-    (package / "release.json").write_text(revision.stamp(), encoding="utf-8")
+    (package / "release.json").write_text(revision.stamp(project.serves), encoding="utf-8")
     _compile(environment, package)
 
 

@@ -5,6 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
+from ...checks import served
 from ...lib import git, revision
 from ...lib.console import closing, size, step
 from ...lib.environment import Environment, ensure
@@ -71,6 +72,9 @@ def _build(plan: Plan, source: InterpreterSource, output: Path) -> Path:
     interpreter = native_interpreter(source, plan) if plan.native else plan.interpreter
     tools = ensure(plan.project, interpreter, CATEGORY)
     base = fill_base.obtain(plan, source, tools)
+    if plan.native:
+        with step("the program that [tool.program] names"):
+            served.require(plan.project, CarriedPython(base.python, base.home.version).python)
     publish.write_manifest(output, {**plan.facts(), **base.facts()})
     sbom.write(output / publish.SBOM, base.sbom(), plan.project, plan.revision.release)
     work = plan.build / "work"
@@ -118,7 +122,7 @@ def _add_scripts(plan: Plan, base: BundleBase, script: Path, tools: Environment)
     code = script.parent.with_name("code")
     shutil.copytree(script.with_name("ProjectSrc") / "src", code)
     stamp = f"{plan.project.package}/release.json"
-    (code / stamp).write_text(plan.revision.stamp(), encoding="utf-8")
+    (code / stamp).write_text(plan.revision.stamp(plan.project.serves), encoding="utf-8")
     packed = script / "program.zip.xz"
     compiler: list[str | Path] = [tools.python, "-I", BYTECODE, code]
     run([*compiler, "--archive", packed, "--add", stamp], env=REPRODUCIBLE)

@@ -29,7 +29,7 @@ def pack(commit: Commit, plan: Plan, environment: Environment, work: Path) -> Pa
     for name in _SCRIPTS:
         shutil.copyfile(root / SCRIPTS_FOLDER / name, kit / name)
     _write(kit / "requirements.txt", pinned(plan.project, "packages"))
-    _write(kit / "release.json", plan.revision.stamp())
+    _write(kit / "release.json", plan.revision.stamp(plan.project.serves))
     _write(kit / "source.json", json.dumps(_facts(commit, plan), indent=2))
     launcher = (root / SCRIPTS_FOLDER / "launcher.sh").read_text(encoding="utf-8")
     for entry in plan.project.entry_points:

@@ -51,10 +51,10 @@ def test_access_line(client: TestClient, logged: Logged, command: str) -> None:
 
 
 def test_probes_are_quiet_while_all_is_well(
-    app: Starlette, client: TestClient, logged: Logged
+    served: Any, client: TestClient, logged: Logged
 ) -> None:
     client.get("/readyz")
-    app.state.readiness = "stopping"
+    served.readiness.state = "stopping"
     client.get("/readyz")
     levels = {line["message"]: line["log.level"] for line in logged() if "http" in line}
     assert levels == {"GET /readyz 200": "debug", "GET /readyz 503": "info"}
@@ -124,9 +124,11 @@ def test_process_metrics(client: TestClient) -> None:
     assert samples(client, "process_resident_memory_bytes")[""] > 1e6
 
 
-def test_two_apps_do_not_share_counts(client: TestClient, service: ModuleType) -> None:
+def test_two_services_do_not_share_counts(
+    client: TestClient, app: Starlette, serving: Callable[..., Any]
+) -> None:
     client.get("/")
-    other = TestClient(service.app.create_app(service.release.current()))
+    other = TestClient(serving(app))
     assert samples(other, "http_requests_total") == {}
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from program import PATIENCE, Program, short_folder
+
+from .program import PATIENCE, Program, short_folder
 
 Start = Callable[..., Program]
 

@@ -8,10 +8,11 @@ from types import ModuleType
 
 import pytest
 from click.testing import Result
-from program import Program
+
+from .program import Program
 
 Run = Callable[..., Result]
-DOCUMENTED = Path(__file__).parents[1] / "deploy/units/env.in"
+DOCUMENTED = Path(__file__).parents[2] / "deploy/units/env.in"
 
 
 def test_defaults(service: ModuleType) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from . import NAME, release, settings
+from . import NAME, facts, release, settings
 
 
 class Failure(click.ClickException):
@@ -36,7 +36,7 @@ def serve(hold: bool, **options: str | None) -> None:
     """Serve until told to stop, on systemd's socket if there is one."""
     from . import notify, sockets
 
-    chosen = _settings(options)
+    chosen, described = _settings(options), _described()
     notifier = notify.from_systemd(os.environ)
     try:
         # before the slow imports: early callers then wait instead of being refused
@@ -46,12 +46,20 @@ def serve(hold: bool, **options: str | None) -> None:
     except sockets.SocketError as error:
         raise Failure(str(error)) from None
 
-    from . import app, logs, server
+    from . import logs
 
     this = release.current()
-    logs.configure(chosen.log_level, this.release)
+    logs.configure(chosen.log_level, this.release)  # the program may log while it is imported
+
+    from . import program, server, service
+
+    try:
+        found = program.find(described)
+    except facts.ProgramError as error:
+        raise Failure(str(error)) from None
     start = server.Start(hold=hold, shared=bool(shared), health=health, notifier=notifier)
-    server.Server(app.create_app(this), chosen, start).run(listening)
+    server.Server(service.Service(found, this), chosen, start).run(listening)
+    server.end()
 
 
 @main.command()
@@ -69,13 +77,23 @@ def check(url: str | None, expected: str | None, wait: float) -> None:
     from . import check as checks
 
     url = url or _settings().url
+    path = checks.READY_PATH if checks.is_health_socket(url) else _described().ready_path
+    if not path:
+        raise Failure("tool.program.ready_path is '': only the health socket can be asked")
     try:
-        click.echo(f"ready: {checks.plain(checks.wait(url, expected, wait))}")
+        click.echo(f"ready: {checks.plain(checks.wait(url, expected, wait, path))}")
     except checks.NotReady as error:
         click.echo(checks.plain(str(error)), err=True)
         raise SystemExit(1) from None
     except ValueError:
         raise Misuse(f"--url is {url!r}: expected http://HOST:PORT or unix:/PATH") from None
+
+
+def _described() -> facts.Facts:
+    try:
+        return facts.read()
+    except facts.ProgramError as error:
+        raise Failure(str(error)) from None
 
 
 def _settings(options: Mapping[str, str | None] = {}) -> settings.Settings:

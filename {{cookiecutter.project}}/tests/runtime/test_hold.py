@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from click.testing import Result
-from program import Program, free_port, short_folder
 from starlette.applications import Starlette
+
+from .program import Program, free_port, short_folder
 
 Start = Callable[..., Program]
 Run = Callable[..., Result]
@@ -74,21 +76,23 @@ def test_signal_means_nothing_to_one_that_accepts(start: Start, listener: socket
     assert program.ended() == 0
 
 
-def test_start_that_fails(service: ModuleType, app: Starlette, listener: socket.socket) -> None:
+def test_start_that_fails(
+    service: ModuleType, app: Starlette, served: Any, listener: socket.socket
+) -> None:
     @contextlib.asynccontextmanager
     async def broken(_: Starlette) -> AsyncIterator[None]:
         raise LookupError("no database")
         yield
 
     app.router.lifespan_context = broken
-    server = service.server.Server(app, service.settings.Settings())
+    server = service.server.Server(served, service.settings.Settings())
     with pytest.raises(SystemExit, match="3"):
         server.run([listener])
 
 
-def test_signal_before_the_start_counts(service: ModuleType, app: Starlette) -> None:
+def test_signal_before_the_start_counts(service: ModuleType, served: Any) -> None:
     start = service.server.Start(hold=True)
-    server = service.server.Server(app, service.settings.Settings(), start)
+    server = service.server.Server(served, service.settings.Settings(), start)
     server._release()
     assert server._accepting
 
@@ -127,7 +131,7 @@ def test_health_socket_lives_as_long_as_the_service(
 
 
 def test_health_request_is_finished(start: Start, listener: socket.socket, folder: Path) -> None:
-    program = start("serve", listener=listener, slow=True).ready()
+    program = start("serve", listener=listener).ready()
     with socket.socket(socket.AF_UNIX) as caller:
         caller.connect(str(folder / "health.sock"))
         caller.sendall(b"GET /slow?0.3 HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from program import PATIENCE, Program
-from starlette.applications import Starlette
+
+from .program import PATIENCE, Program
 
 Start = Callable[..., Program]
 Logged = Callable[[], list[Any]]
@@ -67,7 +67,7 @@ def test_system_without_limits(service: ModuleType, monkeypatch: pytest.MonkeyPa
 
 
 def test_one_more_is_refused_aloud(start: Start, listener: socket.socket, held: ExitStack) -> None:
-    program = start("serve", listener=listener, slow=True, MAX_CONNECTIONS=16).ready()
+    program = start("serve", listener=listener, MAX_CONNECTIONS=16).ready()
     for _ in range(16):
         call(held, listener, BUSY)
     for _ in range(3):  # two may read on, one is closed at once
@@ -94,9 +94,7 @@ def test_in_a_crowd_nobody_may_wait_for_long(
 
 
 def test_refused_caller_who_stays(start: Start, listener: socket.socket, held: ExitStack) -> None:
-    program = start(
-        "serve", listener=listener, slow=True, MAX_CONNECTIONS=8, GRACE_SECONDS=0
-    ).ready()
+    program = start("serve", listener=listener, MAX_CONNECTIONS=8, GRACE_SECONDS=0).ready()
     for _ in range(8):
         call(held, listener, BUSY)
     callers = [call(held, listener) for _ in range(3)]
@@ -145,7 +143,7 @@ def test_no_descriptor_left(start: Start, listener: socket.socket, held: ExitSta
 
 def test_many_at_once_take_turns(
     service: ModuleType,
-    app: Starlette,
+    served: Any,
     listener: socket.socket,
     held: ExitStack,
     monkeypatch: pytest.MonkeyPatch,
@@ -153,7 +151,7 @@ def test_many_at_once_take_turns(
     monkeypatch.setattr(service.listener, "AT_ONCE", 1)
     callers = [call(held, listener, HALF + b"Host: a\r\n\r\n") for _ in range(5)]
     settings = service.settings.Settings(drain_seconds=0)
-    server = service.server.Server(app, settings)
+    server = service.server.Server(served, settings)
     answers: list[bytes] = []
 
     async def main_loop() -> None:

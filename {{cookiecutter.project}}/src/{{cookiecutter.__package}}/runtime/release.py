@@ -6,7 +6,8 @@ from pathlib import Path
 
 from . import NAME
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
+"""The folder of the program's package."""
 METADATA = "release.json"
 """The build writes this file into the package; a source tree does not have it."""
 

@@ -3,17 +3,18 @@
 import asyncio
 import contextlib
 import logging
+import os
 import select
 import signal
 import socket
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.server import ServerState
@@ -23,6 +24,8 @@ from .connection import Connection
 from .limits import Patience
 from .listener import Listener
 from .notify import Notifier
+from .readiness import STOPPING
+from .service import Service
 from .settings import Settings
 from .sockets import BACKLOG
 
@@ -34,6 +37,8 @@ LINGER_SECONDS = 0.5
 """How long we wait, while stopping, for a caller to close a connection that we closed."""
 GIVE_UP_SECONDS = 0.5
 """How long callers get to take what was sent to them once the grace period is over."""
+END_SECONDS = 1.0
+"""How long the program's own threads get to end once the service has stopped."""
 _TICK = 0.02
 _LOOK_TICKS = 5
 
@@ -54,15 +59,16 @@ class Start:
 
 
 class Server(uvicorn.Server):
-    """Serve `app`; when told to stop, finish the requests in progress within `grace_seconds`.
+    """Serve the service; when told to stop, finish the requests in progress within `grace_seconds`.
 
     uvicorn's own server closes every connection that has no request at that moment, even a new
     one whose request is on its way, or a kept-alive one that is about to be used again.
     """
 
-    def __init__(self, app: Starlette, settings: Settings, start: Start | None = None) -> None:
+    def __init__(self, service: Service, settings: Settings, start: Start | None = None) -> None:
         config = uvicorn.Config(
-            app,
+            service,
+            interface="asgi3",
             loop="asyncio:SelectorEventLoop",  # Windows' default has no add_reader()
             http=Connection,
             ws="none",
@@ -74,7 +80,7 @@ class Server(uvicorn.Server):
             timeout_keep_alive=settings.idle_seconds,
         )
         super().__init__(config)
-        self._app = app
+        self._service = service
         self._settings = settings
         self._start = start or Start()
         self._patience = Patience(settings.head_seconds, settings.stall_seconds)
@@ -117,7 +123,10 @@ class Server(uvicorn.Server):
 
     def _listener(self, sock: socket.socket, state: ServerState, most: int) -> Listener:
         def make() -> Connection:
-            return Connection(self.config, state, self.lifespan.state)
+            made = Connection(self.config, state, self.lifespan.state)
+            if sock is self._start.health:
+                made.app = self._service.private
+            return made
 
         return Listener(sock, make, state.connections, most)
 
@@ -160,7 +169,7 @@ class Server(uvicorn.Server):
         """Stop accepting, answer everyone who is connected, and close."""
         logger.info("stopping")
         self._start.notifier.send("STOPPING=1", "STATUS=stopping")
-        self._app.state.readiness = "stopping"
+        self._service.readiness.state = STOPPING
         await self._stop_accepting()
         self._announce_close()
         await self._drain()
@@ -248,6 +257,13 @@ class Server(uvicorn.Server):
             self._health.sock.close()
             if self._health_state.tasks:
                 await asyncio.wait(self._health_state.tasks, timeout=1)
+
+
+def end() -> None:
+    """End the process soon, even if a thread of the program, such as a WSGI request's, hangs."""
+    last = threading.Timer(END_SECONDS, os._exit, [0])
+    last.daemon = True
+    last.start()
 
 
 def _unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

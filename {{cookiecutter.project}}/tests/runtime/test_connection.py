@@ -61,9 +61,9 @@ class Wire(asyncio.Transport):
 class Caller:
     """A connection, and the caller at its other end."""
 
-    def __init__(self, service: ModuleType, app: Starlette) -> None:
+    def __init__(self, service: ModuleType, served: Any) -> None:
         self.loop = asyncio.new_event_loop()
-        server = service.server.Server(app, service.settings.Settings())
+        server = service.server.Server(served, service.settings.Settings())
         server.config.load()
         self.state = server.server_state
         self.wire = Wire()
@@ -100,9 +100,9 @@ class Caller:
 
 
 @pytest.fixture
-def caller(service: ModuleType, app: Starlette) -> Iterator[Caller]:
+def caller(service: ModuleType, served: Any) -> Iterator[Caller]:
     """Yield a caller with an open connection."""
-    made = Caller(service, app)
+    made = Caller(service, served)
     yield made
     made.close()
 

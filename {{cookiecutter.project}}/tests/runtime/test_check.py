@@ -11,7 +11,8 @@ from types import ModuleType
 
 import pytest
 from click.testing import Result
-from program import free_port, short_folder
+
+from .program import free_port, short_folder
 
 Run = Callable[..., Result]
 
@@ -22,6 +23,7 @@ def report(status: str, release: str) -> bytes:
 
 READY = (200, report("ready", "1.0+new"))
 OLD = (200, report("ready", "1.0+old"))
+UNREADY = (503, b'{"status": "not ready", "release": "1", "reason": "no database"}')
 STOPPING = (503, report("stopping", "1.0+old"))
 
 
@@ -82,6 +84,7 @@ def test_right_release(run: Run, stub: Stub) -> None:
     [
         (OLD, "release is 1.0+old, expected 1.0+new"),
         (STOPPING, "not ready: 503 stopping"),
+        (UNREADY, "not ready: 503 not ready: no database"),
         ((200, b"<html>"), "not ready: 200 from {url}, and not from this program"),
         ((502, b"\xff"), "not ready: 502 from {url}, and not from this program"),
         ((200, b"[]"), "not ready: 200 from {url}, and not from this program"),

@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 from click.testing import Result
-from program import Program, free_port
+
+from .program import Program, free_port
 
 Start = Callable[..., Program]
 Run = Callable[..., Result]

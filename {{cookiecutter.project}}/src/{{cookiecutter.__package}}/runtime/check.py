@@ -10,6 +10,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+READY_PATH = "/readyz"
+"""The path at which the health socket, and most services, say whether they are ready."""
 TRY_SECONDS = 5.0
 """How long one try waits for its answer."""
 PAUSE_SECONDS = 0.1
@@ -40,8 +42,8 @@ class NotReady(Exception):  # noqa: N818
     """The service is not ready, or is another release; the message says what was seen."""
 
 
-def wait(url: str, release: str | None, seconds: float) -> str:
-    """Ask `url` until it is ready as `release` (None: as any); return the release id.
+def wait(url: str, release: str | None, seconds: float, path: str = READY_PATH) -> str:
+    """Ask `url` at `path` until it is ready as `release` (None: as any); return the release id.
 
     Raise NotReady after `seconds` (0: after one try) with what was seen last, and ValueError for
     an unsupported `url`.
@@ -50,7 +52,7 @@ def wait(url: str, release: str | None, seconds: float) -> str:
     limit = min(seconds or TRY_SECONDS, TRY_SECONDS)
     while True:
         try:
-            return ask(url, release, limit)
+            return ask(url, release, limit, path)
         except NotReady:
             left = end - time.monotonic() - PAUSE_SECONDS
             if left <= 0:
@@ -59,16 +61,17 @@ def wait(url: str, release: str | None, seconds: float) -> str:
         limit = min(max(left, 1), TRY_SECONDS)  # a shorter try would only report a timeout
 
 
-def ask(url: str, release: str | None, seconds: float) -> str:
+def ask(url: str, release: str | None, seconds: float, path: str = READY_PATH) -> str:
     """Ask once, for up to `seconds`; return and raise as `wait` does."""
-    status, body = _get(url, "/readyz", seconds)
+    status, body = _get(url, path, seconds)
     try:
         report = json.loads(body)
         state, found = str(report["status"]), str(report["release"])
     except (ValueError, TypeError, KeyError):
         raise NotReady(f"not ready: {status} from {url}, and not from this program") from None
     if status != HTTPStatus.OK:
-        raise NotReady(f"not ready: {status} {state}")
+        reason = f": {report['reason']}" if "reason" in report else ""
+        raise NotReady(f"not ready: {status} {state}{reason}")
     if release not in {None, found}:
         raise NotReady(f"release is {found}, expected {release}")
     return found
@@ -101,9 +104,14 @@ def _get(url: str, path: str, seconds: float) -> tuple[int, bytes]:
         connection.close()
 
 
+def is_health_socket(url: str) -> bool:
+    """Return whether `url` names a Unix socket: always the runtime's own, see sockets.health()."""
+    return url.startswith("unix:/") and not url.startswith("unix://")
+
+
 def _connection(url: str, seconds: float) -> tuple[http.client.HTTPConnection, str]:
     """Return a connection to `url`, and the prefix of its paths."""
-    if url.startswith("unix:/") and not url.startswith("unix://"):
+    if is_health_socket(url):
         return UnixConnection(url.removeprefix("unix:"), seconds), ""
     parts = urlsplit(url)
     if parts.scheme not in CONNECTIONS or not parts.hostname:

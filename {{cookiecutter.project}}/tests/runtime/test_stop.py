@@ -11,16 +11,17 @@ from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from itertools import pairwise
 from types import ModuleType
+from typing import Any
 
 import pytest
-from program import Program
-from starlette.applications import Starlette
+
+from .program import Program
 
 Start = Callable[..., Program]
 
 
 def test_request_in_flight_is_finished(start: Start, listener: socket.socket) -> None:
-    program = start("serve", listener=listener, slow=True).ready()
+    program = start("serve", listener=listener).ready()
     with closing(program.connect()) as connection:
         connection.request("GET", "/slow?0.8")
         program.wait_for("begun")
@@ -32,7 +33,7 @@ def test_request_in_flight_is_finished(start: Start, listener: socket.socket) ->
 
 
 def test_answer_half_sent_is_finished(start: Start, listener: socket.socket) -> None:
-    program = start("serve", listener=listener, slow=True).ready()
+    program = start("serve", listener=listener).ready()
     with closing(program.connect()) as connection:
         connection.request("GET", "/stream?0.2")
         program.wait_for("begun")
@@ -42,7 +43,7 @@ def test_answer_half_sent_is_finished(start: Start, listener: socket.socket) -> 
 
 
 def test_request_over_its_grace_is_given_up(start: Start, listener: socket.socket) -> None:
-    program = start("serve", listener=listener, slow=True, GRACE_SECONDS=0).ready()
+    program = start("serve", listener=listener, GRACE_SECONDS=0).ready()
     connect = program.connect
     with closing(connect()) as whole, closing(connect()) as half, closing(connect()) as idle:
         whole.request("GET", "/slow?60", headers={"X-Request-ID": "r1"})
@@ -145,7 +146,7 @@ def test_body_half_received_is_not_waited_for_without_end(
     start: Start, listener: socket.socket
 ) -> None:
     settings = {"HEAD_SECONDS": 1, "STALL_SECONDS": 3600, "GRACE_SECONDS": 3600}
-    program = start("serve", listener=listener, slow=True, **settings).ready()
+    program = start("serve", listener=listener, **settings).ready()
     with closing(program.connect()) as connection:
         connection.putrequest("POST", "/upload")
         connection.putheader("Content-Length", "10")
@@ -160,7 +161,7 @@ def test_answer_is_not_lost_to_what_came_after_its_request(
     start: Start, listener: socket.socket
 ) -> None:
     # closing a socket with unread data resets the connection
-    program = start("serve", listener=listener, slow=True).ready()
+    program = start("serve", listener=listener).ready()
     with closing(program.connect()) as connection:
         connection.request("GET", "/slow?0.5")
         program.wait_for("begun")
@@ -176,12 +177,12 @@ def test_answer_is_not_lost_to_what_came_after_its_request(
 
 @pytest.mark.parametrize("turns", range(6))
 def test_connections_being_accepted_are_answered_or_left(
-    service: ModuleType, app: Starlette, listener: socket.socket, turns: int
+    service: ModuleType, served: Any, listener: socket.socket, turns: int
 ) -> None:
     # asyncio takes several turns of its loop to accept: one client comes in at each of them
     clients: list[socket.socket] = []
     settings = service.settings.Settings(grace_seconds=5)
-    server = service.server.Server(app, settings, service.server.Start(shared=True))
+    server = service.server.Server(served, settings, service.server.Start(shared=True))
 
     async def arrive() -> None:
         for _ in range(turns + 10):
@@ -277,8 +278,8 @@ def enough(loads: list[Load]) -> int:
     return sum(load.answered for load in loads)
 
 
-def test_second_interrupt_ends_it_at_once(service: ModuleType, app: Starlette) -> None:
-    server = service.server.Server(app, service.settings.Settings())
+def test_second_interrupt_ends_it_at_once(service: ModuleType, served: Any) -> None:
+    server = service.server.Server(served, service.settings.Settings())
     server.handle_exit(2, None)
     assert (server.should_exit, server.force_exit) == (True, False)
     server.handle_exit(2, None)

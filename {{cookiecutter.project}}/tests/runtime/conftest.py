@@ -17,11 +17,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from program import Program
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-ROOT = Path(__file__).parents[1]
+from .apps import ROUTES
+from .program import Program
+
+ROOT = Path(__file__).parents[2]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
 [(COMMAND, ENTRY)] = SCRIPTS.items()
 PACKAGE = ENTRY.partition(".")[0]
@@ -30,10 +32,10 @@ PACKAGE = ENTRY.partition(".")[0]
 @pytest.fixture(scope="session")
 def service() -> ModuleType:
     """Return the package under test; its modules are its attributes."""
-    package = importlib.import_module(PACKAGE)
+    package = importlib.import_module(f"{PACKAGE}.runtime")
     for module in pkgutil.iter_modules(package.__path__):
         if module.name != "__main__":
-            importlib.import_module(f"{PACKAGE}.{module.name}")
+            importlib.import_module(f"{package.__name__}.{module.name}")
     return package
 
 
@@ -50,17 +52,44 @@ def _clean_environment(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> 
             monkeypatch.delenv(name)
 
 
-@pytest.fixture
-def app(service: ModuleType) -> Starlette:
-    """Make an application that is release 1.2.3+abc."""
-    made: Starlette = service.app.create_app(service.release.Release("1.2.3", "abc", "1.2.3+abc"))
-    return made
+@pytest.fixture(autouse=True)
+def _usual_program(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = service.facts.Facts(kind="service", app=f"{PACKAGE}.app:app")
+    monkeypatch.setattr(service.facts, "read", lambda: usual)
 
 
 @pytest.fixture
-def client(app: Starlette) -> Iterator[TestClient]:
-    """Start `app`, and yield its client."""
-    with TestClient(app) as client:
+def app() -> Starlette:
+    """Make a program; tests add routes to it."""
+    return Starlette(routes=list(ROUTES))
+
+
+@pytest.fixture
+def serving(service: ModuleType) -> Callable[..., Any]:
+    """Return a function that makes a service of a program, as release 1.2.3+abc.
+
+    Other arguments are what [tool.program] says, and `hook` is its ready hook.
+    """
+
+    def serving(app: Any, hook: Any = None, **facts: str) -> Any:
+        described = service.facts.Facts(kind="service", app="", **facts)
+        program = service.program.Program(described, app, hook)
+        release = service.release.Release("1.2.3", "abc", "1.2.3+abc")
+        return service.service.Service(program, release)
+
+    return serving
+
+
+@pytest.fixture
+def served(app: Starlette, serving: Callable[..., Any]) -> Any:
+    """Make a service of `app`."""
+    return serving(app)
+
+
+@pytest.fixture
+def client(served: Any) -> Iterator[TestClient]:
+    """Start `served`, and yield its client."""
+    with TestClient(served) as client:
         yield client
 
 
@@ -98,18 +127,22 @@ def listener() -> Iterator[socket.socket]:
 def start(service: ModuleType, tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Start the program as a process of its own: ``start("serve", PORT=8001)``.
 
-    It listens on `listener` if one is given; `slow` adds the routes of ``slow.py``.
+    It listens on `listener` if one is given, and serves `program` of ``apps.py``.
     """
+    search = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    module = f"{__package__}.start"
     with ExitStack() as started:
 
         def start(
-            *words: str, listener: socket.socket | None = None, slow: bool = False, **settings: Any
+            *words: str,
+            listener: socket.socket | None = None,
+            program: str = "app",
+            **settings: Any,
         ) -> Program:
-            entry = [str(ROOT / "tests" / "slow.py"), PACKAGE] if slow else ["-m", PACKAGE]
+            command = [sys.executable, "-m", module, PACKAGE, program, *words]
             variables = {service.PREFIX + name: str(value) for name, value in settings.items()}
-            environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | variables
+            environment = os.environ | {"PYTHONPATH": search} | variables
             log = tmp_path / f"{len(list(tmp_path.iterdir()))}.log"
-            program = Program([sys.executable, *entry, *words], environment, log, listener)
-            return started.enter_context(program)
+            return started.enter_context(Program(command, environment, log, listener))
 
         yield start

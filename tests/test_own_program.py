@@ -1,0 +1,134 @@
+"""A project with a program of its own: the runtime's tests do not care, and it is served."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tasks.lib.interpreter import find
+from tasks.lib.lock import requirements
+
+from tests.conftest import Bake
+from tests.support import PROJECT, missing, offered_here, run
+
+ASGI = '''\
+"""A program without a framework."""
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    headers = [(b"content-type", b"text/plain")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"mine, by ASGI"})
+'''
+WSGI = '''\
+"""A program without a framework."""
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"mine, by WSGI"]
+'''
+SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of an environment with the packages of the program and of its tests."""
+    uv = shutil.which("uv") or missing("uv")
+    folder = tmp_path_factory.mktemp("environment")
+    listing = folder / "requirements.txt"
+    lock = PROJECT / "Pipfile.lock"
+    listing.write_text(requirements(lock, ["packages", "dev-packages", "test"]), "utf-8")
+    run([uv, "venv", "--python", find(offered_here()).path, "made"], cwd=folder)
+    sync = ["pip", "sync", "--quiet", "--require-hashes", "--python", "made"]
+    run([uv, *sync, listing], cwd=folder)
+    return folder / "made/bin/python"
+
+
+@pytest.fixture(params=[ASGI, WSGI], ids=["ASGI", "WSGI"])
+def folder(bake: Bake, request: pytest.FixtureRequest) -> Path:
+    """Return a project whose sample was replaced."""
+    folder = bake()
+    (folder / "src/my_service/app.py").write_text(request.param)
+    (folder / "tests/test_app.py").unlink()
+    return folder
+
+
+def environ(folder: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def test_the_tests_of_the_runtime_pass(folder: Path, python: Path) -> None:
+    # Each takes a minute, mostly for tests that stop a process: once is enough for those.
+    whole = "environ" in (folder / "src/my_service/app.py").read_text()
+    options = ["--cov", "--cov-fail-under=90"] if whole else ["-k", "not stop and not limits"]
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "tests/runtime"]
+    assert " passed" in run(command, cwd=folder, env=environ(folder)).stdout
+
+
+@contextmanager
+def serving(folder: Path, python: Path) -> Iterator[str]:
+    """Serve the program; yield its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [python, "-m", "my_service.runtime", "serve", "--port", str(port)]
+    with subprocess.Popen(command, env=environ(folder), cwd=folder) as process:
+        url = f"http://127.0.0.1:{port}"
+        end = time.monotonic() + SECONDS
+        try:
+            while not answers(url):
+                assert time.monotonic() < end, "it does not answer"
+                assert process.poll() is None, "it has ended"
+                time.sleep(0.1)
+            yield url
+        finally:
+            process.terminate()
+        assert process.wait(SECONDS) == 0
+
+
+def answers(url: str) -> bool:
+    try:
+        return bool(get(url, "/readyz"))
+    except OSError:
+        return False
+
+
+def get(url: str, path: str) -> str:
+    with urllib.request.urlopen(url + path, timeout=SECONDS) as answer:  # noqa: S310
+        return str(answer.read().decode())
+
+
+def test_it_is_served(folder: Path, python: Path) -> None:
+    with serving(folder, python) as url:
+        kind = "WSGI" if "environ" in (folder / "src/my_service/app.py").read_text() else "ASGI"
+        assert get(url, "/any/path") == f"mine, by {kind}"
+        ready = json.loads(get(url, "/readyz"))
+        assert (ready["status"], ready["version"]) == ("ready", "0.1.0")
+        assert "http_requests_total" in get(url, "/metrics")
+        asking = [python, "-m", "my_service.runtime", "check", "--url", url]
+        assert run(asking, cwd=folder, env=environ(folder)).stdout.startswith("ready: 0.1.0")
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ('kind = "worker"', "tool.program.kind is 'worker': expected service"),
+        ('kind = "service"\nappp = ""', "tool.program has 'appp': did you mean 'app'?"),
+    ],
+)
+def test_a_mistake_is_one_line(bake: Bake, python: Path, edit: str, said: str) -> None:
+    folder = bake()
+    pyproject = folder / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('kind = "service"', edit))
+    for module, *words in (("my_service.runtime", "serve"), ("my_service.runtime.program",)):
+        command = [python, "-m", module, *words]
+        done = run(command, cwd=folder, env=environ(folder), code=1)
+        assert done.stdout + done.stderr == f"error: {said}\n"

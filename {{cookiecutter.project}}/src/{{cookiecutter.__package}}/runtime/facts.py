@@ -1,0 +1,128 @@
+"""Read what ``[tool.program]`` in pyproject.toml says. Standard library only."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from . import PACKAGE
+from .check import READY_PATH
+from .release import HERE, METADATA
+from .settings import Rule
+
+HEALTH_PATH = "/healthz"
+KINDS = ("service",)
+
+
+class ProgramError(Exception):
+    """The program cannot be served as it is; the message is one line that says why."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What ``[tool.program]`` says; docs/your-program.md explains each."""
+
+    kind: str
+    app: str
+    """Where the app is: ``my_service.app:app``."""
+    ready: str = ""
+    """Where the function is that says whether the program is ready, if there is one."""
+    health_path: str = HEALTH_PATH
+    """Where the service says that it is alive. An empty path switches a probe off."""
+    ready_path: str = READY_PATH
+    """Where it says whether it is ready."""
+    metrics_path: str = "/metrics"
+    """Where it gives its metrics."""
+
+
+def _kind(text: str) -> str:
+    return KINDS[KINDS.index(text)]
+
+
+def _reference(text: str) -> str:
+    module, _, name = text.partition(":")
+    names = [*module.split("."), *name.split(".")]
+    if names[0] != PACKAGE or not all(map(str.isidentifier, names)):
+        raise ValueError(text)
+    return text
+
+
+def _path(text: str) -> str:
+    if text and not (text.startswith("/") and text.isprintable() and not set(text) & set(" ?#%")):
+        raise ValueError(text)
+    return text
+
+
+def _named(like: str) -> Rule:
+    return Rule(_reference, f"MODULE:NAME in {PACKAGE}, such as {PACKAGE}.app:{like}")
+
+
+_PROBE = Rule(_path, "a path such as /probe, or nothing")
+RULES = {
+    "kind": Rule(_kind, " or ".join(KINDS)),
+    "app": _named("app"),
+    "ready": _named("ready"),
+    "health_path": _PROBE,
+    "ready_path": _PROBE,
+    "metrics_path": _PROBE,
+}
+_PROBES = ("health_path", "ready_path", "metrics_path")
+
+
+def read(package: Path = HERE) -> Facts:
+    """Return the facts of the program in the folder `package`.
+
+    A build has written them beside the release id; a source tree has pyproject.toml. Raise
+    ProgramError if they are missing or wrong.
+    """
+    table = _table(package)
+    values = {key: _value(key, value) for key, value in table.items()}
+    for field in fields(Facts):
+        if field.default is MISSING and field.name not in values:
+            allowed = RULES[field.name].allowed
+            raise ProgramError(f"tool.program has no '{field.name}': expected {allowed}")
+    used: dict[str, str] = {}
+    for key in _PROBES:
+        path = values.get(key, getattr(Facts, key))
+        if path and path in used:
+            raise ProgramError(f"tool.program.{key} is '{path}', as {used[path]} is")
+        used[path] = key
+    return Facts(**values)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return which of the known names may have been meant, or all of them."""
+    from difflib import get_close_matches  # slow to import
+
+    near = get_close_matches(name, names := sorted(known), n=1)
+    return f"did you mean '{near[0]}'?" if near else f"expected {', '.join(names)}"
+
+
+def _value(key: str, value: object) -> str:
+    if key not in RULES:
+        raise ProgramError(f"tool.program has '{key}': {nearest(key, RULES)}")
+    read: Callable[[str], Any] = RULES[key].read
+    try:
+        if isinstance(value, str):
+            return str(read(value))
+    except ValueError:
+        pass
+    raise ProgramError(f"tool.program.{key} is {value!r}: expected {RULES[key].allowed}")
+
+
+def _table(package: Path) -> dict[str, object]:
+    built, source = package / METADATA, package.parents[1] / "pyproject.toml"
+    try:
+        if built.exists():
+            return dict(json.loads(built.read_text("utf-8"))["program"])
+        import tomllib  # slow to import, and a built program never comes here
+
+        return dict(tomllib.loads(source.read_text("utf-8"))["tool"]["program"])
+    except FileNotFoundError:
+        raise ProgramError(f"there is no {source}, which says what to serve") from None
+    except KeyError:
+        expected = f"expected kind {RULES['kind'].allowed}"
+        raise ProgramError(f"pyproject.toml has no [tool.program]: {expected}") from None
+    except (TypeError, ValueError) as error:
+        raise ProgramError(f"cannot read [tool.program]: {error}") from None

@@ -1,0 +1,1 @@
+"""Tests of `runtime/`, with programs of their own: whatever yours is, they pass."""
