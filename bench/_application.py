@@ -46,8 +46,14 @@ from starlette.routing import Mount
 
 from . import catalogue
 
-ROUTES.append(Mount("/catalogue", catalogue.api))
+app.router.routes.append(Mount("/catalogue", catalogue.api))
 """
+STAMP = """{
+  "version": "0.1.0", "commit": null, "release": "0.1.0",
+  "program": {"kind": "service", "app": "my_service.app:app"}
+}
+"""
+"""The release.json that the project's builds write into the package; its peers need one too."""
 
 
 @dataclass(frozen=True)

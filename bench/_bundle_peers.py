@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from _application import Application
+from _application import STAMP, Application
 from _timing import run
 
 Command = list[str | Path]
@@ -38,6 +38,14 @@ class Peer(ABC):
         """Run a tool that keeps whatever it keeps in this peer's own folder."""
         caches = {name: str(self.place / "cache" / name) for name in _CACHES}
         run(command, cwd or self.place, **caches, **variables)
+
+    def source(self) -> Path:
+        """Return a copy of the application's code that knows its release."""
+        folder = self.place / "source"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.app.source, folder)
+        (folder / "my_service/release.json").write_text(STAMP, encoding="utf-8")
+        return folder
 
     def folder(self) -> Path:
         """Return a folder that is new."""
@@ -69,7 +77,7 @@ class Pip(Peer):
     def pack(self, names: Sequence[str]) -> None:
         """Pack these files with the code."""
         self.output.mkdir(exist_ok=True)
-        source: Command = ["-C", self.app.source, "my_service"]
+        source: Command = ["-C", self.source(), "my_service"]
         self.tool("tar", "-czf", self.output / "app.tar.gz", *names, *source)
 
     def environment(self, folder: Path) -> Callable[[], None]:
@@ -91,7 +99,7 @@ class Pip(Peer):
         (site,) = folder.glob("environment/lib/python*/site-packages")
         (folder / "my_service").rename(site / "my_service")
         run([python, "-m", "compileall", "-q", site / "my_service"], folder)
-        return [python, "-m", "my_service"]
+        return [python, "-m", "my_service.runtime"]
 
 
 class Uv(Pip):
@@ -120,7 +128,7 @@ class Pex(Peer):
         """Make the file."""
         self.output.mkdir(exist_ok=True)
         pex: Command = [sys.executable, "-m", "pex", "--python", self.app.python]
-        code: Command = ["-D", self.app.source, "-m", "my_service"]
+        code: Command = ["-D", self.source(), "-m", "my_service.runtime"]
         output: Command = ["-o", self.output / "app.pex"]
         self.tool(*pex, "--requirement", self.app.requirements, *code, *output)
 
@@ -136,8 +144,8 @@ class Shiv(Pex):
     def build(self) -> None:
         """Make the file."""
         self.output.mkdir(exist_ok=True)
-        shiv: Command = [sys.executable, "-m", "shiv", "--site-packages", self.app.source]
-        output: Command = ["-e", "my_service.cli:main", "-o", self.output / "app.pyz"]
+        shiv: Command = [sys.executable, "-m", "shiv", "--site-packages", self.source()]
+        output: Command = ["-e", "my_service.runtime.cli:main", "-o", self.output / "app.pyz"]
         self.tool(*shiv, *output, "--requirement", self.app.requirements)
 
 

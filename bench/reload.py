@@ -125,7 +125,7 @@ class Service(Server):
             "PYTHONPATH": str(self._source),
             "RUNTIME_DIRECTORY": str(folder),
         }
-        program = [str(self._python), "-m", "my_service"]
+        program = [str(self._python), "-m", "my_service.runtime"]
         with Path(folder, "log").open("wb") as log:
             process = subprocess.Popen(
                 ["sh", "-c", HAND_OVER, "sh", *program, "serve", *options],

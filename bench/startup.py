@@ -8,12 +8,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from _application import STAMP
 from _service import serving
 from _timing import compare, run
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 15
-ENTRY = "import sys\n\nfrom my_service.cli import main\n\nsys.exit(main())\n"
+ENTRY = "import sys\n\nfrom my_service.runtime.cli import main\n\nsys.exit(main())\n"
 
 
 def main() -> None:
@@ -42,13 +43,13 @@ def build(project: Path) -> dict[str, list[str]]:
     python = environment(project, "plain", "packages")
     packer = environment(project, "packer", "packages", "build")
     (project.parent / "entry.py").write_text(ENTRY)
-    run(
-        [packer.with_name("pyinstaller"), "--onefile", "--paths", project / "src", "entry.py"],
-        project.parent,
-    )
+    (project.parent / "release.json").write_text(STAMP)
+    options = ["--hidden-import", "my_service.app", "--add-data", "release.json:my_service"]
+    command = [str(packer.with_name("pyinstaller")), "--onefile", "--paths", str(project / "src")]
+    run([*command, *options, "entry.py"], project.parent)
     run([python, "-m", "compileall", "-q", project / "src"], project)
     return {
-        "python -m": [str(python), "-m", "my_service"],
+        "python -m": [str(python), "-m", "my_service.runtime"],
         "onedir": [str(project.parent / "onedir/bin/my-service")],
         "onefile": [str(single)],
         "PyInstaller's onefile": [str(project.parent / "dist/entry")],

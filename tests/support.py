@@ -93,6 +93,9 @@ def shown(page: Path, words: str) -> str:
     return str(block)
 
 
+BREAKS = "\nimport sys\n\nif 'serve' in sys.argv:\n    raise SystemExit('it breaks here')\n"
+"""What makes a program fail when it serves, and not when a build looks for it."""
+
 WELL_KNOWN = "src/my_service/static/.well-known/.security.txt"
 LEFT_BEHIND = ("src/my_service/.env", "src/my_service/.app.py.swp", "src/my_service/app.py~")
 

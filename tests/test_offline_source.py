@@ -16,6 +16,7 @@ from tasks.lib import lock
 
 from tests.conftest import Bake
 from tests.support import (
+    BREAKS,
     LEFT_BEHIND,
     WELL_KNOWN,
     add_dot_files,
@@ -379,9 +380,21 @@ def test_markers_are_judged_for_the_target(copied: Path) -> None:
     build(copied)
 
 
+def test_a_program_that_cannot_be_served_is_refused(folder: Path, published: Path) -> None:
+    before = contents(published)
+    (folder / "src/my_service/app.py").write_text("import flask\n\napp = flask.Flask(__name__)\n")
+    said = build(folder, code=1).splitlines()
+    assert said[-1] == (
+        "error: my_service.app needs the module 'flask' (my_service.app, line 1), which is not "
+        "installed: add it to [packages] of the Pipfile, and lock"
+    )
+    assert not [line for line in said if "PyInstaller" in line or "own code" in line]
+    assert contents(published) == before
+
+
 def test_a_program_that_does_not_run_is_not_published(folder: Path, published: Path) -> None:
     before = contents(published)
-    append(folder / "src/my_service/app.py", "\nraise SystemExit('it breaks here')\n")
+    append(folder / "src/my_service/app.py", BREAKS)
     said = build(folder, code=1)
     assert "error: the built program does not work: it ended with exit code 1" in said
     assert "it breaks here" in said

@@ -40,7 +40,7 @@ SECONDS = 20
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the Python of an environment with the packages of the program and of its tests."""
     uv = shutil.which("uv") or missing("uv")
     folder = tmp_path_factory.mktemp("environment")
@@ -50,7 +50,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run([uv, "venv", "--python", find(offered_here()).path, "made"], cwd=folder)
     sync = ["pip", "sync", "--quiet", "--require-hashes", "--python", "made"]
     run([uv, *sync, listing], cwd=folder)
-    return folder / "made/bin/python"
+    return str(folder / "made/bin/python")
 
 
 @pytest.fixture(params=[ASGI, WSGI], ids=["ASGI", "WSGI"])
@@ -66,7 +66,7 @@ def environ(folder: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def test_the_tests_of_the_runtime_pass(folder: Path, python: Path) -> None:
+def test_the_tests_of_the_runtime_pass(folder: Path, python: str) -> None:
     # Each takes a minute, mostly for tests that stop a process: once is enough for those.
     whole = "environ" in (folder / "src/my_service/app.py").read_text()
     options = ["--cov", "--cov-fail-under=90"] if whole else ["-k", "not stop and not limits"]
@@ -75,7 +75,7 @@ def test_the_tests_of_the_runtime_pass(folder: Path, python: Path) -> None:
 
 
 @contextmanager
-def serving(folder: Path, python: Path) -> Iterator[str]:
+def serving(folder: Path, python: str) -> Iterator[str]:
     """Serve the program; yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -106,7 +106,7 @@ def get(url: str, path: str) -> str:
         return str(answer.read().decode())
 
 
-def test_it_is_served(folder: Path, python: Path) -> None:
+def test_it_is_served(folder: Path, python: str) -> None:
     with serving(folder, python) as url:
         kind = "WSGI" if "environ" in (folder / "src/my_service/app.py").read_text() else "ASGI"
         assert get(url, "/any/path") == f"mine, by {kind}"
@@ -124,7 +124,7 @@ def test_it_is_served(folder: Path, python: Path) -> None:
         ('kind = "service"\nappp = ""', "tool.program has 'appp': did you mean 'app'?"),
     ],
 )
-def test_a_mistake_is_one_line(bake: Bake, python: Path, edit: str, said: str) -> None:
+def test_a_mistake_is_one_line(bake: Bake, python: str, edit: str, said: str) -> None:
     folder = bake()
     pyproject = folder / "pyproject.toml"
     pyproject.write_text(pyproject.read_text().replace('kind = "service"', edit))

@@ -146,6 +146,11 @@ def appended(name: str, text: str) -> Callable[[Path], None]:
             "error: Incomp",
         ),
         (
+            appended("src/my_service/app.py", '\nLIMIT = int("many")\n'),
+            "error: my_service.app cannot be imported: ValueError: invalid literal for int() with "
+            "base 10: 'many' (my_service.app, line 29)",
+        ),
+        (
             appended("tasks/lib/lock.py", "\n\ndef _f(x):\n    return x\n"),
             "Function is missing a type",
         ),

@@ -24,7 +24,10 @@ Edit = tuple[str, str, str]
 
 # On a machine only: a program that does not run where it is built is not even packed.
 _THERE = '"STATE_DIRECTORY" in __import__("os").environ'
-_CLI, _APP = "src/my_service/cli.py", "src/my_service/app.py"
+_APP = "src/my_service/app.py"
+_CLI, _READINESS, _SERVICE = (
+    f"src/my_service/runtime/{name}.py" for name in ("cli", "readiness", "service")
+)
 _SOCKET = "deploy/units/socket.in"
 
 _ORDERS = '''def _order() -> str:
@@ -46,31 +49,30 @@ async def _slow(request: Request) -> Response:
     return StreamingResponse(parts())
 
 
-ROUTES = [
-    Route("/slow", _slow),
+app = Starlette(routes=[Route("/", index), Route("/slow", _slow)], lifespan=lifespan)
 '''
-_READY = """    readiness = request.app.state.readiness
-    if _order() == "strange":
-        strange = "0.6.0\\x1b[2J\\nactive: \\u202e\\x00\\x85"
-        return JSONResponse({"status": "ready", "release": strange})
-    if _order() == "never ready":
-        readiness = "starting"
+_READY = """        from ..app import _order
+        if _order() == "strange":
+            strange = "0.6.0\\x1b[2J\\nactive: \\u202e\\x00\\x85"
+            await answer_json(send, 200, {"status": "ready", "release": strange})
+            return
+        report = await self.readiness.report()
+        if _order() == "never ready":
+            report = {"status": "starting"}
 """
 _OBEYS = (
-    (_APP, "from dataclasses import asdict\n",
-     "import asyncio, json, os, sys, time\nfrom dataclasses import asdict\n"),
-    (_APP, "from starlette.responses import JSONResponse, Response\n",
+    (_APP, "from collections.abc import AsyncIterator\n",
+     "import asyncio, json, os, sys, time\nfrom collections.abc import AsyncIterator\n"),
+    (_APP, "from starlette.responses import JSONResponse\n",
      "from starlette.responses import JSONResponse, Response, StreamingResponse\n"),
-    (_APP, "from .release import Release\n",
-     "from . import release\nfrom .release import Release\n"),
-    (_APP, '    app.state.readiness = "ready"\n',
-     '    app.state.readiness = "ready"\n'
+    (_APP, "    yield\n",
      '    if _order().startswith("die"):\n'
      '        open(os.environ["STATE_DIRECTORY"] + "/died", "w").write(str(os.getpid()))\n'
      '        os._exit(3)\n'
-     '    if _order() == "hang":\n        time.sleep(1000)\n'),
-    (_APP, "    readiness = request.app.state.readiness\n", _READY),
-    (_APP, "ROUTES = [\n", _ORDERS),
+     '    if _order() == "hang":\n        time.sleep(1000)\n'
+     '    yield\n'),
+    (_APP, 'app = Starlette(routes=[Route("/", index)], lifespan=lifespan)\n', _ORDERS),
+    (_SERVICE, "        report = await self.readiness.report()\n", _READY),
 )  # fmt: skip
 
 VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
@@ -78,14 +80,14 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
     "new": ("0.2.0", ()),
     "exits at once": (
         "0.3.0",
-        ((_CLI, "    chosen = _settings(options)\n",
+        ((_CLI, "    notifier = notify.from_systemd(os.environ)\n",
           f'    if {_THERE}:\n        raise Failure("the new database is missing")\n'
-          "    chosen = _settings(options)\n"),),
+          "    notifier = notify.from_systemd(os.environ)\n"),),
     ),
     "never ready": (
         "0.3.1",
-        ((_APP, '    app.state.readiness = "ready"\n',
-          f'    app.state.readiness = "starting" if {_THERE} else "ready"\n'),),
+        ((_READINESS, "            self._readiness.state = READY\n",
+          f"            self._readiness.state = STARTING if {_THERE} else READY\n"),),
     ),
     "wrong release": (
         "0.3.2",
@@ -106,10 +108,10 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
     "obeys too": ("0.6.1", _OBEYS),
     "dies soon": (
         "0.7.0",
-        ((_APP, '    app.state.readiness = "ready"\n',
-          '    app.state.readiness = "ready"\n'
+        ((_APP, "    yield\n",
           f'    if {_THERE}:\n        import asyncio, os\n'
-          '        asyncio.get_running_loop().call_later(3, os._exit, 3)\n'),),
+          '        asyncio.get_running_loop().call_later(3, os._exit, 3)\n'
+          '    yield\n'),),
     ),
     "alone": ("0.8.0", (("invoke.yaml", "  overlap: true\n", "  overlap: false\n"),)),
 }  # fmt: skip

@@ -33,7 +33,7 @@ AARCH64 = 183  # e_machine, elf(5)
 # Debian's own `site` module, which is frozen into its Python, knows no site-packages.
 RUN = (
     "import sys; sys.path.append({site!r}); sys.argv = ['x', 'serve', '--port', '{port}']\n"
-    "from my_service.cli import main; main()"
+    "from my_service.runtime.cli import main; main()"
 )
 
 

@@ -81,7 +81,7 @@ def test_what_came_as_source_became_a_wheel(published: Path) -> None:
 
 def test_the_packaged_program_has_them_as_they_came(project: Path, tmp_path: Path) -> None:
     """Numpy's libraries do not survive `strip`, and only their use shows it."""
-    code = project / "src/data_service/cli.py"
+    code = project / "src/data_service/runtime/cli.py"
     before = code.read_text()
     command = "\n\n@main.command()\ndef use() -> None:\n"
     code.write_text(before + command + textwrap.indent(USE, "    "))

@@ -30,7 +30,8 @@ def test_the_program_runs_from_its_source(
     with pytest.raises(SystemExit) as ended:
         develop.serve(MockContext(), port=port)
     assert ended.value.code == 3
-    assert processes.calls == [[str(environment.python), "-m", "my_service.runtime", "serve", *options]]
+    module = ["-m", "my_service.runtime"]
+    assert processes.calls == [[str(environment.python), *module, "serve", *options]]
     assert processes.environs[0]["PYTHONPATH"] == str(small.root / "src")
 
 
