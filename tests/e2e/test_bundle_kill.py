@@ -1,4 +1,4 @@
-"""A bundle's installation killed at any step: one release serves, and the next run ends it."""
+"""A bundle's installation killed at any step: one release serves, and the next run completes it."""
 
 import time
 
@@ -49,7 +49,7 @@ def test_a_first_installation_killed_at_any_step_is_ended_by_the_next_run(
     for step in sample(killer.steps(run), 4, f"first installation of {how}"):
         remove()
         where = f"{step}: {killer.kill(run, step)}"
-        # What a killed shell has begun goes on to its end, one way or another.
+        # The programs that a killed shell has started run on to their end.
         machine.sh("while pidof -q tar gzip; do sleep 0.1; done")
         try:
             machine.sh(run)

@@ -1,6 +1,6 @@
 """`--to`, `deploy.status`, `deploy.history` and `deploy.rollback` on three hosts over SSH.
 
-Callers ask every host without a pause in each of them, and no request may fail.
+In each test callers ask every host all the time, and no request may fail.
 """
 
 import os
@@ -24,7 +24,7 @@ HEALTHY = "healthy at http://127.0.0.1:8000"
 def project(bake: Bake, hosts: Fleet) -> Controller:
     """Return the project."""
     made = Controller(bake(git=True, project=NAME), hosts, quadrant="offline-source")
-    # Long enough to be seen on the first host when the last one has it.
+    # Long enough that the first host is still on trial when the last one has switched.
     made.trial_seconds = 60
     made.prepare()
     return made
@@ -38,12 +38,12 @@ def build(project: Controller, which: str) -> str:
 
 
 def trial(project: Controller) -> dict[str, str]:
-    """Return the setting that a build shares with the deployment after it."""
+    """Return the setting that a build must share with the deployment after it."""
     return {"INVOKE_DEPLOY_TRIAL_SECONDS": str(project.trial_seconds)}
 
 
 def changes(before: str, after: str) -> str:
-    """Return the pattern of the line that tells of a host's change."""
+    """Return the pattern of the line for a host that was switched."""
     return rf"{re.escape(before)} -> {re.escape(after)}, {re.escape(HEALTHY)}, \d+\.\d s"
 
 
@@ -156,7 +156,7 @@ def test_a_program_instead_of_source(project: Controller, hosts: Fleet) -> None:
     invoke(project.folder, "deploy.offline-binary", settings=trial(project))
     with under_load(hosts):
         there = project.invoke("deploy.offline-binary", *TO, env=any_quadrant)
-    # Its version may be here as a bundle's already.
+    # A bundle's release of the same version may be installed already.
     assert all_match(block(there), changes(old, "0.2.0").replace(", healthy", r"(-\w+)?, healthy"))
     state = block(project.invoke("deploy.status", *TO))
     assert all("(offline-binary)" in line for line in state.values())

@@ -1,4 +1,4 @@
-"""`deploy.online-source` on three hosts, whose servers of source, wheels and pyenv are the test's.
+"""`deploy.online-source` on three hosts; the test serves them the source, wheels and pyenv.
 
 Each host installs the environment with another program: h1 has uv, h2 nothing, h3 pipenv.
 """
@@ -48,7 +48,7 @@ def served(hosts: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 @pytest.fixture(scope="module")
 def wheels(hosts: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of the index that hosts can reach; bring h1 and h3 their programs."""
+    """Return the address of the index that hosts can reach; install uv on h1 and pipenv on h3."""
     folder = tmp_path_factory.mktemp("index")
     listing = folder / "requirements.txt"
     pinned = lock.requirements(ROOT / "Pipfile.lock", ["locks"])
@@ -93,9 +93,9 @@ def git(project: Controller, *arguments: str) -> str:
 
 
 def push(project: Controller, which: str, note: str = "") -> str:
-    """Make the project that of a release and push it; return the release's name on hosts.
+    """Change the project to a release and push it; return the release's name on hosts.
 
-    A `note` makes it a commit that no host has had.
+    A `note` makes it a commit that no host had before.
     """
     version = project.become(which)
     if note:

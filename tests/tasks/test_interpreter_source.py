@@ -18,7 +18,7 @@ GET = "python install"
 
 @pytest.fixture
 def plan(plan: Plan) -> Plan:
-    """Return a plan for this machine, which is one that there are bundles for."""
+    """Return a plan for this machine, as for a platform that has bundles."""
     machine = plan.machine
     return replace(plan, system=f"linux-{machine}")
 

@@ -1,4 +1,4 @@
-"""tasks.deploy.online_source: a commit that hosts can get, and what they are given."""
+"""tasks.deploy.online_source: which commits hosts can get, and what hosts are given."""
 
 import json
 import tarfile
@@ -148,7 +148,7 @@ DEPLOY = {
 def told(
     cloned: Project, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> list[Rollout]:
-    """Let nothing but Git run; return what the target is told."""
+    """Let nothing but Git run; return a list that gets the rollouts of the target."""
     rollouts: list[Rollout] = []
     monkeypatch.setattr(
         project, "load", lambda root=None, load=project.load: load(root or cloned.root)
