@@ -12,7 +12,7 @@ from tests.conftest import Bake
 from tests.support import PYTHONS, offered_here
 
 LAST = dt.date(2027, 10, 31)
-TEXT = "Python 3.11 reached its end of life on 2027-10-31: nobody mends its security holes"
+TEXT = "Python 3.11 reached its end of life on 2027-10-31: it gets no security fixes any more"
 
 
 def test_every_offered_python_has_a_date() -> None:

@@ -221,7 +221,7 @@ def test_a_wrong_setting_is_refused(folder: Path, published: Path, value: str) -
     path = folder / "invoke.yaml"
     path.write_text(path.read_text().replace("keep_releases: 3", f"keep_releases: {value}"))
     said = build(folder, code=1)
-    expected = "expected a whole number from 2 on"
+    expected = "expected a whole number of at least 2"
     assert said == f"error: deploy.keep_releases is '{value}': {expected}\n"
 
 

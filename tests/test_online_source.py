@@ -66,7 +66,7 @@ def test_changes_in_no_commit(folder: Path) -> None:
     (folder / "src/new.py").write_text("")
     try:
         assert refusal(folder) == (
-            "error: there are changes in no commit: commit and push them, or name a --ref"
+            "error: there are uncommitted changes: commit and push them, or name a --ref"
         )
         run([*DEPLOY, "--dry-run", "--ref", "main"], cwd=folder)
     finally:

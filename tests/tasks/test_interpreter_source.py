@@ -114,7 +114,7 @@ def test_without_uv_and_without_leave_nothing_is_fetched(
     with pytest.raises(TaskError, match=r"can be had: UV_PYTHON_DOWNLOADS is 'never'$"):
         choose(wanting(plan, "standalone"), fetch=True)
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(TaskError, match=r"can be had: uv is not here, which gets it$"):
+    with pytest.raises(TaskError, match=r"can be had: uv, which fetches it, is not installed$"):
         choose(wanting(plan, "standalone"), fetch=True)
 
 

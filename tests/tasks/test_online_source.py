@@ -70,7 +70,7 @@ def test_what_hosts_could_not_get_is_refused(small: Project, cloned: Project) ->
     with pytest.raises(TaskError, match=r"^there is no remote 'x' .*; there are: origin \("):
         commit.find(cloned, "x", "")
     (small.root / "new").touch()
-    with pytest.raises(TaskError, match=r"^there are changes in no commit"):
+    with pytest.raises(TaskError, match=r"^there are uncommitted changes"):
         commit.find(cloned, "origin", "")
 
 
