@@ -15,8 +15,8 @@ from tests.support import commit_change, run
 
 from .fleet import HUB, NETWORK, Fleet
 from .machine import Result
-from .releases import HEALTH_SECONDS, TRIAL_SECONDS, Releases, invoke
-from .service import Load, active, answer, eventually
+from .releases import HEALTH_SECONDS, NAME, TRIAL_SECONDS, Releases, invoke
+from .service import BASE, Load, active, answer, eventually
 
 ADDRESS = f"{NETWORK}.1"
 TO = ("--to", "fleet")
@@ -113,6 +113,21 @@ def serving(hosts: Fleet) -> dict[str, str | None]:
 def count(hosts: Fleet, release: str) -> int:
     """Return the number of hosts on which a release is active."""
     return [active(host) for host in hosts.hosts.values()].count(release)
+
+
+def put_back(hosts: Fleet, release: str) -> bool:
+    """Let the hosts that have a release switch to it by themselves; return whether all run it now.
+
+    That takes a fraction of the time that Ansible takes.
+    """
+    command = (f"{NAME}-admin", "activate", "--to", release, "--allow-downgrade")
+    there = hosts.hosts.values()
+    able = [host for host in there if host.path(f"{BASE}/releases/{release}").exists()]
+    begun = [host.background(*command) for host in able if active(host) != release]
+    for each in begun:
+        said = each.communicate(timeout=120)
+        assert each.returncode == 0, said
+    return count(hosts, release) == len(there)
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def test_a_first_installation_killed_at_any_step_is_ended_by_the_next_run(killer
         machine.run(f"/srv/0.1.0/bin/{NAME}-admin", "uninstall", "--purge")
 
     steps = killer.steps(activate("0.1.0"))
-    for step in sample(steps, 5, "first installation"):
+    for step in sample(steps, 3, "first installation"):
         remove()
         where = f"{killer.kill(activate('0.1.0'), step)}"
         machine.sh(activate("0.1.0"))
@@ -134,7 +134,7 @@ def test_an_upgrade_killed_at_any_step_is_done_or_undone_by_itself_and_no_caller
     bring_back(machine)
     went = []
     with called(machine, "0.1.0", "0.2.0"):
-        for step in sample(steps, 8, "upgrade"):
+        for step in sample(steps, 4, "upgrade"):
             old = active(machine) or ""
             new = "0.2.0" if old == "0.1.0" else "0.1.0"
             machine.sh(f"rm -rf {BASE}/releases/{new}")  # the same steps each time
@@ -150,7 +150,7 @@ def test_an_upgrade_to_a_broken_release_killed_at_any_step_is_no_more_than_one_t
 ) -> None:
     steps = killer.steps(activate("0.3.0"))
     with called(machine, "0.1.0"):
-        for step in sample(steps, 4, "broken release"):
+        for step in sample(steps, 3, "broken release"):
             machine.run("rm", "-rf", f"{BASE}/releases/0.3.0")  # the same steps each time
             where = f"{step}: {killer.kill(activate('0.3.0'), step)}"
             settles(machine, "0.1.0", where=where)

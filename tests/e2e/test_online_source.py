@@ -25,11 +25,13 @@ from .controller import (
     block,
     everywhere,
     index,
+    put_back,
     repository,
     serving,
     under_load,
 )
 from .fleet import Fleet
+from .machine import Machine
 from .releases import NAME
 from .service import active, eventually, main_pid, status
 
@@ -54,8 +56,7 @@ def wheels(hosts: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     pinned = lock.requirements(ROOT / "Pipfile.lock", ["locks"])
     listing.write_text(pinned + lock.requirements(PROJECT / "Pipfile.lock", ["packages"]))
     with index(folder, listing) as address:
-        uv = Path(sys.executable).with_name("uv")
-        hosts.hosts["h1"].put(uv, "/usr/local/bin")
+        install_uv(hosts.hosts["h1"])
         hosts.hosts["h3"].sh(
             "python3 -m venv /opt/pipenv && ln -s /opt/pipenv/bin/pipenv /usr/local/bin/ &&"
             f" /opt/pipenv/bin/pip install -q --index-url {address} --trusted-host {ADDRESS} pipenv"
@@ -104,14 +105,22 @@ def push(project: Controller, which: str, note: str = "") -> str:
     return f"{version}-{git(project, 'rev-parse', 'HEAD')[:12]}"
 
 
+def install_uv(host: Machine) -> None:
+    if not host.path("/usr/local/bin/uv").exists():
+        host.put(Path(sys.executable).with_name("uv"), "/usr/local/bin")
+
+
 def there(hosts: Fleet) -> dict[str, str | None]:
     return {name: active(host) for name, host in hosts.hosts.items()}
 
 
 def deployed(project: Controller, hosts: Fleet, which: str) -> str:
-    """Make sure that a release serves on every host."""
+    """Make sure that a release serves on every host, and that uv makes the next ones."""
+    for host in hosts.hosts.values():
+        install_uv(host)
     release = push(project, which)
-    project.invoke(*DEPLOY, "--allow-downgrade")
+    if not put_back(hosts, release):
+        project.invoke(*DEPLOY, "--allow-downgrade")
     assert there(hosts) == everywhere(release)
     return release
 
@@ -143,7 +152,8 @@ def test_a_first_deployment_and_again(project: Controller, hosts: Fleet) -> None
 
 
 def test_every_installer_makes_the_same_environment(project: Controller, hosts: Fleet) -> None:
-    release = deployed(project, hosts, "old")
+    release = push(project, "old")
+    project.invoke(*DEPLOY)
     locked = lock.packages(project.folder / "Pipfile.lock", "packages")
     for name, host in hosts.hosts.items():
         folder = host.path(f"{BASE}/releases/{release}/packages")

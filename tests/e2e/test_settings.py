@@ -304,7 +304,7 @@ def test_a_run_killed_at_any_step_leaves_all_old_or_all_new(
     states = (OLD,) if bad else (OLD, new)
     command = activate(version, settings(machine, "new", bad=bad))
     steps = killer.steps(command)
-    for number, step in enumerate(sample(steps, 4, f"settings {version} {bad}")):
+    for number, step in enumerate(sample(steps, 3, f"settings {version} {bad}")):
         bring_back(machine)
         where = f"{step}: {killer.kill(command, step)}"
         if number % 2:
@@ -326,7 +326,7 @@ def test_a_first_installation_killed_at_any_step(bad: bool, installed: Killer) -
 
     remove()
     steps = installed.steps(command)
-    for step in sample(steps, 4, f"settings of a first installation {bad}"):
+    for step in sample(steps, 3, f"settings of a first installation {bad}"):
         remove()
         where = f"{step}: {installed.kill(command, step)}"
         if not bad:
