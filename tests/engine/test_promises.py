@@ -62,6 +62,16 @@ def test_callers_are_served_all_the_time() -> None:
     assert unserved == []
 
 
+def test_a_next_that_still_finishes_requests_is_waited_for() -> None:
+    world = with_next()
+    assert world.run(to("B", NEW)) is None
+    world.trace.clear()
+    assert world.run(back) is None
+    unit = f"('{world.systemd.next.name}',)"
+    start = world.trace.index(f"systemctl start {unit}")
+    assert f"wait for stop {unit}" in world.trace[:start]
+
+
 @pytest.mark.parametrize("is_gone", [False, True])
 def test_a_crash_within_the_trial_leads_back_by_itself(is_gone: bool) -> None:
     world = with_next()

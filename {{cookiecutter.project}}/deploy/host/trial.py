@@ -11,7 +11,7 @@ from .systemd import SystemdError
 
 LOCK = "lock"
 _CALM = 5.0
-"""Seconds between two health checks: each of them starts the program, which costs processor time."""
+"""Seconds between two health checks, each of which starts the program and costs processor time."""
 _PAUSE = 1.0
 """Seconds until the next check after one that has failed."""
 _FAILURES = 3
