@@ -15,13 +15,14 @@ import nox
 
 ROOT = Path(__file__).parent
 PROJECT = ROOT / "{{cookiecutter.project}}"
-# Not imported, for that would leave bytecode in the folder that is baked.
+# Not imported, since that would leave bytecode in the folder that is baked.
 requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"]
 
 PYTHONS: list[str] = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))["PYTHONS"]
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
 
-# Half of the time is waiting for programs and machines; a file's tests share what they have made.
+# The tests wait half of the time, for programs and machines. One process runs all tests of a file,
+# since these share what they have made.
 TOGETHER = ["--numprocesses=2", "--dist=loadfile", "--durations=20"]
 
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # which Python runs is the user's choice
@@ -34,7 +35,7 @@ nox.options.sessions = ["lint", "security", "test", "e2e"]
 def lint(session: nox.Session) -> None:
     """Check style, types, shell scripts and playbooks of the template and of what it makes."""
     install(session, "lint", "test")
-    if session.posargs:  # a Git hook's: the style of some files alone
+    if session.posargs:  # from a Git hook: check only the style of these files
         session.run("ruff", "check", "--force-exclude", *session.posargs)
         session.run("ruff", "format", "--check", "--force-exclude", *session.posargs)
         return
@@ -144,7 +145,7 @@ def install(session: nox.Session, *categories: str, folder: Path = ROOT) -> None
 
 
 def install_debian_packages(session: nox.Session) -> None:
-    """Install what tests run besides Python, where that is allowed; they say what is missing."""
+    """Install the programs that tests run, where that is allowed; tests name what is missing."""
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
         session.run("sh", "tests/install-packages.sh", external=True)
 

@@ -19,10 +19,10 @@ HOOK = Path(__file__).with_name("hooks") / "pre_gen_project.py"
 
 
 def accepted(answers: Mapping[str, object]) -> bool:
-    """Tell that the answers are accepted.
+    """Return True if the answers are accepted.
 
-    Raises FailedHookException, which cookiecutter ends on quietly, after a line on stderr for each
-    answer that is refused.
+    Otherwise prints a line on stderr for each refused answer, and raises FailedHookException, on
+    which cookiecutter ends quietly.
     """
     refused = runpy.run_path(str(HOOK))["refusals"](answers)
     if refused:
@@ -40,7 +40,7 @@ def toml(text: str) -> str:
 
 
 class Answers(Extension):
-    """Makes the functions above filters of cookiecutter.json."""
+    """Makes the functions above filters for cookiecutter.json."""
 
     def __init__(self, environment: Environment) -> None:
         """Add the filters to `environment`."""

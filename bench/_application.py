@@ -71,7 +71,7 @@ class Application:
         return self.project / "src"
 
     def change(self, number: int) -> None:
-        """Add a line to its code, another one for each number."""
+        """Add a line to its code, a different one for each number."""
         with (self.source / "my_service/app.py").open("a") as file:
             file.write(f"CHANGE = {number}\n")
 

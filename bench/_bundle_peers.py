@@ -23,19 +23,19 @@ class Peer(ABC):
 
     app: Application
     place: Path
-    """A folder that is its alone."""
+    """A folder that no other peer uses."""
 
     carries_python = False
     has_environment = True
-    """Does installing make an environment, which can be timed alone?"""
+    """Whether installing makes an environment, which can be timed alone."""
 
     @property
     def output(self) -> Path:
-        """What is carried."""
+        """The folder that is carried."""
         return self.place / "output"
 
     def tool(self, *command: str | Path, cwd: Path | None = None, **variables: str) -> None:
-        """Run a tool that keeps whatever it keeps in this peer's own folder."""
+        """Run a tool that keeps its caches in this peer's own folder."""
         caches = {name: str(self.place / "cache" / name) for name in _CACHES}
         run(command, cwd or self.place, **caches, **variables)
 
@@ -56,7 +56,7 @@ class Peer(ABC):
         """Fill `output`."""
 
     def environment(self, folder: Path) -> Callable[[], None]:
-        """Return what makes the environment in a folder, once what is carried is unpacked there."""
+        """Unpack `output` in a folder; return the action that makes the environment there."""
         raise NotImplementedError(folder)
 
     @abstractmethod
@@ -81,7 +81,7 @@ class Pip(Peer):
         self.tool("tar", "-czf", self.output / "app.tar.gz", *names, *source)
 
     def environment(self, folder: Path) -> Callable[[], None]:
-        """Unpack now; then make the environment."""
+        """Unpack the wheels and the code; return the action that makes the environment."""
         run(["tar", "-xzf", self.output / "app.tar.gz"], folder)
         return lambda: self.make(folder)
 
@@ -175,7 +175,7 @@ class This(Peer):
         return folder / "my-service"
 
     def environment(self, folder: Path) -> Callable[[], None]:
-        """Lay out the tree now; then install the wheels, the bytecode and the code in it."""
+        """Lay out the tree; return the action that installs wheels, bytecode and code in it."""
         bundle, tree = self.unpacked(folder), folder / "tree"
         shutil.copytree(bundle / "Script/release", tree)
         (python,) = bundle.glob("Python*")
@@ -184,7 +184,7 @@ class This(Peer):
         return lambda: run([*start, bundle / "Script/environment.py", bundle, tree], folder)
 
     def install(self, folder: Path) -> Command:
-        """Install as a plain user whom no systemd serves, so that nothing is left elsewhere."""
+        """Install as a plain user without a systemd, so that nothing is left elsewhere."""
         (file,) = self.output.iterdir()
         surroundings = {}
         for name in ("HOME", "XDG_RUNTIME_DIR", "TMPDIR"):

@@ -39,7 +39,7 @@ class Seen:
     def fail(self, error: Exception | str) -> None:
         """Count a request that got no answer, or a wrong one."""
         self.failed += 1
-        self.resets += isinstance(error, ConnectionError)  # no answer at all among them
+        self.resets += isinstance(error, ConnectionError)  # the server gave no answer at all
         self.reasons[error if isinstance(error, str) else type(error).__name__] += 1
 
 
@@ -47,7 +47,7 @@ _Ask = Callable[[Seen, float, random.Random], None]
 
 
 class Callers:
-    """So many callers of each kind."""
+    """A number of callers of each kind."""
 
     def __init__(self, port: int, *, busy: int, thinking: int, slow: int, half_open: int) -> None:
         self._address = ("127.0.0.1", port)
@@ -85,7 +85,7 @@ class Callers:
         return sum(self._seen, Seen())
 
     def longest(self) -> float:
-        """Return the longest wait since this was asked before."""
+        """Return the longest wait since the last call of this."""
         found = self.seen().longest
         for seen in self._seen:
             seen.longest = 0.0
@@ -97,9 +97,9 @@ class Callers:
         return connection
 
     def _keep_alive(self, seen: Seen, pause: float, dice: random.Random) -> None:
-        """Ask on one connection, and never look whether the other side has closed it.
+        """Ask on one connection, and never look whether the server has closed it.
 
-        One that it has announced to close is opened anew.
+        Open a new one where the server has announced to close it.
         """
         connection = HTTPConnection(*self._address, timeout=PATIENCE)
         while not self._done.wait(dice.uniform(0, pause)):

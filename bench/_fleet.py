@@ -21,7 +21,7 @@ START = 1
 """Seconds that the service takes to start, in which it waits and uses no processor."""
 _PEER = Path(__file__).with_name("peer") / "site.yml"
 _HAS = ("bin", "etc/logrotate.d", "etc/systemd/system")
-"""What a machine has that nobody deployed to yet."""
+"""What a machine has before its first deployment."""
 _SERVICE = re.compile(r"^  seconds +([\d.]+)$", re.MULTILINE)
 
 
@@ -31,12 +31,12 @@ class Taken:
 
     seconds: float
     own: float
-    """Seconds of the deploying side's processor: what the hosts needed is not in it."""
+    """Processor seconds of the deploying side, without those of the hosts."""
     output: str
 
     @property
     def rollout(self) -> "Taken":
-        """The same without the build that goes before: by the closing block."""
+        """The same without the build before it: the seconds are those of the closing block."""
         return Taken(float(_SERVICE.findall(self.output)[-1]), self.own, "")
 
 
@@ -64,7 +64,7 @@ class Fleet:
 
     @property
     def program(self) -> Path:
-        """The service's, on the first host."""
+        """The service's program on the first host."""
         return self.hosts.all[0].folder / "opt" / NAME / "current/bin" / NAME
 
     def invoke(
@@ -103,7 +103,7 @@ class Fleet:
             self.hosts.disconnect()
         connections = {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.hosts.connections)}
         environment = {**os.environ, **connections, **variables}
-        # As in _timing.run; that one gives neither what was said nor whose processor worked.
+        # As in _timing.run, which returns neither the output nor the processor time.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         environment.pop("VIRTUAL_ENV", None)
         said = self.project.with_name("said")
@@ -155,7 +155,7 @@ class Fleet:
 
 
 def _copy(installed: Host, to: Host) -> None:
-    """Copy an installation, which knows where it lies. Releases never change: they are linked."""
+    """Copy an installation; link its releases, which never change."""
     target = to.folder / "opt" / NAME
     target.mkdir(parents=True)
     for path in (installed.folder / "opt" / NAME).iterdir():

@@ -1,4 +1,4 @@
-"""Lets a benchmark use the tests' machines; to be imported before them."""
+"""Lets a benchmark use the tests' machines; import it before them."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Hosts that are all this machine: an SSH server of its own on the loopback for each."""
+"""Hosts that are all this machine: each is an SSH server of its own on the loopback."""
 
 import getpass
 import json
@@ -36,17 +36,17 @@ Subsystem sftp internal-sftp
 
 @dataclass(frozen=True)
 class Host:
-    """One of them."""
+    """One host."""
 
     name: str
     port: int
     folder: Path
-    """All that is installed on it lies below."""
+    """Everything that is installed on it lies below this folder."""
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """All of them, and what it takes to get in."""
+    """All hosts, and what connecting to them takes."""
 
     all: list[Host]
     place: Path
@@ -85,7 +85,7 @@ def hosts(count: int, place: Path) -> Iterator[Hosts]:
     if not server:
         raise SystemExit("there is no sshd here: it is in Debian's openssh-server")
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # it wants this folder, and root's
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd needs this folder, owned by root
     place.mkdir(parents=True)
     _make_key(place / "key")
     known = []
@@ -123,7 +123,7 @@ def _start(server: str, host: Host, place: Path) -> subprocess.Popen[bytes]:
     config = host.folder / "sshd_config"
     text = _CONFIG.format(address=ADDRESS, port=host.port, folder=host.folder, key=place / "key")
     config.write_text(text, encoding="utf-8")
-    # A group of its own holds its sessions too. It ends also where this process is killed.
+    # Its sessions are in its process group too. It ends even where this process is killed.
     command = ["setpriv", "--pdeathsig", "TERM", server, "-D", "-e", "-f", str(config)]
     with (host.folder / "sshd.log").open("wb") as log:
         return subprocess.Popen(command, stderr=log, start_new_session=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 def run(command: Sequence[str | Path], cwd: Path, **variables: str) -> None:
     """Run a command that must succeed, with more environment `variables`."""
     environment = {**os.environ, **variables}
-    # Without bytecode every start compiles what it imports, and no user's start does that.
+    # Without bytecode every start would compile what it imports, which no user's start does.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    # The session's own environment is none that pipenv may take for the project's.
+    # Else pipenv would take the session's own environment for the project's.
     environment.pop("VIRTUAL_ENV", None)
     done = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
@@ -23,10 +23,10 @@ def run(command: Sequence[str | Path], cwd: Path, **variables: str) -> None:
 
 
 def compare(title: str, actions: Mapping[str, Callable[[int], object]], *, rounds: int) -> None:
-    """Time the actions in turn and print a line for each; the first is what the rest are held to.
+    """Time the actions in turn, and print a line for each that compares it with the first.
 
-    An action gets the number of its round, and runs once before the clock does. What it gives, if
-    that can be called, is called when the clock has stopped.
+    An action gets the number of its round, and runs once before it is timed. If it returns
+    something callable, that is called after the clock has stopped.
     """
     taken: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(-1, rounds):

@@ -1,4 +1,4 @@
-"""How a bundle builds, installs and starts, beside what else brings an application to a machine.
+"""How a bundle builds, installs and starts, beside other ways to bring an application to a machine.
 
 The same application, of 28 packages, goes with stock venv and pip, with uv carried along, as pex,
 as shiv, and as the bundle. A cold build is a machine's first, downloads included; before a warm one
@@ -37,18 +37,18 @@ AIMS = [
     ("carried, MB", "size", "", False, 22),
     ("later starts, times as quick as a plain environment", "start", "venv + pip", True, 0.95),
 ]
-"""What is held, in which column, against which peer, whether it must be that or less, and it."""
+"""For each aim its text, column, peer (or none), whether it is a lower bound, and that bound."""
 Figures = dict[str, dict[str, float]]
-"""A figure for each peer, for each column."""
+"""The figure of each peer, by column and peer."""
 Taken = dict[str, dict[str, list[float]]]
-"""All that were taken."""
+"""All measurements, by column and peer."""
 
 
 def main() -> None:
     """Print the table, the parts of the bundle, and the aims."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        place.chmod(0o755)  # somebody without rights installs there
+        place.chmod(0o755)  # a user without rights installs there
         app = make(place)
         peers: dict[str, Peer] = {}
         for name, kind in PEERS.items():
@@ -175,7 +175,7 @@ def packed(paths: Iterable[Path]) -> float:
 
 
 def print_aims(figures: Figures) -> None:
-    """Print what is aimed at, and what was reached."""
+    """Print each aim, and what was reached."""
     print("\naims")
     for what, column, peer, least, limit in AIMS:
         own = figures[column]["this"]

@@ -2,8 +2,8 @@
 
 First a run that has nothing to do, beside a plain role-based playbook; then a switch of every host
 in batches of several sizes; then what each setting brings. The hosts share this machine's
-processors with Ansible: with machines of their own all of it is quicker, by what is not in brackets
-at most. No systemd runs on them, so that no service is started.
+processors with Ansible. With machines of their own everything would be quicker, but never quicker
+than the figure in brackets. No systemd runs on them, so that no service is started.
 """
 
 import signal
@@ -30,7 +30,7 @@ ROUNDS = {1: 3, MIDDLE: len(PEERS), 50: 1}
 """How often something is timed, by the number of hosts; a peer is timed once, in its own round."""
 TUNING_ROUNDS = 2
 AIM = 3
-"""How many times quicker than the plain playbook a run with nothing to do shall be."""
+"""How many times quicker than the plain playbook a run with nothing to do must be."""
 _SSH = "-o StrictHostKeyChecking=yes -o ConnectTimeout=10 -o ControlMaster"
 TUNING: dict[str, dict[str, str]] = {
     "as it is": {},
@@ -39,9 +39,9 @@ TUNING: dict[str, dict[str, str]] = {
     "no connection kept": {"ANSIBLE_SSH_ARGS": f"{_SSH}=no"},
     "interpreter not looked for": {"ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3"},
 }
-"""Ansible's environment variables by what they make different."""
+"""Ansible's environment variables, by a name for what they change."""
 Cells = dict[str, dict[str, list[Taken]]]
-"""What was taken, by row and column."""
+"""All measurements, by row and column."""
 
 
 def main() -> None:
@@ -59,13 +59,13 @@ def main() -> None:
 
 
 def end(*_: object) -> None:
-    """End as after Ctrl-C: with nothing left behind, however often one is told."""
+    """End with nothing left behind, as after Ctrl-C; ignore further signals."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(1)
 
 
 def no_op(fleet: Fleet) -> None:
-    """Time what has nothing to do, and between that the same of the peer."""
+    """Time runs that have nothing to do and, in turn with them, those of the peer."""
     cells = _cells()
     with health(fleet) as url:
         fleet.peer(MIDDLE, url)
@@ -96,20 +96,20 @@ def _ours(fleet: Fleet, count: int, cells: Cells) -> None:
 
 
 def batches(fleet: Fleet) -> None:
-    """Time a switch of every host, by the way of a deployment."""
+    """Time a switch of every host in batches, as in a deployment."""
     cells = _cells()
     for count, sizes in BATCHES.items():
         for size in sizes:
             taken = fleet.invoke("deploy.rollback", "--to", _target(count, size))
             cells[f"1 + {size}"][_hosts(count)].append(taken)
-            # A rollback walks back: the next one starts from the same release again.
+            # Switch forward again, so that the next rollback starts from the same release.
             forth = ("--to", _target(count, "100%"), "--release", Fleet.NEWEST)
             fleet.invoke("deploy.rollback", *forth)
     show(f"rollback, the service takes {START} s to start", cells)
 
 
 def tuning(fleet: Fleet) -> None:
-    """Time the status with one thing different."""
+    """Time the status with one setting changed at a time."""
     cells = _cells()
     column, status = _hosts(MIDDLE), ("deploy.status", "--to", _target(MIDDLE, "100%"))
     for _ in range(TUNING_ROUNDS):
@@ -155,7 +155,7 @@ def show(title: str, cells: Cells) -> None:
 
 
 def _unchanged(taken: Taken) -> Taken:
-    """Make sure that it has changed nothing on any host."""
+    """Check that a run of the plain playbook has changed nothing on any host; return it."""
     if taken.output.count(" changed=0 ") != MIDDLE:
         raise SystemExit(f"the plain playbook changes something again:\n{taken.output}")
     return taken

@@ -36,10 +36,10 @@ assert len(text.split(",")) == len(counts)
 
 
 def main() -> None:
-    """Print three tables; the plain interpreter is what the other one is held to."""
+    """Print three tables that compare the optimised interpreter with the plain one."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        place.chmod(0o755)  # somebody without rights installs there
+        place.chmod(0o755)  # a user without rights installs there
         programs = {name: installed(place, name, python(name)) for name in OPTIONS}
 
         def start(*command: str | Path) -> None:

@@ -26,7 +26,7 @@ from startup import environment
 
 ROUNDS = 3
 SECONDS = 4.0
-"""How long a round takes at least: callers that think must have come by."""
+"""How long a round takes at least: every caller, also one that pauses, must have asked in it."""
 CALLERS = {"busy": 30, "thinking": 20, "slow": 5, "half_open": 20}
 
 # systemd does the same: the socket becomes descriptor 3, and the process id stays what it is
@@ -52,7 +52,7 @@ def app(environ, start):
 
 
 class Server(ABC):
-    """A server that can take up a new release while it is asked."""
+    """A server that can take up a new release while it serves."""
 
     name: str
 
@@ -158,7 +158,7 @@ class Gunicorn(Server):
     name = "gunicorn"
 
     def start(self) -> None:
-        """Start one worker; as many threads as there are callers, for each may hold one."""
+        """Start one worker with as many threads as there are callers, since each may hold one."""
         Path(self.place, "trivial.py").write_text(WSGI, encoding="utf-8")
         options = ["--worker-class=gthread", "--threads=100", "--keep-alive=75"]
         where = f"--bind=127.0.0.1:{self.port}"
@@ -187,7 +187,7 @@ def main() -> None:
 
 
 def measure(server: Server) -> None:
-    """Reload a server again and again while it is asked, and print what the callers saw."""
+    """Reload a server again and again while it serves, and print what the callers saw."""
     server.start()
     try:
         wait_for(server.port)
@@ -207,7 +207,7 @@ def measure(server: Server) -> None:
 
 
 def lasting(seconds: float, action: Callable[[], object]) -> float:
-    """Run the action, let `seconds` pass in all, and return how many it took."""
+    """Run the action, and return its seconds; wait until `seconds` have passed in all."""
     began = time.monotonic()
     time.sleep(seconds / 4)
     start = time.monotonic()
@@ -218,7 +218,7 @@ def lasting(seconds: float, action: Callable[[], object]) -> float:
 
 
 def wait_for(port: int) -> None:
-    """Wait until somebody answers."""
+    """Wait until a server answers."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
         with suppress(OSError):

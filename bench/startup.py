@@ -18,7 +18,7 @@ ENTRY = "import sys\n\nfrom my_service.runtime.cli import main\n\nsys.exit(main(
 
 
 def main() -> None:
-    """Print two tables; the aims are at most 1.25 to `version` and 1.05 to ready for the onedir."""
+    """Print two tables; the onedir's aims are at most 1.25 to `version` and 1.05 to ready."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         command = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config"]

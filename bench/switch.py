@@ -1,8 +1,8 @@
 """What callers notice of upgrades, rollbacks and broken releases: 500 of them, of every kind.
 
-As root, see tests/e2e/machine.py. With BENCH_OLD, a folder in which
-another engine has published 0.1.0/ and 0.2.0/, each with a .deb and a .tar.gz, the seconds that an
-upgrade takes are shown beside that engine's.
+It needs root, see tests/e2e/machine.py. BENCH_OLD may name a folder in which another engine has
+published 0.1.0/ and 0.2.0/, each with a .deb and a .tar.gz: then it also times that engine's
+upgrades.
 """
 
 import os
@@ -80,7 +80,7 @@ def switches(made: Machine) -> None:
 
 
 def must(is_so: bool) -> None:
-    """End where something is not as it should be."""
+    """End the benchmark where something is not as it should be."""
     if not is_so:
         raise SystemExit("a switch did not end as it should")
 

@@ -1,7 +1,7 @@
 """Refuse wrong answers: one line on stderr for each, and exit status 1.
 
-Cookiecutter renders ANSWERS, then runs this. As it stands the file is plain Python, from which
-template_answers.py takes `refusals` to ask the same before cookiecutter makes any folder.
+Cookiecutter renders ANSWERS, then runs this. Unrendered, the file is plain Python:
+template_answers.py calls its `refusals` before cookiecutter makes any folder.
 """
 
 import json
@@ -20,7 +20,7 @@ def none_of(names: Iterable[str]) -> str:
 
 
 def listed(choices: Sequence[str]) -> str:
-    """Return choices as a sentence has them."""
+    """Return choices in the form that they have in a sentence."""
     return f"{', '.join(choices[:-1])} or {choices[-1]}"
 
 
@@ -31,12 +31,12 @@ NEEDED = """anyio certifi click coverage ecs_logging h11 httpcore2 httpx2 idna i
     truststore typing_extensions uvicorn""".split()
 USERS = """adm backup bin daemon dbus ftp games gnats halt irc list lp mail man messagebus news
     nobody operator proxy root shutdown sshd sync sys uucp www_data""".split()
-# These are no lists in cookiecutter.json: what is not on a list ends cookiecutter with a traceback,
-# before anything of a template runs that could refuse it.
+# These are no lists in cookiecutter.json: with an answer that is not on a list, cookiecutter ends
+# with a traceback before anything of the template can refuse it.
 PYTHONS = "3.11 3.12 3.13 3.14".split()
 LICENSES = "MIT Apache-2.0 BSD-3-Clause proprietary".split()
 C = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"  # control characters and halves of characters
-RULES = (  # an answer, what is expected of it, and the pattern of that
+RULES = (  # an answer's name, what is expected of it, and the pattern that it must match
     ("project", "2 to 40 characters", ".{2,40}"),
     ("project", "letters, digits, . _ -; first a letter, last no sign", r"[a-zA-Z][\w.-]*[^\W_]"),
     ("project", "a name Windows allows", r"(?i)(?!(aux|con|nul|prn|(com|lpt)\d)(\.|$)).*"),

@@ -2,5 +2,5 @@
 
 import sys
 
-# Some import modules from the folder that is baked: who bakes from here would get their bytecode.
+# Some tests import modules from the template's folder: a bake from here would copy their bytecode.
 sys.dont_write_bytecode = True

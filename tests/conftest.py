@@ -17,12 +17,12 @@ from tests.support import ROOT, commit, literal, missing, run, tracked
 
 
 def pytest_report_header() -> str:
-    """Say how to repeat a run that took samples."""
+    """Return the line that says how to repeat a run that took samples."""
     return "every step and damage is tried" if SOAK else f"samples: QUADRANT_SEED={SEED}"
 
 
 class Answers(TypedDict, total=False):
-    """Answers to the questions; those that are missing are the defaults."""
+    """Answers to the questions; for a missing one the default is taken."""
 
     project: str
     description: str
@@ -58,7 +58,7 @@ class CommandLine:
         self, *arguments: str | Path, cwd: Path, code: int = 0, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Bake in `cwd`, typing `stdin`, and expect exit status `code`."""
-        # Cookiecutter never deletes the hooks that it rendered into the folder for temporary files.
+        # Cookiecutter leaves the hooks that it renders in the folder for temporary files.
         env = {**os.environ, "TMPDIR": str(self.config.parent)}
         return run(self.argv(*arguments), cwd=cwd, env=env, code=code, stdin=stdin)
 
@@ -75,7 +75,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cookiecutter_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a cookiecutter configuration that keeps what it remembers out of the home folder."""
+    """Return a configuration with which cookiecutter writes nothing to the home folder."""
     folder = tmp_path_factory.mktemp("cookiecutter")
     config = folder / "config.yaml"
     config.write_text(f"replay_dir: '{folder}/replay'\ncookiecutters_dir: '{folder}/clones'\n")

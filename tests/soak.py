@@ -1,4 +1,4 @@
-"""How much the tests try: a sample as a seed has it, or everything (`nox -s soak`)."""
+"""How much the tests try: a sample that a seed chooses, or everything (`nox -s soak`)."""
 
 import os
 import random
@@ -10,11 +10,11 @@ Item = TypeVar("Item")
 SOAK = os.environ.get("QUADRANT_SOAK") == "1"
 """Whether everything is tried, which takes hours."""
 SEED = os.environ.setdefault("QUADRANT_SEED", str(random.SystemRandom().randrange(10**6)))
-"""Of the samples; kept in the environment, so that processes which test side by side share it."""
+"""The seed of the samples. Test processes that run side by side share it by the environment."""
 
 
 def dice(about: str) -> random.Random:
-    """Return chances that are the same for the same seed and the same words."""
+    """Return random numbers that are the same for the same seed and the same words."""
     return random.Random(f"{SEED} {about}")  # noqa: S311 (nothing is kept secret by it)
 
 

@@ -29,7 +29,7 @@ def run(
     code: int = 0,
     stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command that must end with exit status `code`, and return what it said."""
+    """Run a command that must end with exit status `code`, and return its output."""
     done = subprocess.run(
         command, cwd=cwd, env=env, input=stdin, capture_output=True, text=True, check=False
     )
@@ -38,7 +38,7 @@ def run(
 
 
 def literal(text: str) -> str:
-    """Spell `text` so that cookiecutter, which renders what it gets as KEY=VALUE, keeps it."""
+    """Return `text` spelled so that cookiecutter keeps it, which renders each KEY=VALUE."""
     return f"{{{{ {text!r} }}}}"
 
 
@@ -49,7 +49,7 @@ def commit(folder: Path) -> None:
 
 
 def commit_change(folder: Path) -> None:
-    """Commit what was changed in `folder`, with the same date always."""
+    """Commit what was changed in `folder`, always with the same date."""
     when = "2026-01-01T00:00:00Z"
     fixed = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when, "GIT_CONFIG_GLOBAL": os.devnull}
     who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
@@ -87,7 +87,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def shown(page: Path, words: str) -> str:
-    """Return the one block of code on a page of documentation that holds some words."""
+    """Return the only block of code on a page of documentation that contains some words."""
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.M)
     [block] = [block for block in blocks if words in block]
     return str(block)
@@ -101,7 +101,7 @@ LEFT_BEHIND = ("src/my_service/.env", "src/my_service/.app.py.swp", "src/my_serv
 
 
 def add_dot_files(folder: Path) -> None:
-    """Add to a project data with dots before its names, and what editors and developers leave."""
+    """Add to a project data whose names begin with a dot, and what editors and developers leave."""
     for name in (WELL_KNOWN, *LEFT_BEHIND):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ def add_dot_files(folder: Path) -> None:
 
 
 def wheel(folder: Path, name: str, **modules: str) -> dict[str, object]:
-    """Make a wheel of a package's modules; return the entry by which a lock has it."""
+    """Make a wheel of a package's modules; return its entry for a lock."""
     path = folder / f"{name}-1.0-py3-none-any.whl"
     info = f"{name}-1.0.dist-info"
     texts = {f"{name}/{module}.py": text for module, text in modules.items()}
@@ -124,7 +124,7 @@ def wheel(folder: Path, name: str, **modules: str) -> dict[str, object]:
 
 
 def edit_lock(folder: Path, entries: Mapping[str, Mapping[str, object]]) -> None:
-    """Add packages to what a project locks for its program."""
+    """Add packages to those that a project's lock has for its program."""
     path = folder / "Pipfile.lock"
     content = json.loads(path.read_text("utf-8"))
     content["default"].update(entries)

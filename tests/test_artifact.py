@@ -90,7 +90,7 @@ def test_a_kill_between_two_renames_is_mended(published: Path) -> None:
     with publish.staging(published) as folder:
         (folder / "new").touch()
     assert [path.name for path in published.iterdir()] == ["new"]
-    # Killed between the two renames: the old artefacts come back under their own name.
+    # As after a kill between the two renames: the next run puts the old artefacts back.
     published.rename(published.with_name(".offline-binary.old"))
     with pytest.raises(ZeroDivisionError), publish.staging(published):
         _ = 1 / 0

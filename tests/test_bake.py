@@ -39,7 +39,7 @@ SPELLING = "letters, digits, . _ -; first a letter, last no sign"
 
 
 def facts(project: Path) -> dict[str, str]:
-    """Return the answers as they are read back from a project's metadata."""
+    """Return the answers as a project's metadata has them."""
     metadata = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]
     [author] = metadata["authors"]
     return {
@@ -243,7 +243,7 @@ def test_hostile_answers_scar_nothing(bake: Bake) -> None:
 
 
 def scars(project: Path) -> list[str]:
-    """Return what rendering or a careless hand left in a project's files, a line for each."""
+    """Return a line for each trace that rendering or a careless edit left in a project's files."""
     return [
         f"{path}: {what}: {match[0]!r}"
         for path, data in contents(project).items()

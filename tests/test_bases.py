@@ -1,4 +1,4 @@
-"""tasks.deploy.build.bases: filled once, kept until something that decides its bytes changes."""
+"""tasks.deploy.build.bases: a base is filled once, and kept until what decides it changes."""
 
 import os
 from collections.abc import Callable

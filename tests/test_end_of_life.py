@@ -1,4 +1,4 @@
-"""tasks.lib.end_of_life: a Python that nobody mends any more is named, or refused."""
+"""tasks.lib.end_of_life: a Python without security fixes is warned of, or refused."""
 
 import datetime as dt
 
@@ -12,7 +12,7 @@ from tests.conftest import Bake
 from tests.support import PYTHONS, offered_here
 
 LAST = dt.date(2027, 10, 31)
-TEXT = "Python 3.11 reached its end of life on 2027-10-31: nobody mends its security holes"
+TEXT = "Python 3.11 reached its end of life on 2027-10-31: it gets no security fixes any more"
 
 
 def test_every_offered_python_has_a_date() -> None:
@@ -50,7 +50,7 @@ def test_a_plan_with_an_old_python(
 
 
 def test_the_dates_are_those_of_pep_602() -> None:
-    """A version appears each October and is mended for five years; 3.9 was the first, in 2020."""
+    """A version appears each October and gets fixes for five years; 3.9 was the first, in 2020."""
     for version, last in end_of_life.LAST_DAYS.items():
         minor = int(version.partition(".")[2])
         assert last == dt.date(2016 + minor, 10, 31)

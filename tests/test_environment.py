@@ -1,4 +1,4 @@
-"""tasks.lib.environment: exactly the lock, whole or made anew, with uv and without."""
+"""tasks.lib.environment: an environment holds exactly the lock, made with uv or without."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_it_holds_exactly_the_locked_packages(
     before = stamp.stat().st_mtime_ns
     assert environment.ensure(this, python, "packages") == made
     assert stamp.stat().st_mtime_ns == before
-    # One that was interrupted is made anew.
+    # An environment that is not complete is made anew.
     stamp.unlink()
     (made.folder / "half").touch()
     environment.ensure(this, python, "packages")

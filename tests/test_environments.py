@@ -15,7 +15,7 @@ COMPARE = (sys.executable, "-m", "invoke", "hosts.compare")
 
 @pytest.fixture(scope="module")
 def equipped(bake: Bake) -> Path:
-    """Return a project as it was baked, but for the environment of Ansible."""
+    """Return a project as baked, in which only the environment of Ansible is made."""
     folder = bake(python_version=offered_here())
     run([*COMPARE, "--check"], cwd=folder)  # the page of every project is current
     return folder
@@ -23,7 +23,7 @@ def equipped(bake: Bake) -> Path:
 
 @pytest.fixture
 def folder(equipped: Path, tmp_path: Path) -> Path:
-    """Return a copy of it."""
+    """Return a copy of that project."""
     return shutil.copytree(equipped, tmp_path / "project", symlinks=True)
 
 

@@ -1,4 +1,4 @@
-"""The few lines of shell by which an installer finds the engine that is installed."""
+"""The few lines of shell with which an installer finds the installed engine."""
 
 import os
 import shutil
@@ -80,7 +80,7 @@ def test_an_engine_that_others_can_change_is_not_run(
     path = prefix / what
     path.chmod(path.stat().st_mode | bits)
     assert hand_over(shell, "activate", "--prefix", prefix) == "own engine"
-    if path.is_dir():  # as in /tmp: nobody can rename what is not theirs
+    if path.is_dir():  # sticky, as /tmp: only its owner can rename a file in it
         path.chmod(path.stat().st_mode | 0o1000)
         assert hand_over(shell, "activate", "--prefix", prefix).startswith("installed")
 

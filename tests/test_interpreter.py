@@ -1,4 +1,4 @@
-"""tasks.lib.interpreter: which Python is taken, and what is said where there is none."""
+"""tasks.lib.interpreter: which Python is found, and the error where there is none."""
 
 import os
 import sys

@@ -67,7 +67,7 @@ def test_what_it_says_can_be_done(
     signing.require(read)
     assert rows["fingerprint"].strip() == signing.fingerprint(signing.public(read))
     assert "signing-key.pub as /etc/my-service/signing-key.pub" in said
-    # The OpenPGP pair is one, of the fingerprint that was said.
+    # The two OpenPGP files are a pair, and its fingerprint is the one that was printed.
     show = ["gpg", "--batch", "--no-autostart", "--with-colons", "--show-keys", "--fingerprint"]
     gpg = {**os.environ, "GNUPGHOME": str(short)}
     for suffix, kind in ((".asc", "sec"), (".pub.asc", "pub")):
@@ -182,7 +182,7 @@ def test_a_kill_at_any_moment_leaves_nothing_half(
 ) -> None:
     path = tmp_path / "keys"
     command = [*KEYGEN, "--path", str(path)]
-    temporary = short / "tools"  # a killed run's gpg home, whose agent ends with it
+    temporary = short / "tools"  # holds a killed run's gpg home, with which its agent ends
     env = {**os.environ, "TMPDIR": str(temporary)}
     temporary.mkdir()
     start = time.monotonic()

@@ -1,6 +1,6 @@
 """The one-file form: a shell script that unpacks a program once, and runs it from then on.
 
-The program here is a small script, so that what is tested is the launcher alone.
+The program here is a small script, so that only the launcher is tested.
 """
 
 import gzip
@@ -61,7 +61,7 @@ def payload(files: dict[str, tuple[int, bytes]]) -> bytes:
 
 
 def build(file: Path, data: bytes = b"data") -> Path:
-    """Write the one-file form of a program that comes with `data`; no two are the same."""
+    """Write the one-file form of a program that comes with `data`; no two have the same bytes."""
     files = {
         "my-tool": (0o555, PROGRAM.encode()),
         "_internal/data": (0o444, data),
@@ -75,7 +75,7 @@ def build(file: Path, data: bytes = b"data") -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder that every user can reach, which pytest's own is not."""
+    """Return a folder that every user can reach; pytest's own folders are closed."""
     for path in (tmp_path, *tmp_path.parents[:2]):
         if path.stat().st_uid == os.geteuid():
             path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o055)
@@ -89,13 +89,13 @@ def tool(folder: Path) -> Path:
 
 @pytest.fixture
 def cache(folder: Path) -> Path:
-    """Name the cache that `start` leads to; it is not there yet."""
+    """Return the path of the cache that `start` leads to; it does not exist yet."""
     return folder / "cache" / "my-tool.program"
 
 
 @pytest.fixture
 def home(folder: Path) -> Path:
-    """Make the home folder that `start` has; its cache is the next one tried."""
+    """Return the home folder of `start`; the cache in it is the next one tried."""
     home = folder / "home"
     home.mkdir()
     return home
@@ -103,7 +103,7 @@ def home(folder: Path) -> Path:
 
 @pytest.fixture
 def start(cache: Path, home: Path) -> Iterator[Start]:
-    """Start a command with little in its environment but a cache folder and what is given."""
+    """Return a function that starts a command with a cache folder and a small environment."""
 
     def start(*command: str | Path, env: Mapping[str, str] = {}, **options: Any) -> Done:
         usual = {"PATH": SYSTEM_PATH, "HOME": str(home), "XDG_CACHE_HOME": str(cache.parent)}
@@ -119,7 +119,7 @@ def start(cache: Path, home: Path) -> Iterator[Start]:
 
 @pytest.fixture(params=["sh", "busybox", "bash"])
 def launch(request: pytest.FixtureRequest, start: Start, tool: Path) -> Start:
-    """Start `tool` by a shell that may be a system's sh; busybox has nothing but its own tools."""
+    """Return a function that starts `tool` by a shell; busybox finds its own tools alone."""
     name = str(request.param)
     shell: list[str | Path] = [shutil.which(name) or missing(name)]
     if name == "busybox":
@@ -132,7 +132,7 @@ def launch(request: pytest.FixtureRequest, start: Start, tool: Path) -> Start:
 
 @pytest.fixture
 def wrap(folder: Path) -> Callable[[str], Path]:
-    """Put a script before each tool; it gives the log of the script, empty so far."""
+    """Return a function that puts a script before each tool, and returns the script's log file."""
 
     def wrap(script: str) -> Path:
         tools = folder / "tools"
@@ -150,7 +150,7 @@ def wrap(folder: Path) -> Callable[[str], Path]:
 
 @pytest.fixture
 def few(folder: Path) -> Callable[[str], str]:
-    """Make a PATH of what the launcher needs, but for one tool."""
+    """Return a function that makes a PATH of what the launcher needs, except for one tool."""
 
     def few(without: str) -> str:
         tools = folder / "few"
@@ -163,7 +163,7 @@ def few(folder: Path) -> Callable[[str], str]:
 
 
 def where(done: Done) -> Path:
-    """Tell from which cache the program was started."""
+    """Return the cache that the program was started from."""
     assert (done.returncode, done.stderr) == (0, ""), done
     return Path(done.stdout.strip()).parents[1]
 
@@ -235,7 +235,7 @@ class TestProcess:
         lines = start(tool, "env", env=given | ours).stdout.splitlines()
         found = dict(line.split("=", 1) for line in lines)
         assert found.items() >= given.items()
-        # the folder's name is gone, an unknown setting for the program, and nothing else is new
+        # the launcher removes its own setting, which the program would refuse, and adds nothing
         usual = {"PATH", "HOME", "XDG_CACHE_HOME", "PWD", "OLDPWD", "_", "SHLVL"}
         assert found.keys() - given.keys() <= usual
 
@@ -321,7 +321,7 @@ def test_cache_is_private(launch: Start, cache: Path) -> None:
 
 
 def test_tidying_services_leave_it_alone(launch: Start, cache: Path) -> None:
-    # systemd-tmpfiles removes old files below /var/tmp, but for those with the sticky bit
+    # systemd-tmpfiles removes old files below /var/tmp, except for those with the sticky bit
     launch()
     made = cache / digest(cache)
     assert all(path.stat().st_mode & stat.S_ISVTX for path in [made, *made.rglob("*")])
@@ -377,7 +377,7 @@ def test_sticky_parent_of_someone_else_is_fine(start: Start, tool: Path, cache: 
     assert where(start(tool)) == cache
 
 
-# Where the system's folders are as they shouldn't be
+# Where the system's folders are not as they should be
 
 SYSTEM = dict.fromkeys(("/var/cache", "/run/user"), "mode=0755")
 SYSTEM |= dict.fromkeys(("/var/tmp", "/tmp", "/dev/shm"), "mode=1777")
@@ -385,10 +385,10 @@ SYSTEM |= dict.fromkeys(("/var/tmp", "/tmp", "/dev/shm"), "mode=1777")
 
 @dataclass(frozen=True)
 class System:
-    """A machine whose folders for such things are new and empty."""
+    """A machine whose folders for caches are new and empty."""
 
     mounts: dict[str, str] = field(default_factory=dict)
-    """How some of them are mounted; what is not among `SYSTEM` comes on top."""
+    """How folders are mounted; those that are not among `SYSTEM` are added to it."""
     user: int = 0
     home: str | None = None
 
@@ -441,7 +441,7 @@ def test_next_that_fits(tool: Path, system: System, expected: str) -> None:
 
 
 def payload_digest(tool: Path) -> str:
-    """Read the digest out of the file's head."""
+    """Return the digest in the file's head."""
     head = tool.read_bytes().split(b"\x1f\x8b", 1)[0].decode()
     return head.partition("made=$1/")[2].partition("\n")[0]
 
@@ -476,7 +476,7 @@ def test_cut_off(launch: Start, tool: Path, cache: Path) -> None:
 
 
 def flip(tool: Path, place: int) -> None:
-    """Change one bit of the payload, at a place counted from its begin or its end."""
+    """Change one bit of the payload, at a place counted from its beginning or its end."""
     head, mark, rest = tool.read_bytes().partition(b"\x1f\x8b")
     content = bytearray(mark + rest)
     content[place] ^= 1
@@ -516,7 +516,7 @@ def test_many_first_starts_at_once(launch: Start, tool: Path, cache: Path) -> No
     with ThreadPoolExecutor(20) as pool:
         starts = [pool.submit(launch) for _ in range(20)]
     assert [where(each.result()) for each in starts] == [cache] * 20
-    digest(cache)  # and nothing else is there
+    digest(cache)  # fails if anything else is there
 
 
 STEPS = [tool for tool in TOOLS if tool != "id"]
@@ -540,7 +540,7 @@ def test_killed_at_any_moment(
 
     again = start(tool, "data")
     assert (again.stdout, again.stderr) == ("data", "")
-    other = build(tool.with_name("other"), b"other")  # what is left goes when there is work to do
+    other = build(tool.with_name("other"), b"other")  # only a start that unpacks removes leftovers
     assert start(other, "data").stdout == "other"
     assert {len(path.name) for path in cache.iterdir()} == {64}
 
@@ -571,7 +571,7 @@ def test_one_that_is_unpacking_is_left_alone(start: Start, tool: Path, cache: Pa
 def test_one_whose_folder_was_cleared_away_puts_nothing_half_in_place(
     start: Start, tool: Path, cache: Path, home: Path, wrap: Callable[[str], Path]
 ) -> None:
-    # as by a start in another container, which shares the cache but not the process numbers
+    # as a start in another container does, which shares the cache but not the process numbers
     away = home / "away"
     log = wrap(
         '[ "$TOOL" = sync ] || exec "$REAL" "$@"\n'

@@ -1,4 +1,4 @@
-"""tasks.deploy.loading: what distributions bring is imported in what was built, or it is told."""
+"""tasks.deploy.build.loading: what was built imports all distributions, or the error names them."""
 
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -65,7 +65,7 @@ FAILING = {
         "[Errno 2] No such file or directory: '/no/such/data.json'",
         "add failing to deploy.offline_binary.collect_data",
     ),
-    # numpy says this in a page of text, which comes from the error that matters.
+    # numpy raises a page of text like this from the error that matters.
     "try:\n    raise ImportError('x.so: ELF load command')\n"
     "except ImportError as error:\n    raise ImportError('PLEASE\\nREAD\\nTHIS') from error": (
         "x.so: ELF load command",
@@ -128,7 +128,7 @@ def test_a_module_in_a_string_is_seen() -> None:
 
 def test_the_modules_of_distributions_are_looked_through(tmp_path: Path) -> None:
     said = run([sys.executable, "-I", named.__file__, "cookiecutter", "not-here"], cwd=tmp_path)
-    assert '"cookiecutter.extensions"' in said.stdout  # environment.py has them in strings
+    assert '"cookiecutter.extensions"' in said.stdout  # environment.py names it in a string
 
 
 def test_the_projects_own_strings_are_seen(tmp_path: Path) -> None:

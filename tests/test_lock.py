@@ -17,15 +17,15 @@ LOCKS = {
     "project": PROJECT / "Pipfile.lock",
     "heavier": ROOT / "tests/e2e/heavy/Pipfile.lock",
 }
-# A machine need not have every Python that is offered: on those that are not here the lock is
-# unpacked all the same, see test_every_package_has_a_locked_wheel_for_it.
+# A machine need not have every Python that is offered. For those that are not here,
+# test_every_package_has_a_locked_wheel_for_it still unpacks the locked wheels.
 HERE = [version for version in PYTHONS if present(version)]
 LEAST = 2
 
 
 @pytest.fixture
 def everything(tmp_path: Path) -> Path:
-    """Return the requirements file of all categories of the project's lock together."""
+    """Return a requirements file with all categories of the project's lock."""
     listing = tmp_path / "requirements.txt"
     listing.write_text(requirements(LOCKS["project"], categories(LOCKS["project"])), "utf-8")
     return listing
@@ -64,7 +64,7 @@ def test_no_package_index_is_named(lock: Path) -> None:
 def test_the_lock_fits_its_pipfile(lock: Path, tmp_path: Path) -> None:
     for name in ("Pipfile", "Pipfile.lock"):
         shutil.copy(lock.with_name(name), tmp_path)
-    # A package index in pip's settings counts for pipenv as a part of the Pipfile.
+    # pipenv hashes a package index in pip's settings as a part of the Pipfile.
     plain = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     plain["PIP_CONFIG_FILE"] = os.devnull
     run([sys.executable, "-m", "pipenv", "verify"], cwd=tmp_path, env=plain)
@@ -79,7 +79,7 @@ uvicorn = {extras = ["standard"], version = ">=0.30"}
 tool_x = "*"
 """
 MIRROR = "https://user:pass" + "@mirror.example/simple"
-# What pipenv locks: it calls its own, while no index has to be asked.
+# Writes a lock with pipenv's own code for its `_meta`, without asking an index.
 LOCKING = """
 import json, sys
 from pipenv.project import Project
@@ -99,7 +99,7 @@ INDEXES: dict[str, dict[str, str]] = {
 
 @pytest.fixture(scope="module", params=INDEXES)
 def locked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a lock that was made on a machine whose pip is set to some index."""
+    """Return a lock as pipenv makes it on a machine whose pip settings name some index, or none."""
     folder = tmp_path_factory.mktemp("locked")
     (folder / "Pipfile").write_text(PIPFILE)
     plain = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}

@@ -32,7 +32,7 @@ INVOKE = [sys.executable, "-m", "invoke"]
 BUILD = [*INVOKE, "deploy.offline-source"]
 CODE = "src/my_service/runtime/cli.py"
 MACHINE = os.uname().machine
-# No site that a standalone interpreter could come from is asked.
+# With this, uv does not try to download a standalone interpreter.
 OFFLINE = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
 
 
@@ -55,7 +55,7 @@ def folder(bake: Bake) -> Path:
 
 @pytest.fixture
 def published(folder: Path) -> Iterator[Path]:
-    """Return what is published; a test that changes the source gets it back as it was."""
+    """Return the published folder; after each test, put the source back as it was."""
     yield folder / "dist" / "offline-source"
     run(["git", "checkout", "--quiet", "."], cwd=folder)
 
@@ -72,7 +72,7 @@ def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tree(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the tree that the bundle's own interpreter makes in a path with odd letters."""
+    """Return the tree that the bundle's own interpreter makes, in a path with odd characters."""
     made = tmp_path_factory.mktemp("a tree") / "blå ' $HOME"
     make_release(bundle, made)
     return made
@@ -226,7 +226,7 @@ def test_nothing_of_the_machine_that_built_it_is_carried(folder: Path, tree: Pat
         for path in tree.rglob("*")
         if path.is_file() and any(root in path.read_bytes() for root in roots)
     ]
-    # The interpreter's program and library name where they were built, and never look there.
+    # The interpreter's program and library name the place they were built in, but do not use it.
     assert {path.name.partition(".so")[0] for path in found} <= {
         f"python{offered_here()}",
         f"libpython{offered_here()}",
@@ -478,7 +478,7 @@ def test_the_work_of_a_killed_build_goes_with_the_next(folder: Path, published: 
     assert [path.name for path in published.parent.iterdir()] == ["offline-source"]
 
 
-# The scripts of a bundle. Its engine is one that tells what it is asked: the engine has its own
+# The scripts of a bundle. A stand-in for the engine prints its arguments: the engine has its own
 # tests.
 
 TELLS = """\
@@ -492,7 +492,7 @@ def main(tree, argv=None):
 
 @pytest.fixture
 def telling(doctored: tuple[Path, Path]) -> Path:
-    """Return a copy of the bundle whose engine tells what it is asked, and ends with code 7."""
+    """Return a copy of the bundle whose engine prints its arguments and exits with 7."""
     bundle, _ = doctored
     host = bundle / "Script/release/host"
     (host / "cli.py").write_text(TELLS)
@@ -502,7 +502,7 @@ def telling(doctored: tuple[Path, Path]) -> Path:
 
 
 def check_in(bundle: Path) -> None:
-    """Let a bundle's checksums be those of what is in it now."""
+    """Write a bundle's checksums anew, for the files that are in it now."""
     sums = bundle / "Script/SHA256SUMS"
     sums.unlink()
     publish.write_checksums(bundle, sums)
@@ -551,7 +551,7 @@ def test_a_bundle_that_lost_its_modes_runs_from_a_copy(telling: Path, room: Path
     for path in telling.rglob("*"):
         if path.is_file():
             path.chmod(0o444)
-    (room / "my-service.999999999.left").mkdir()  # by a run that was killed
+    (room / "my-service.999999999.left").mkdir()  # as left by a run that was killed
     (room / f"my-service.{os.getpid()}.kept").mkdir()
     said = script(telling, "verify", code=7)
     assert json.loads(said.stdout)[1] == ["verify", str(telling)]
@@ -625,7 +625,7 @@ def test_run_keeps_a_copy_that_nobody_else_can_write_to(
     (tree,) = cache.iterdir()
     assert tree.name == publish.sha256(copy / "Script/SHA256SUMS")
     assert list(room.iterdir()) == []
-    # Once it is there the bundle's own Python is not looked at.
+    # Once the copy exists, the bundle's own Python is not needed.
     shutil.rmtree(home(copy))
     code = "import sys, os; print(sys.argv[1:], sorted(os.environ))"
     said = script(copy, "run", "--exec", "python", "-c", code, "a b", "*", KEPT="1").stdout
@@ -677,7 +677,7 @@ def test_run_once_leaves_nothing_behind_and_passes_signals_on(
 def test_the_engine_of_a_release_runs_on_its_own_python(tree: Path, tmp_path: Path) -> None:
     engine = tree / "bin/my-service-admin"
     compiled = tree / f"host/__pycache__/cli.cpython-{offered_here().replace('.', '')}.pyc"
-    assert compiled.read_bytes()[4:8] == b"\1\0\0\0"  # by an unchecked hash (PEP 552)
+    assert compiled.read_bytes()[4:8] == b"\1\0\0\0"  # validated by an unchecked hash (PEP 552)
     (tmp_path / "getconf").write_text("#!/bin/sh\ntouch stolen\n")
     (tmp_path / "getconf").chmod(0o755)
     link = tmp_path / "my-service-admin"

@@ -1,4 +1,4 @@
-"""`deploy.online-source`: what is refused with one line, before any host is asked."""
+"""`deploy.online-source`: what the task refuses in one line, before it asks any host."""
 
 import fcntl
 import json
@@ -41,14 +41,14 @@ def cloned(bake: Bake) -> Path:
 
 @pytest.fixture
 def folder(cloned: Path) -> Path:
-    """Return it as it was pushed."""
+    """Return that project as it was pushed."""
     run(["git", "checkout", "--quiet", "--force", "main"], cwd=cloned)
     run(["git", "reset", "--quiet", "--hard", "origin/main"], cwd=cloned)
     return cloned
 
 
 def refusal(folder: Path, *options: str) -> str:
-    """Return the one line that a refused deployment says."""
+    """Return the one line that a refused deployment prints."""
     done = run([*DEPLOY, *options], cwd=folder, code=1)
     (line,) = done.stderr.splitlines()
     assert "localhost" not in done.stdout, "a host was asked"
@@ -66,7 +66,7 @@ def test_changes_in_no_commit(folder: Path) -> None:
     (folder / "src/new.py").write_text("")
     try:
         assert refusal(folder) == (
-            "error: there are changes in no commit: commit and push them, or name a --ref"
+            "error: there are uncommitted changes: commit and push them, or name a --ref"
         )
         run([*DEPLOY, "--dry-run", "--ref", "main"], cwd=folder)
     finally:
@@ -138,8 +138,8 @@ def test_a_project_below_the_top_of_its_repository(folder: Path, tmp_path: Path)
     assert found.repository == os.path.realpath(tmp_path)
 
 
-# What a host does with the kit. The engine in it is one that tells what it is asked, and takes the
-# release that was made: the engine has its own tests.
+# What a host does with the kit. A stand-in for the engine prints its arguments and puts the new
+# release in place: the engine has its own tests.
 
 TELLS = """\
 import json, os, shutil, sys
@@ -160,7 +160,7 @@ def main(tree, argv=None):
 
 @dataclass(frozen=True)
 class Host:
-    """A place where the kit makes releases."""
+    """A folder in which the kit makes releases, as on a host."""
 
     kit: Path
     python: str
@@ -171,7 +171,7 @@ class Host:
         return self.prefix / "opt/my-service"
 
     def install(self, *options: str, code: int = 7, **environ: str) -> str:
-        """Run the kit's installer; return what it said, its lines of standard error last."""
+        """Run the kit's installer; return its output, with standard error last."""
         command: list[str | Path] = [self.python, "-I", "-B", self.kit / "install.py"]
         places = ("--python", self.python, "--prefix", self.prefix)
         done = run([*command, *places, *options], cwd=self.kit,
@@ -217,7 +217,7 @@ def test_a_host_makes_the_release_and_takes_it_again(host: Host) -> None:
         "my-service 0.1.0+"
     )
     assert list((made / "host/__pycache__").glob("release.*.pyc"))
-    # Nothing is fetched or installed again for a release that is there and whole.
+    # For a release that is there and whole, nothing is fetched or installed again.
     (host.kit / "source.json").write_text(
         (host.kit / "source.json").read_text().replace('"repository": "', '"repository": "/none')
     )

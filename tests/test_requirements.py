@@ -1,4 +1,4 @@
-"""tasks.lib.lock: what it makes of a Pipfile.lock."""
+"""tasks.lib.lock: the requirements that it makes of a Pipfile.lock."""
 
 import json
 from collections.abc import Callable

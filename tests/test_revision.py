@@ -1,4 +1,4 @@
-"""tasks.lib.revision: which release a state of the source is."""
+"""tasks.lib.revision: the release id of each state of the source."""
 
 import shutil
 import subprocess

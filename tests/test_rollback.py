@@ -1,4 +1,4 @@
-"""`deploy.rollback`: what it says where there is nothing to go back from."""
+"""`deploy.rollback`: its messages where nothing is installed."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ def test_a_machine_with_nothing_installed_is_one_line(bake: Bake, tmp_path: Path
     before, key, _ = text.partition("      deploy_prefix: ")
     inventory.write_text(f"{before}{key}'{tmp_path}'\n", "utf-8")
     command = [sys.executable, "-m", "invoke", "deploy.rollback", "--to", "local"]
-    # The first call makes the environment that Ansible runs in; what it says is no matter here.
+    # The first call makes the environment that Ansible runs in; its output does not matter here.
     run([*command[:3], "deploy.status", "--to", "local"], cwd=folder, code=1)
     said = run(command, cwd=folder, env={**os.environ, "HOME": str(tmp_path)}, code=1)
     expected = "error: nothing is installed on local: there is nothing to go back to\n"

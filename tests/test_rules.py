@@ -11,8 +11,11 @@ from tasks.lib.console import TaskError
 REFUSED = [
     ({"keep_relases": 9}, "deploy has 'keep_relases': did you mean 'keep_releases'?"),
     ({"x": 1}, "deploy has 'x': expected end_of_life, health_seconds, keep_releases, offline_"),
-    ({"keep_releases": "1"}, "deploy.keep_releases is '1': expected a whole number from 2 on"),
-    ({"keep_releases": True}, "deploy.keep_releases is 'True': expected a whole number from 2 on"),
+    ({"keep_releases": "1"}, "deploy.keep_releases is '1': expected a whole number of at least 2"),
+    (
+        {"keep_releases": True},
+        "deploy.keep_releases is 'True': expected a whole number of at least 2",
+    ),
     ({"overlap": "maybe"}, "deploy.overlap is 'maybe': expected true or false"),
     ({"end_of_life": "never"}, "deploy.end_of_life is 'never': expected warn or refuse"),
     ({"end_of_life": 3}, "deploy.end_of_life is '3': expected warn or refuse"),

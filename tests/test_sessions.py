@@ -37,7 +37,7 @@ def folder(bake: Bake) -> Path:
 
 @pytest.fixture
 def mended(folder: Path) -> Iterator[Path]:
-    """Return the project to a test that breaks it; afterwards it is as it was."""
+    """Return the project to a test that breaks it; restore it afterwards."""
     yield folder
     run(["git", "checkout", "--quiet", "."], cwd=folder)
     run(["git", "clean", "--quiet", "--force", "-d"], cwd=folder)
@@ -263,7 +263,7 @@ def test_a_check_that_crashed_is_red(folder: Path, advisories: Advisories, check
 
 
 def test_a_lock_made_on_another_python_is_told(mended: Path, advisories: Advisories) -> None:
-    """A newer Python brings what an older one needs a package for, and the lock lacks it."""
+    """A lock made on a newer Python lacks packages that only older Pythons need."""
     path = mended / "Pipfile.lock"
     content = json.loads(path.read_text())
     for session, lacking, by in (("lint", "mypy-extensions", "mypy"), ("security", "rich", "")):

@@ -27,7 +27,7 @@ SIGN = (
     "except TaskError as error:\n"
     "    sys.exit(f'error: {error}')\n"
 )
-# Opened by the leader of a session that has none, a terminal becomes the session's own.
+# A terminal that a session leader without one opens becomes the session's terminal.
 ON_TERMINAL = (
     "import os, sys; terminal = os.open(sys.argv[1], os.O_RDWR)\n"
     "for number in range(3): os.dup2(terminal, number)\n"
@@ -65,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_signature_is_one_that_ssh_keygen_knows(folder: Path, key: Settings) -> None:
-    """Checked as the operator's page says."""
+    """Check it with the commands of the operator's page."""
     signing.sign(folder, key)
     assert signing.verify(folder, key, "my-service") == []
     shutil.copy(signing.public(key), folder / "signing-key.pub")
@@ -170,7 +170,7 @@ def test_the_public_half_of_another_key_is_refused(folder: Path, key: Settings) 
 
 @contextmanager
 def terminal(*command: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run a command whose session has a terminal; return the other end of that."""
+    """Run a command whose session has a terminal; yield the other end of that, and the process."""
     ours, theirs = pty.openpty()
     argv = [sys.executable, "-c", ON_TERMINAL, os.ttyname(theirs), *command]
     env = {k: v for k, v in os.environ.items() if not k.startswith("SSH_")}
@@ -197,7 +197,7 @@ def test_without_a_terminal_nothing_asks(
 def test_no_window_opens_where_nobody_asked_for_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch, askpass: str | None, required: str
 ) -> None:
-    """On a desktop ssh-keygen would show one, and wait for it."""
+    """On a desktop, ssh-keygen would open a window and wait for the answer."""
     tool = folder / "ssh-keygen"
     tool.write_text("#!/bin/sh\necho $SSH_ASKPASS_REQUIRE; exit 1\n")
     tool.chmod(0o755)
@@ -211,7 +211,7 @@ def test_no_window_opens_where_nobody_asked_for_one(
 
 
 def test_without_input_nothing_asks_on_the_terminal_behind(folder: Path, locked: Settings) -> None:
-    """As in `nohup invoke … </dev/null`, where ssh-keygen alone would wait for an answer."""
+    """In `nohup invoke … </dev/null`, ssh-keygen by itself would wait for an answer."""
     script = [sys.executable, "-B", "-c", SIGN, str(folder), locked.signing_key]
     with terminal(*WITHOUT_INPUT, *script) as (_, process):
         assert process.wait(20) == 1
@@ -318,7 +318,7 @@ def test_verify_says_what_it_knows_of_the_origin(
     signing.sign(folder, key)
     assert "signature  there, and origin not checked: invoke" in run(check, cwd=baked).stdout
     monkeypatch.setenv("INVOKE_DEPLOY_SIGNING_KEY", key.signing_key)
-    Path(key.signing_key).unlink()  # whoever checks has the public half alone
+    Path(key.signing_key).unlink()  # to check, the public half is enough
     good = f"signature  by {signing.fingerprint(signing.public(key))}, the key in invoke.yaml"
     assert good in run(check, cwd=baked).stdout
     assert good in run([*check[:-1], str(folder / "program.tar.gz")], cwd=baked).stdout

@@ -1,4 +1,4 @@
-"""tasks.hosts.target and tasks.deploy.operations: what hosts answer, and what tasks make of it."""
+"""tasks.hosts.target and tasks.deploy.operations: how tasks report what hosts answer."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ def outcome(**told: Any) -> HostOutcome:
 
 @pytest.fixture
 def hosts(baked: Path) -> target.Hosts:
-    """Return a target of hosts that nobody asks anything."""
+    """Return a target of hosts that are never asked."""
     return target.Hosts(HostSettings(project.load(baked), "staging", Path("hosts.yml")))
 
 
@@ -114,7 +114,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    """Let the tasks find this one."""
+    """Return a target of that kind, which the tasks find."""
     made = Cluster()
     found: targets.Target = made
     monkeypatch.setattr(targets, "find", lambda *_: found)

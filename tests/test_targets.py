@@ -1,4 +1,4 @@
-"""tasks.deploy.targets: what invoke.yaml says of hosts, and what it may not say."""
+"""tasks.deploy.targets: the settings of a target in invoke.yaml, and which are refused."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The template's own files: legal everywhere, and free of what does not belong in them."""
+"""The template's own files: legal on every system, and without template statements in Python."""
 
 import re
 

@@ -1,1 +1,1 @@
-"""Real packages on real, networkless machines."""
+"""Real packages on real machines without a network."""

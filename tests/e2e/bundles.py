@@ -20,7 +20,7 @@ from .service import BASE, active, answer, eventually, put, state, whole
 
 START_SECONDS = 60
 KEPT = {"back", "history", "lock", "state.json", "state.json.spare", "undoable"}
-"""What the engine's folder holds when nothing is under way; a trial may be."""
+"""What the engine's folder holds when no switch is under way; a trial may be."""
 
 
 def unpack(machine: Machine, release: Release, folder: str = "") -> str:
@@ -39,13 +39,13 @@ def script(bundle: str, name: str, *arguments: str) -> str:
 
 
 def install(machine: Machine, release: Release, *options: str, check: bool = True) -> Result:
-    """Install or upgrade by the file that unpacks itself."""
+    """Install or upgrade with the self-extracting file."""
     return machine.run("sh", put(machine, release.run), *options, check=check)
 
 
 @contextmanager
 def serving(machine: Machine, command: str, version: str, port: int) -> Iterator[None]:
-    """Start a service by hand and see that a version answers; stop it, and see that it obeys."""
+    """Start a service by hand; check that a version answers, and in the end that it stops."""
     pid = f"/run/{port}.pid"
     started = machine.background("sh", "-c", f"echo $$ >{pid}; exec {command} serve --port {port}")
 
@@ -65,14 +65,14 @@ def serving(machine: Machine, command: str, version: str, port: int) -> Iterator
 
 
 def temporary(machine: Machine) -> set[str]:
-    """List what lies in the folders for temporary files, but for the system's own."""
+    """Return what lies in the folders for temporary files, without the system's own files."""
     found = machine.run("find", "/tmp", "/var/tmp", "-mindepth", "1", "-maxdepth", "1").stdout
     names = {line.rpartition("/")[2] for line in found.splitlines()}
     return {name for name in names if not name.startswith((".", "systemd-private-"))}
 
 
 def assert_untouched(machine: Machine, version: str, base: str = BASE) -> None:
-    """Check that a release serves, whole, and that nothing is there of a run that ended badly."""
+    """Check that a release serves and is whole, and that a failed run has left nothing."""
     assert active(machine, base) == answer(machine) == version
     assert whole(machine, version, base)
     assert names(machine, base) == {".engine", "current", "releases"}
@@ -82,14 +82,14 @@ def assert_untouched(machine: Machine, version: str, base: str = BASE) -> None:
 
 
 def names(machine: Machine, folder: str) -> set[str]:
-    """Give the names of what lies in a folder."""
+    """Return the names of everything in a folder."""
     return {path.name for path in machine.path(folder).iterdir()}
 
 
 def twin(machine: Machine, bundle: str, name: str) -> tuple[str, Path]:
-    """Copy a bundle to be damaged; return its path in the machine, and here.
+    """Copy a bundle, to damage the copy; return its path in the machine, and here.
 
-    The files are the same ones: they are replaced (`rewrite`), not changed.
+    The copy's files are hard links: replace them (`rewrite`), do not change them.
     """
     folder = f"/srv/{name}"
     machine.sh(f"rm -rf {folder} && mkdir {folder} && cp -al {bundle} {folder}/{NAME}")
@@ -97,20 +97,20 @@ def twin(machine: Machine, bundle: str, name: str) -> tuple[str, Path]:
 
 
 def rewrite(path: Path, content: bytes) -> None:
-    """Put another content in the place of a file."""
+    """Replace a file by one with another content."""
     path.unlink(missing_ok=True)
     path.write_bytes(content)
 
 
 def flip(path: Path, at: float = 0.5) -> None:
-    """Flip one bit of a file, `at` that part of its length."""
+    """Flip one bit of a file, at this part of its length."""
     content = bytearray(path.read_bytes())
     content[int(len(content) * at)] ^= 1
     rewrite(path, bytes(content))
 
 
 def check_in(bundle: Path) -> None:
-    """Let a bundle's checksums be those of what is in it now; a signature stays as it was."""
+    """Write a bundle's checksums anew, for the files that are in it now; keep its signature."""
     sums, signature = (bundle / "Script" / n for n in (publish.CHECKSUMS, publish.SIGNATURE))
     sums.unlink()
     kept = signature.read_bytes() if signature.exists() else None
@@ -123,7 +123,7 @@ def check_in(bundle: Path) -> None:
 def piece(members: list[tarfile.TarInfo], content: bytes) -> bytes:
     """Return a piece of an archive with these members, exactly as they are.
 
-    Every regular file has that content. Another archive may follow, or what an archive ends with.
+    Every regular file has `content`. Another archive may follow, or the end of one.
     """
     buffer = io.BytesIO()
     archive = tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT)  # noqa: SIM115
@@ -135,6 +135,6 @@ def piece(members: list[tarfile.TarInfo], content: bytes) -> bytes:
 
 
 def single(payload: bytes) -> bytes:
-    """Return the file that unpacks itself, with another archive in it."""
+    """Return the self-extracting file with another archive in it."""
     head = (PROJECT / "deploy/offline-source/head.sh").read_text(encoding="utf-8")
     return onefile(head, {"name": NAME}, payload)

@@ -2,14 +2,14 @@
 
     callers.py PORT SECONDS SLOW_SECONDS KIND=NUMBER...
 
-ends when its standard input does, or after SECONDS; what is asked then is still answered. Prints a
+It ends with its standard input, or after SECONDS, and waits for the answers still due. It prints a
 JSON object, in which times are those of time.monotonic(). The kinds of callers:
 
     keep     ask again and again on one connection, until its end is announced
     close    ask again and again, each time on a new connection
     slow     take an answer that goes on for SLOW_SECONDS
     pieces   send the head of a request in pieces, for two seconds
-    half     send half a head and no more, and begin anew when they are closed
+    half     send half a head and no more; begin anew when the service closes the connection
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from contextlib import asynccontextmanager, suppress
 PATIENCE = 40.0
 """Seconds after which a request without an answer has failed."""
 PAUSE = (0.2, 1.6)
-"""Between two requests; less than the drain that the service gives to kept connections."""
+"""Seconds between two requests: fewer than the service's drain leaves to kept connections."""
 PART = b"." * 1000
-"""What a slow answer consists of, ten in a second."""
+"""A part of a slow answer, which has ten of them per second."""
 TICK = 0.005
 MOST = 30
-"""How many of the longest waits are told."""
+"""How many of the longest waits are printed."""
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -46,12 +46,12 @@ class Seen:
         self.failures: list[str] = []
         self.releases: Counter[str] = Counter()
         self.waits: list[tuple[float, float]] = []
-        """When a request began, and what it waited."""
+        """When a request began, and how long it waited."""
         self.late = (0.0, 0.0)
-        """When these callers themselves came late, and how much: it is in the waits."""
+        """When these callers themselves were late, and by how much; the waits include that."""
 
     def as_json(self) -> str:
-        """Give it for programs."""
+        """Return it as JSON."""
         waits = sorted(wait for _, wait in self.waits) or [0.0]
         return json.dumps({
             "requests": self.requests,
@@ -67,7 +67,7 @@ class Seen:
 
 
 class Callers:
-    """Those of one run."""
+    """The callers of one run."""
 
     def __init__(self, port: int, slow_seconds: int) -> None:
         self.port = port
@@ -82,7 +82,7 @@ class Callers:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Streams]:
-        """Give a new connection."""
+        """Yield a new connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             yield reader, writer
@@ -90,7 +90,7 @@ class Callers:
             writer.close()
 
     async def ask(self, streams: Streams, *, last: bool, begun: float) -> bool:
-        """Ask for what serves, and tell whether the connection may be used again."""
+        """Ask which release serves; return whether the connection may be used again."""
         reader, writer = streams
         writer.write(head("/", close=last))
         status, headers, body = await answer(reader)
@@ -147,7 +147,7 @@ class Callers:
                 task.cancel()
 
     async def again_and_again(self, kind: str) -> None:
-        """Be a caller until the end."""
+        """Call in this way again and again, until the end."""
         call: Callable[[], Awaitable[None]] = getattr(self, kind)
         await self.pause()
         while not self.done.is_set():
@@ -170,13 +170,13 @@ class Callers:
 
 
 def head(path: str, *, close: bool) -> bytes:
-    """Give the head of a request."""
+    """Return the head of a request."""
     kept = "close" if close else "keep-alive"
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {kept}\r\n\r\n".encode()
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    """Read an answer: its status, headers and body."""
+    """Return the status, headers and body of an answer."""
     async with asyncio.timeout(PATIENCE):
         lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {
@@ -198,7 +198,7 @@ async def _parts(reader: asyncio.StreamReader) -> bytes:
 
 
 async def main(port: str, seconds: str, slow_seconds: str, *kinds: str) -> None:
-    """Be all those callers, and print what they saw."""
+    """Run all callers, and print what they saw."""
     callers = Callers(int(port), int(slow_seconds))
     loop = asyncio.get_running_loop()
 

@@ -32,7 +32,7 @@ def host() -> None:
 
 @pytest.fixture(scope="session")
 def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
-    """Return the releases, built from one bake; processes that test side by side share them."""
+    """Return the releases, built from one bake; parallel test processes share them."""
     own = tmp_path_factory.getbasetemp()
     folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     project = folder / "project" / NAME
@@ -64,7 +64,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.fixture(scope="module")
 def new_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewMachine]:
-    """Return a function that makes machines; they end with the module."""
+    """Return a function that makes machines; they stop at the module's end."""
     with ExitStack() as machines:
 
         def make(kind: str) -> Machine:

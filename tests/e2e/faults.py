@@ -1,4 +1,4 @@
-"""What goes wrong around an installation: releases that do as told, and a bad systemctl."""
+"""What goes wrong around an installation: releases that fail on order, and a bad systemctl."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from .service import BASE
 
 ADMIN = f"{NAME}-admin"
 STAND_IN = "/usr/local/sbin/systemctl"
-"""Where the engine looks first, whatever PATH it is called with."""
+"""Where the engine looks for systemctl first, whatever PATH it is called with."""
 
 
 def order(machine: Machine, **orders: str) -> None:
@@ -35,7 +35,7 @@ def instead_of_systemctl(machine: Machine, script: str) -> Iterator[None]:
 
 
 def activate(machine: Machine, tree: str, *options: str, seconds: float = 60) -> Result:
-    """Have the installed engine activate a tree of the machine; an older one, too."""
+    """Have the installed engine activate a tree of the machine, which may be older."""
     command = (ADMIN, "activate", tree, "--allow-downgrade", *options)
     return machine.run(*command, check=False, seconds=seconds)
 
@@ -47,6 +47,6 @@ def names(machine: Machine, folder: str = f"{BASE}/releases") -> list[str]:
 
 
 def events(machine: Machine) -> list[dict[str, str]]:
-    """Return what the engine has noted in its history."""
+    """Return the events in the engine's history."""
     lines = machine.read(f"{BASE}/.engine/history").splitlines()
     return [json.loads(line) for line in lines]

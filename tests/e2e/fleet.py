@@ -18,12 +18,12 @@ NETWORK = "10.77.0"
 
 @dataclass(frozen=True)
 class Fleet:
-    """The hosts, and what it takes to get to them."""
+    """The hosts, and what is needed to connect to them."""
 
     hosts: dict[str, Machine]
     folder: Path
     connections: Path
-    """Where SSH keeps connections open: a path that is short enough for sockets."""
+    """The folder of SSH's open connections; its path is short enough for sockets."""
 
     @property
     def inventory(self) -> str:
@@ -38,14 +38,14 @@ class Fleet:
         return json.dumps({"all": {"hosts": addresses, "vars": shared}})
 
     def know(self, *, other_key_of: str = "") -> None:
-        """Write the file of known hosts; one of them may be known by a key that is not its own."""
+        """Write the file of known hosts, with a wrong key for the host `other_key_of`."""
         right = (self.folder / "right.pub").read_text(encoding="utf-8")
         wrong = (self.folder / "key.pub").read_text(encoding="utf-8")
         lines = (f"{address(n)} {wrong if n == other_key_of else right}" for n in self.hosts)
         (self.folder / "known_hosts").write_text("".join(lines), encoding="utf-8")
 
     def link(self, name: str, state: str) -> None:
-        """Put a host's cable in (`up`) or pull it (`down`)."""
+        """Plug a host's cable in (`up`) or pull it out (`down`)."""
         _ip("netns", "exec", HUB, "ip", "link", "set", f"to-{name}", state)
 
 
@@ -56,7 +56,7 @@ def address(name: str) -> str:
 
 @contextmanager
 def fleet(count: int, folder: Path) -> Iterator[Fleet]:
-    """Return running hosts h1, h2 and so on; they and their network end with this."""
+    """Yield running hosts h1, h2 and so on; remove them and their network in the end."""
     folder.mkdir(parents=True)
     keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", ""]
     subprocess.run([*keygen, "-f", folder / "key"], check=True)

@@ -1,7 +1,7 @@
-"""Kills the engine at a chosen step: at a call to the system, which is then not made.
+"""Kills the engine at a chosen step: a system call, which is then not made.
 
-The steps are what changes something or waits: files written, renamed and removed, and commands
-begun and waited for. strace counts them; what the engine has started goes on when it is killed.
+Steps are the calls that change something or wait: they write, rename or remove a file, or start a
+command or wait for it. strace counts them. The commands that a killed engine has started go on.
 """
 
 import re
@@ -17,33 +17,33 @@ from .service import eventually
 
 FILES = ("fsync", "rename", "rmdir", "symlink", "sync", "unlink", "unlinkat")
 COPIES = ("link", "linkat", "mkdir")
-"""A copied tree makes one of these after the other, all alike."""
+"""Copying a tree makes many of these calls, all alike."""
 COMMANDS = ("clone", "clone3", "poll", "vfork")
-"""Begin another program, and wait for it: a kill at the wait lets it go on."""
-KILLED = {-9, 137}  # as this process or a shell between says it
+"""They start another program and wait for it, which goes on after a kill at the wait."""
+KILLED = {-9, 137}  # as this process or a shell in between reports it
 
 _CALL = re.compile(r"(\w+)\((.*)")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call to the system."""
+    """One system call."""
 
     call: str
     number: int
-    """Of this call among those of its name, from 1."""
+    """The number of this call among those of its name, from 1."""
     text: str
-    """As strace shows it."""
+    """The call as strace shows it."""
 
     def __str__(self) -> str:
-        """Return it as it is told to whoever reads of a failure."""
+        """Return the step as failure messages show it."""
         return f"{self.number}. {self.text}"
 
 
 class Killer:
     """Runs command lines of the engine in a machine, and kills them.
 
-    They run as root, unless `become` holds the words of a command that makes another user of it.
+    They run as root, or by the command `become`, which changes to another user.
     """
 
     def __init__(self, machine: Machine, become: Sequence[str] = ()) -> None:
@@ -57,15 +57,16 @@ class Killer:
         return self._steps()
 
     def kill(self, command: str, step: Step) -> Step | None:
-        """Run a command line until it is about to make that step; None where it has ended before.
+        """Run a command line until it is about to make a step, and kill it there.
 
-        Returns the step: the one in whose place it was, should the run have been another way.
+        Returns the step at which it was killed, which differs from `step` where this run took
+        another way; None where the run ended before.
         """
         ended = self._run(command, f"-e inject={step.call}:signal=SIGKILL:when={step.number}")
         return self._steps()[-1] if ended.returncode in KILLED else None
 
     def stop(self, command: str, step: Step) -> subprocess.Popen[str]:
-        """Run a command line until it has made that step, where it stands still from then on."""
+        """Run a command line until it has made a step, and suspend it there."""
         how = f"-e inject={step.call}:signal=SIGSTOP:when={step.number}"
         run = self.machine.background(*self._shell(command, how))
 
@@ -98,7 +99,8 @@ class Killer:
 def sample(steps: list[Step], most: int, about: str) -> list[Step]:
     """Return a sample of the steps, in their order, or all of them.
 
-    Of those that copy a tree there is one, and of the others as many with files as with commands.
+    The sample has one step that copies a tree, and of the others as many with files as with
+    commands.
     """
     kinds = [[step for step in steps if step.call in calls] for calls in (COPIES, FILES, COMMANDS)]
     if SOAK:

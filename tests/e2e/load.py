@@ -2,7 +2,7 @@
 
     load.py HOST PORT WORKERS SECONDS close|keep-alive
 
-ends when its standard input does, or after SECONDS; prints a JSON object.
+It ends with its standard input, or after SECONDS, and prints a JSON object.
 """
 
 import http.client
@@ -32,7 +32,7 @@ class Caller:
         self.longest = 0.0
 
     def ask(self) -> None:
-        """Make one request; a connection that the server has announced to close is opened anew."""
+        """Make one request; reconnect first if the server has announced to close the connection."""
         start = time.monotonic()
         try:
             self.connection.request(
@@ -54,7 +54,7 @@ class Caller:
 
 
 def watch(ended: threading.Event) -> None:
-    """End with the standard input."""
+    """Set `ended` when the standard input ends."""
     sys.stdin.read()
     ended.set()
 

@@ -22,9 +22,9 @@ TOOLS = ("busybox", "mmdebstrap", "systemd-nspawn", "nsenter", "unshare", "dnf",
 """The commands that a host must have; install-packages.sh brings them."""
 BOOT_SECONDS = 60.0
 CGROUPS = tuple(Path("/sys/fs/cgroup", name) for name in ("systemd", "unified", ""))
-"""Where a hierarchy may be mounted that systemd manages its services in."""
+"""Where the cgroup hierarchy in which systemd manages services may be mounted."""
 LIFE_SECONDS = "3600"
-"""When a machine that nobody stopped ends by itself."""
+"""How long a machine runs that no test stops."""
 
 Result = subprocess.CompletedProcess[str]
 
@@ -34,27 +34,27 @@ class Recipe:
     """What a pristine root is made of."""
 
     suite: str
-    """Of Debian; none for a system that is this host's busybox alone."""
+    """The suite of Debian; empty for a system with nothing but this host's busybox."""
     packages: tuple[str, ...] = ()
     options: tuple[str, ...] = field(default=("--variant=minbase",), repr=False)
-    """Of mmdebstrap."""
+    """The options of mmdebstrap."""
 
     @property
     def key(self) -> str:
-        """Changes whenever the recipe does."""
+        """A digest of the recipe, which names the root that is made from it."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
 
 
 RECIPES = {
     "systemd": Recipe("bookworm", ("dbus", "strace", "systemd", "systemd-sysv")),
     "dnf": Recipe("bookworm", ("dbus", "dnf", "rpm", "systemd", "systemd-sysv")),
-    # With what lets plain users have a systemd of their own, and check signatures.
+    # Here plain users can have a systemd of their own, and check signatures.
     "user": Recipe(
         "bookworm",
         ("dbus", "dbus-user-session", "libpam-systemd", "openssh-client", "strace", "systemd",
          "systemd-sysv"),
     ),
-    # With what Ansible needs of a host, and what it sets up there.
+    # Has what Ansible needs on a host, and what it sets up there.
     "host": Recipe(
         "bookworm",
         ("dbus", "git", "nftables", "openssh-server", "python3-venv", "systemd", "systemd-sysv",
@@ -63,7 +63,7 @@ RECIPES = {
     "plain": Recipe("bookworm"),
     "old": Recipe("bullseye"),
     "busybox": Recipe(""),
-    # Not to be run as a machine: what a Python of another architecture needs.
+    # Not run as a machine: holds what a Python of another architecture needs.
     "arm64": Recipe(
         "trixie",
         ("python3.13",),
@@ -73,7 +73,7 @@ RECIPES = {
 
 
 def pristine(kind: str) -> Path:
-    """Return the root of that kind; make it (half a minute) where it is not there yet."""
+    """Return the root of a kind; make it first (half a minute) if it does not exist yet."""
     recipe = RECIPES[kind]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     roots = cache / "cookiecutter-quadrant" / "roots"
@@ -119,7 +119,7 @@ class Machine:
     folder: Path
     booted: bool
     network: str = ""
-    """A network namespace for it; without one it has a private one, with nothing but loopback."""
+    """The path of its network namespace; empty: a private one, with nothing but loopback."""
     root: Path = field(init=False)
     _holder: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _leader: int = field(default=0, init=False)
@@ -130,7 +130,7 @@ class Machine:
     def start(self) -> None:
         """Switch it on."""
         if self.booted:
-            # Its own, so that it may have a firewall there.
+            # With this capability the machine can have a firewall in its network.
             network = (f"--network-namespace-path={self.network}", "--capability=CAP_NET_ADMIN")
             command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
                        *(network if self.network else ("--private-network",)),
@@ -178,20 +178,20 @@ class Machine:
         return self.run("sh", "-c", script, check=check, seconds=seconds)
 
     def background(self, *command: str | Path) -> subprocess.Popen[str]:
-        """Start a command in it; its output is read by whoever waits for it."""
+        """Start a command in it; the caller waits for it and reads its output."""
         argv = [*self._enter("--all", "--root", "--wd"), *map(str, command)]
         return _popen(argv)
 
     def beside(self, *command: str | Path) -> subprocess.Popen[str]:
-        """Start a command of this host's in the machine's network, and only there."""
+        """Start a command of this host in the machine's network namespace."""
         return _popen([*self._enter("--net"), *map(str, command)])
 
     def in_its_numbers(self, *command: str | Path) -> subprocess.Popen[str]:
-        """Start a command of this host's among the machine's processes, and only there."""
+        """Start a command of this host in the machine's process namespace."""
         return _popen([*self._enter("--pid"), *map(str, command)])
 
     def path(self, inside: str) -> Path:
-        """Return the place where a path of the machine lies on this host."""
+        """Return a path of the machine as a path on this host."""
         return self.root / inside.lstrip("/")
 
     def put(self, source: Path, folder: str = "/root") -> str:
@@ -205,11 +205,11 @@ class Machine:
         return self.path(inside).read_text(encoding="utf-8")
 
     def read_live(self, inside: str) -> str:
-        """Return the text of a file that its kernel makes, such as one below /proc."""
+        """Return the text of a file that the kernel makes, such as one below /proc."""
         return self.run("cat", inside).stdout
 
     def reach(self, address: str) -> str:
-        """Try to connect to an address from beside it, and return what the system says."""
+        """Try to connect to an address from its network; return the system's error, if any."""
         script = (
             "import socket\n"
             "try:\n"
@@ -225,15 +225,15 @@ class Machine:
         return [root / name for root in CGROUPS if (root / "cgroup.procs").exists()]
 
     def _in_cgroups_of_its_own(self, command: list[str]) -> list[str]:
-        # In one that several machines share, each one's systemd would find processes of the
-        # others' services, and neither know nor be able to end them.
+        # In a cgroup that several machines share, each systemd would find processes of the other
+        # machines' services, which it does not know and cannot end.
         enter = 'while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
         for group in self._cgroups():
             group.mkdir(exist_ok=True)
         return ["sh", "-euc", enter, "sh", *map(str, self._cgroups()), "--", *command]
 
     def remove_cgroups(self) -> None:
-        """Take away what the machine left in the host's cgroup hierarchies."""
+        """Remove what the machine left in the host's cgroup hierarchies."""
         groups = [group for group in self._cgroups() if group.exists()]
         end = time.monotonic() + BOOT_SECONDS
         while groups and time.monotonic() < end:  # the last processes may still be ending
@@ -258,7 +258,7 @@ class Machine:
         return bool(children)
 
     def _is_up(self) -> bool:
-        self._has_leader()  # systemd-nspawn's first child makes the one that stays, and ends
+        self._has_leader()  # again, since systemd-nspawn's first child only starts the leader
         state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
         return state in {"running", "degraded"}
 
@@ -273,9 +273,9 @@ class Machine:
 
 @contextmanager
 def machine(kind: str, folder: Path, network: str = "") -> Iterator[Machine]:
-    """Return a running copy of a pristine root; it and all that was written to it end with this."""
+    """Yield a running copy of a pristine root; in the end stop it, and remove all its files."""
     folder.mkdir(parents=True)
-    # In memory: what tests write is thrown away, and nothing else on this host is flushed by it.
+    # In memory: what tests write is thrown away, and their syncs flush nothing else on this host.
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", folder], check=True)
     made = Machine(folder, "systemd" in RECIPES[kind].packages, network)
     try:

@@ -1,4 +1,4 @@
-"""The packages to install: built from a bake, whose source is edited as its developer would."""
+"""The packages to install, built from a bake whose source is edited as a developer would do it."""
 
 import fcntl
 import os
@@ -15,14 +15,14 @@ from .machine import Result
 
 NAME = "my-service"
 HEALTH_SECONDS = 5
-"""How long a release of ours may take to get healthy: tests wait for it."""
+"""How long a release of the tests may take to become healthy: tests wait for it."""
 TRIAL_SECONDS = 10
-"""How long a release of ours is on trial: whoever restarts it before goes back."""
+"""How long a release of the tests is on trial: a restart in that time goes back."""
 
 Edit = tuple[str, str, str]
-"""A file of the project, a line of it, and what stands there afterwards."""
+"""A file of the project, lines of it, and the lines that replace them."""
 
-# On a machine only: a program that does not run where it is built is not even packed.
+# True on a machine only: a program that fails where it is built is not even packed.
 _THERE = '"STATE_DIRECTORY" in __import__("os").environ'
 _APP = "src/my_service/app.py"
 _CLI, _READINESS, _SERVICE = (
@@ -103,7 +103,7 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
         "0.5.0",
         (("deploy/units/env.in", "#@prefix@LOG_LEVEL=info\n", "#@prefix@LOG_LEVEL=debug\n"),),
     ),
-    # These do what /var/lib/my-service/orders says, see faults.order().
+    # These do what /var/lib/my-service/orders says; see faults.order().
     "obeys": ("0.6.0", _OBEYS),
     "obeys too": ("0.6.1", _OBEYS),
     "dies soon": (
@@ -115,12 +115,12 @@ VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
     ),
     "alone": ("0.8.0", (("invoke.yaml", "  overlap: true\n", "  overlap: false\n"),)),
 }  # fmt: skip
-"""What is built, by a word for what is special about it: its version, and the edits."""
+"""The version and the edits of each release, by a name for what is special about it."""
 
 
 @contextmanager
 def exclusive(file: Path) -> Iterator[None]:
-    """Hold a lock among the processes that test side by side."""
+    """Hold a lock among parallel test processes."""
     with file.open("w") as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
         yield
@@ -128,11 +128,11 @@ def exclusive(file: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Release:
-    """What invoke has published: each quadrant is built when something of it is first asked for."""
+    """A release's artefacts; each quadrant is built when one of its artefacts is first used."""
 
     version: str
     build: Callable[[str], Path]
-    """Gives the folder of a quadrant's artefacts."""
+    """Returns the folder of a quadrant's artefacts."""
 
     @property
     def deb(self) -> Path:
@@ -151,7 +151,7 @@ class Release:
 
     @property
     def run(self) -> Path:
-        """Return the bundle that unpacks itself."""
+        """Return the self-extracting bundle."""
         return self._one("offline-source", "*.run")
 
     @property
@@ -197,7 +197,7 @@ class Releases:
         return Release(version, build)
 
     def edit(self, which: str) -> None:
-        """Make the project that of a release."""
+        """Change the project to a release."""
         version, edits = VERSIONS[which]
         run(["git", "checkout", "--quiet", "--force", "--detach", self._first()], cwd=self._project)
         number = ("pyproject.toml", 'version = "0.1.0"\n', f'version = "{version}"\n')
@@ -216,7 +216,7 @@ class Releases:
 def invoke(
     project: Path, *arguments: str, code: int = 0, settings: Mapping[str, str] = {}
 ) -> Result:
-    """Run invoke in a project, with `settings` as environment variables; expect that exit code."""
+    """Run invoke in a project, with `settings` as environment variables; expect exit `code`."""
     fixed = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),

@@ -1,4 +1,4 @@
-"""What a test asks of an installed service, and brings about on its machine."""
+"""What tests ask an installed service, and do to it on its machine."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ def install(machine: Machine, release: Release, *, check: bool = True) -> Result
 
 
 def ensure(machine: Machine, release: Release) -> None:
-    """Make sure that a release serves, whatever was before."""
+    """Make sure that a release serves, whatever served before."""
     if active(machine) != release.version or answer(machine) != release.version:
         install(machine, release)
     assert answer(machine) == release.version
@@ -51,7 +51,7 @@ def active(machine: Machine, base: str = BASE) -> str | None:
 
 
 def answer(machine: Machine, port: int = PORT, patience: float = 20) -> str | None:
-    """Ask /readyz from beside the machine: the version that answers, None if it is not ready."""
+    """Return the version that answers at /readyz, asked from here; None if it is not ready."""
     script = (
         "import json, sys, urllib.request as r\n"
         "opener = r.build_opener(r.ProxyHandler({}))\n"
@@ -84,24 +84,24 @@ def history(machine: Machine, base: str = BASE) -> list[list[str]]:
 
 
 def state(machine: Machine, base: str = BASE) -> dict[str, Any]:
-    """Return what the engine remembers."""
+    """Return the engine's state."""
     found: dict[str, Any] = json.loads(machine.read(f"{base}/.engine/state.json"))
     return found
 
 
 def end_trial(machine: Machine, base: str = BASE) -> None:
-    """Let a release stay at once, as it does when the time of its trial is over."""
+    """End a release's trial at once, as when its time is over."""
     kept = machine.path(f"{base}/.engine/state.json")
     kept.write_text(json.dumps(state(machine, base) | {"trial": None}), encoding="utf-8")
 
 
 def crash(machine: Machine) -> None:
-    """Kill the service, as nobody asks for."""
+    """Kill the service's process, as in a crash."""
     machine.run("systemctl", "kill", "--kill-who=main", "--signal=KILL", NAME)
 
 
 def status(machine: Machine, admin: str = f"{NAME}-admin") -> dict[str, Any]:
-    """Return what the engine says of the service."""
+    """Return the engine's status of the service."""
     found: dict[str, Any] = json.loads(machine.run(admin, "status", "--json", check=False).stdout)
     return found
 
@@ -147,7 +147,7 @@ class Load:
 
 
 class Listener:
-    """Some other program of the machine, on a port of it."""
+    """Another program that listens on a port of the machine."""
 
     def __init__(self, machine: Machine, port: int) -> None:
         script = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BUILD = "20250612"
-# What uv replaces by the mirror.
+# The part of a URL that uv replaces by the mirror's.
 _ORIGIN = "https://github.com/astral-sh/python-build-standalone/releases/download"
 
 

@@ -18,7 +18,7 @@ def machine(new_machine: NewMachine) -> Machine:
 
 def test_install_upgrade_rollback_and_uninstall(machine: Machine, releases: Releases) -> None:
     old, new = unpack(machine, releases["old"]), unpack(machine, releases["new"])
-    # As somebody has unpacked it who is not root: what is installed must not stay theirs.
+    # As another user than root unpacks it: what is installed must not stay that user's.
     machine.run("chown", "-R", "1234:1234", old)
     machine.run(f"{old}/install")
     assert active(machine) == answer(machine) == "0.1.0"

@@ -1,4 +1,4 @@
-"""What other users of a machine, the service's own and the makers of bad trees try in vain."""
+"""Attacks that fail: by other users of a machine, by the service's user, and by bad trees."""
 
 import json
 import time
@@ -20,7 +20,7 @@ from .test_signature import sign, trust
 TRIES = 40 if SOAK else 8
 """How often something is exchanged while it is read."""
 MARK = "/root/ran"
-"""What an evil program leaves, should it ever run."""
+"""The file that an evil program writes if it runs."""
 EVIL = f"#!/bin/sh\necho evil >>{MARK}\n"
 TOUCHED = f"/opt/{NAME} /etc/{NAME} /run/{NAME}* /var/lib/{NAME} /etc/systemd/system /run/systemd"
 
@@ -43,7 +43,7 @@ for (;;) {
 }
 """
 
-# Puts another file in the place of a file, and back, and takes breath at neither.
+# Replaces a file by another one and puts it back, again and again, after a moment each time.
 SWAP = r"""
 my ($one, $other) = @ARGV;
 for (;;) {
@@ -68,7 +68,7 @@ def machine(new_machine: NewMachine, releases: Releases, keys: Path) -> Machine:
 
 @pytest.fixture
 def served(machine: Machine) -> Iterator[Machine]:
-    """Return it with nothing of the test before; nothing evil has run when the test ends."""
+    """Return it as it was before the last test; check after this one that nothing evil has run."""
     back(machine)
     yield machine
     assert not machine.path(MARK).exists()
@@ -117,7 +117,7 @@ def tampered(machine: Machine, keys: Path, how: str) -> None:
 
 
 def refused(machine: Machine, tree: str = "/srv/evil") -> str:
-    """Try to activate a tree that must be refused at once without a trace; return why."""
+    """Try to activate a tree, which must be refused at once without a trace; return the reason."""
     said = activate(machine, tree, "--require-signature", seconds=20)
     assert said.returncode == 1, said
     assert active(machine) == "0.1.0"
@@ -137,7 +137,7 @@ def test_users_who_lock_all_that_they_can_open_hold_up_nothing(served: Machine) 
         served.run(*impatient, "rollback", seconds=30)
         assert active(served) == answer(served) == "0.1.0"
         served.run(*impatient, "activate", "/srv/0.6.0", seconds=30)
-        # A start on trial leads back, and waits for nobody.
+        # A restart on trial leads back, without waiting for those locks.
         served.run("systemctl", "restart", NAME, seconds=20)
         assert active(served) == answer(served) == "0.1.0"
 
@@ -287,7 +287,7 @@ def test_the_services_environment_does_not_reach_what_runs_as_root(served: Machi
         def said(unit: str) -> str:
             return served.run("journalctl", "-o", "cat", f"_SYSTEMD_UNIT={unit}").stdout
 
-        assert "/nowhere/evil.so" in said(f"{NAME}.service")  # it would be seen
+        assert "/nowhere/evil.so" in said(f"{NAME}.service")  # so it would be seen elsewhere too
         assert "went back to 0.1.0" in said(f"{NAME}-guard.service")
         for unit in ("guard", "trial"):
             assert "/nowhere/evil.so" not in said(f"{NAME}-{unit}.service")
@@ -319,7 +319,7 @@ SECRET = "password=hunter2"  # noqa: S105 (of nobody)  # pragma: allowlist secre
 
 
 def test_the_reason_of_a_death_is_never_another_services_line(served: Machine) -> None:
-    # Another service, with our identifier in the log and with our processes' numbers.
+    # Another service logs under our identifier, by processes that had the numbers of ours.
     other = served.path("/etc/systemd/system/other.service")
     log = f"for n in $(seq 300); do (echo {SECRET}); done; exec sleep 1000"
     other.write_text(f"[Service]\nSyslogIdentifier={NAME}\nExecStart=/bin/sh -c '{log}'\n")
@@ -332,7 +332,7 @@ def test_the_reason_of_a_death_is_never_another_services_line(served: Machine) -
     assert "the program ended with status 3" in error(said)
     assert "the program ended with status 3" in events(served)[-1]["why"]
     died = served.read(f"/var/lib/{NAME}/died")
-    assert SECRET in served.sh(f"journalctl _PID={died}").stdout  # a trap indeed
+    assert SECRET in served.sh(f"journalctl _PID={died}").stdout  # the process number misleads
     served.run("systemctl", "stop", "other")
     other.unlink()
     assert SECRET not in said.stdout + said.stderr + served.read(f"{BASE}/.engine/history")
@@ -340,7 +340,7 @@ def test_the_reason_of_a_death_is_never_another_services_line(served: Machine) -
 
 @contextmanager
 def numbers_from(machine: Machine, number: int) -> Iterator[None]:
-    """Have new processes of the machine get numbers from that one on, again and again."""
+    """Let new processes of the machine get numbers from `number` on, during the block."""
     loop = f"while :; do echo {number} >/proc/sys/kernel/ns_last_pid; done"
     process = machine.in_its_numbers("sh", "-c", f"({loop}) & read end; kill -9 $!")
     try:

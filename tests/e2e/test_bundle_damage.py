@@ -38,7 +38,7 @@ def one(bundle: Path, pattern: str) -> Path:
 
 
 def flipped(pattern: str, at: float = 0.5) -> Callable[[Path], str]:
-    """Flip a bit of the first file that fits, and return how that is named."""
+    """Return a function that flips a bit of the first matching file, and returns its message."""
 
     def damage(bundle: Path) -> str:
         file = one(bundle, pattern)
@@ -67,7 +67,7 @@ def slipped_in(name: str, beside: str) -> Callable[[Path], str]:
 
 
 def linked(target: str) -> Callable[[Path], str]:
-    """Put a link in the place of a file; the link leads to the very same content."""
+    """Return a function that replaces a wheel by a link to the same content."""
 
     def damage(bundle: Path) -> str:
         file = one(bundle, "PyPI/h11-*.whl")
@@ -89,7 +89,7 @@ def special(bundle: Path) -> str:
 
 
 def garbled(bundle: Path) -> str:
-    """Put something else in the place of a checksum."""
+    """Damage a checksum, so that its line is not one any more."""
     sums = bundle / "Script" / "SHA256SUMS"
     content = sums.read_bytes()
     rewrite(sums, b"#" + content[1:])
@@ -135,7 +135,7 @@ DAMAGES: dict[str, Callable[[Path], str]] = {
 
 
 def assert_refused(machine: Machine, name: str, inside: str, wrong: str) -> None:
-    """Check that a script of a bundle does nothing, and names the file that is wrong."""
+    """Check that a script of a bundle refuses, and names the file that is wrong."""
     said = machine.sh(script(inside, name), check=False)
     assert said.returncode == 1, said
     *named, last = said.stderr.splitlines()
@@ -165,7 +165,7 @@ def test_damaged_bundles_where_a_release_serves(machine: Machine, bundle: str) -
 def test_damaged_bundles_where_nothing_is_installed(
     new_machine: NewMachine, releases: Releases
 ) -> None:
-    """The bundle's own engine refuses it; what may be damaged is that very engine."""
+    """The bundle's own engine refuses it, although that engine itself may be damaged."""
     machine = new_machine("plain")
     bundle = bundles.unpack(machine, releases["new"])
     for what in some([*DAMAGES], 9, "damaged bundles, the first installation"):
@@ -183,7 +183,7 @@ def test_every_file_that_is_wrong_is_named(machine: Machine, bundle: str) -> Non
     named = {DAMAGES[what](here) for what in ("a wheel", "no script", "a module", "a pipe")}
     said = machine.sh(script(inside, "verify"), check=False)
     assert set(said.stderr.splitlines()[:-1]) == named
-    (here / "Script/pipe").unlink()  # which is refused before all is compared
+    (here / "Script/pipe").unlink()  # a pipe is refused before the files are compared
     said = machine.sh(script(inside, "install"), check=False)
     assert error(said).endswith("is not whole, nothing was installed: "
                                 "missing: Script/uninstall.sh and 2 more")  # fmt: skip
@@ -197,7 +197,7 @@ def test_a_whole_bundle_is_whole(machine: Machine, bundle: str) -> None:
 
 
 def run_file(machine: Machine, content: bytes) -> Result:
-    """Try to install from a file that unpacks itself."""
+    """Try to install from a self-extracting file."""
     rewrite(machine.path("/root/damaged.run"), content)
     return machine.run("sh", "/root/damaged.run", check=False)
 

@@ -17,7 +17,7 @@ from .releases import NAME, Releases
 from .service import BASE, active, answer, error, put
 
 STEPS = {"b": 7, "i": 4}
-"""How often the room that just does is halved: each try before it is a disk that gets full."""
+"""How many steps the search for the smallest sufficient room takes; with less a disk gets full."""
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,9 @@ def machine(new_machine: NewMachine, releases: Releases) -> Machine:
 
 @pytest.fixture
 def new(machine: Machine, releases: Releases) -> str:
-    """Return the command line that upgrades by a bundle that says it needs no room.
+    """Return the command line that upgrades by a bundle which claims to need no room.
 
-    Else it would be seen before anything is written that there is not enough.
+    Otherwise the engine would refuse before it writes anything.
     """
     inside, here = twin(machine, bundles.unpack(machine, releases["new"]), "small")
     facts, sums = (here / "Script/release" / name for name in ("host/release.json", "SHA256SUMS"))
@@ -58,7 +58,7 @@ def new(machine: Machine, releases: Releases) -> str:
 
 
 def resize(machine: Machine, option: str) -> None:
-    """Return the disk another size."""
+    """Change the size of the disk."""
     command: list[str | Path] = ["mount", "-o", f"remount,{option}", machine.path("/opt")]
     subprocess.run(command, check=True)
 
@@ -80,7 +80,7 @@ def test_a_disk_that_gets_full_in_an_upgrade(
     too_little, enough = 0, 3 * added
 
     def goes(room: int) -> bool:
-        """Upgrade with that room left; tell whether it went, and check that else nothing did."""
+        """Upgrade with `room` left; return whether it worked, check that else nothing changed."""
         go_back(machine)
         resize(machine, f"{option}={used(machine, what) + room}")
         said = machine.sh(new, check=False)
@@ -108,7 +108,7 @@ def test_a_disk_that_gets_full_in_an_upgrade(
 
 
 def go_back(machine: Machine) -> None:
-    """Let the old release serve, and no other be there."""
+    """Make the old release serve, and remove the new one."""
     if active(machine) != "0.1.0":
         machine.run(f"{NAME}-admin", "rollback")
     machine.sh(f"rm -rf {BASE}/releases/0.2.0")
@@ -124,7 +124,7 @@ def test_what_is_too_little_is_seen_before_anything_is_written(
     found = re.search(rf"/opt/{NAME} has 4000 kB free: {BASE} needs (\d+) kB", error(said))
     assert found, said
     assert_untouched(machine, "0.1.0")
-    # And what it says is enough.
+    # The room that the message asks for is enough.
     resize(machine, f"nr_blocks={before + int(found[1]) // 4}")
     bundles.install(machine, releases["new"])
     assert_untouched(machine, "0.2.0")

@@ -1,4 +1,4 @@
-"""Bundles made to write where they must not: nothing outside of what is installed changes."""
+"""Bundles made to write where they must not: nothing changes outside of the installation."""
 
 import base64
 import hashlib
@@ -67,7 +67,7 @@ def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarIn
 
 UP = "../../../../../../../.."
 HARD = tarfile.LNKTYPE
-# Each writes outside where the unpacking does as it is told.
+# Each writes outside if tar unpacks it as it stands.
 ARCHIVES = {
     "an absolute name": [file("/srv/outside/evil")],
     "a name that leads up": [file(f"{NAME}/{UP}/srv/outside/evil")],
@@ -98,7 +98,7 @@ def test_an_archive_that_leads_out(
     run = f"PATH={TARS[tar]} sh /root/doctored.run"
     rewrite(machine.path("/root/doctored.run"), single(evil + archive.end()))
     assert machine.sh(run, check=False).returncode != 0
-    # What follows looks whole.
+    # Here a whole bundle follows the evil members.
     rewrite(machine.path("/root/doctored.run"), single(evil + releases["new"].tar.read_bytes()))
     machine.sh(f"rm -rf /srv/twin && {run} --extract /srv/twin", check=False)
     outside = machine.sh("find /srv/twin -mindepth 1 -maxdepth 1", check=False).stdout.split()
@@ -141,7 +141,7 @@ def test_a_wheel_whose_command_leads_out(machine: Machine, bundle: str) -> None:
 
 
 def doctor(bundle: Path, files: dict[str, bytes]) -> tuple[str, str]:
-    """Add files to a wheel, with every hash on the way to it made anew."""
+    """Add files to a wheel, and correct every hash and checksum that covers it."""
     (wheel,) = (bundle / "PyPI").glob("h11-*.whl")
     name, version = wheel.name.split("-")[:2]
     before = publish.sha256(wheel)
@@ -186,5 +186,5 @@ def test_what_a_wheel_brings_besides_is_not_installed(machine: Machine, bundle: 
     said = machine.sh(script(inside, "install"), check=False)
     assert said.returncode == 1
     assert "nothing was installed" in error(said)
-    # The release's own checksums tell it, whichever file it is.
+    # The release's own checksums find it; the message names one of the two files.
     assert "h11-" in error(said) or "evil.py" in error(said)

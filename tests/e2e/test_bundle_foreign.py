@@ -1,4 +1,4 @@
-"""Bundles with a standalone interpreter: for another architecture, run by an emulator, and here."""
+"""Bundles with a standalone interpreter: for another architecture, emulated, and for this one."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from .test_bundle_heavy import LOCK
 
 EMULATOR = "qemu-aarch64-static"
 VERSION = "3.13.5"
-"""Of the arm64 Python, which is Debian's."""
+"""The version of the arm64 Python, which is Debian's."""
 AARCH64 = 183  # e_machine, elf(5)
 # Debian's own `site` module, which is frozen into its Python, knows no site-packages.
 RUN = (
@@ -70,7 +70,7 @@ def bundle(project: Path, mirror: Mirror, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def tree(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what the bundle's own interpreter makes of it, emulated."""
+    """Return the tree that the bundle's own interpreter makes, in the emulator."""
     made = tmp_path_factory.mktemp("tree") / "tree"
     making: list[str | Path] = ["-I", "-S", "-B", bundle / "Script/make_release.py"]
     done = emulated(bundle / "Python3.13", *making, bundle, made)
@@ -113,7 +113,7 @@ def test_all_that_is_code_is_for_the_other_architecture(bundle: Path, tree: Path
 
 
 def test_the_target_makes_of_it_what_the_build_expects(tree: Path) -> None:
-    # Bytecode compiled by this machine's Python, for one: it is not compiled there.
+    # Also bytecode, which this machine's Python has compiled and the target does not.
     assert artifact_faults(tree) == []
 
 
@@ -163,7 +163,7 @@ def test_it_is_refused_here(bundle: Path, releases: Releases, new_machine: NewMa
         line = f"the Python in {inside} does not run here: it was built for aarch64, and this is "
         assert error(said).startswith(f"error: {line}{here}, glibc ")
     assert machine.run("find", "/opt", "/etc", "-name", f"*{NAME}*").stdout == ""
-    # Where an engine is installed, that one can tell whether the bundle is whole.
+    # An installed engine can check whether the bundle is whole.
     bundles.install(machine, releases["old"])
     said = machine.sh(bundles.script(inside, "install"), check=False)
     assert said.returncode == 1
@@ -202,7 +202,7 @@ def test_an_interpreter_that_the_mirror_has_not_is_one_line(project: Path, mirro
 def test_a_standalone_interpreter_for_this_machine(
     mirror: Mirror, project: Path, releases: Releases, new_machine: NewMachine, tmp_path: Path
 ) -> None:
-    """Take for one what a bundle with the local interpreter carries."""
+    """Publish the interpreter of a local bundle as a standalone one, and bundle that."""
     subprocess.run(["tar", "-xzf", releases["old"].tar, "-C", tmp_path], check=True)
     home = tmp_path / NAME / "Python3.13"
     version = publish.read_manifest(tmp_path / NAME / "Script/release")["python"]

@@ -1,6 +1,6 @@
 """A second project on the machine, with dependencies that bring libraries of their own.
 
-What they are, heavy/Pipfile.lock says.
+heavy/Pipfile.lock lists them.
 """
 
 import json
@@ -24,7 +24,7 @@ NAME = "data-service"
 PORT = 8010
 BASE = f"/opt/{NAME}"
 LOCK = Path(__file__).parent / "heavy" / "Pipfile.lock"
-# Each does something that its libraries have to do.
+# Each line makes a dependency use its libraries.
 USE = """
 import docopt, json, lxml.etree, numpy, psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -56,7 +56,7 @@ def project(bake: Bake) -> Path:
 
 @pytest.fixture(scope="module")
 def published(project: Path) -> Path:
-    """Return what is published of it as a bundle."""
+    """Return the folder of its published bundle."""
     invoke(project, "deploy.offline-source")
     return project / "dist/offline-source"
 
@@ -80,7 +80,7 @@ def test_what_came_as_source_became_a_wheel(published: Path) -> None:
 
 
 def test_the_packaged_program_has_them_as_they_came(project: Path, tmp_path: Path) -> None:
-    """Numpy's libraries do not survive `strip`, and only their use shows it."""
+    """`strip` breaks numpy's libraries, which shows only when they are used."""
     code = project / "src/data_service/runtime/cli.py"
     before = code.read_text()
     command = "\n\n@main.command()\ndef use() -> None:\n"
@@ -93,7 +93,7 @@ def test_the_packaged_program_has_them_as_they_came(project: Path, tmp_path: Pat
         archive.extractall(tmp_path, filter="data")
     (program,) = tmp_path.glob(f"*/bin/{NAME}")
     assert json.loads(run([program, "use"], cwd=tmp_path).stdout) == USED
-    # What the build machine added is small: the interpreter's symbols are gone.
+    # The build machine's own library is small, since its symbols are stripped.
     (library,) = program.parent.glob("_internal/libpython3.*.so.1.0")
     assert ".symtab" not in run(["readelf", "--sections", library], cwd=tmp_path).stdout
 

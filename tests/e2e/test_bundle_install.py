@@ -14,7 +14,7 @@ from .test_install import files
 from .test_upgrade import BROKEN
 
 ODD = "/srv/für später (neu)"
-"""A folder such as media are mounted at."""
+"""A folder with an odd name, as removable media are mounted at."""
 CACHE = f"/root/.cache/{NAME}.bundle"
 
 
@@ -52,7 +52,7 @@ def test_it_runs_from_the_bundle_without_installing(machine: Machine, releases: 
     made = {path for path in files(machine) - before if not path.startswith(CACHE)}
     assert made <= {"/root/.cache", "/run/8001.pid"}
     assert temporary(machine) == set()
-    # Others must not be able to put another program in the place of ours.
+    # Other users must not be able to replace the program.
     assert machine.run("stat", "-c", "%a", CACHE).stdout.strip() == "700"
 
 
@@ -76,7 +76,7 @@ def test_it_runs_and_installs_from_media_that_cannot_be_written_to(
     try:
         run = script("/mnt/cd", "run")
         assert machine.sh(f"{run} version").stdout.startswith(f"{NAME} 0.1.0+")
-        # Neither may the program lie in the home folder: then it runs from a copy for one time.
+        # With a home folder that cannot hold the copy either, each run makes a copy of its own.
         once = f"HOME=/proc {run}"
         with serving(machine, f"env {once}", "0.1.0", 8001):
             assert len(temporary(machine)) == 1
@@ -120,7 +120,7 @@ def test_install_from_the_archive_that_somebody_else_has_unpacked(
 ) -> None:
     bundle = bundles.unpack(machine, releases["old"], ODD)
     machine.run("chown", "-R", "1234:1234", ODD)
-    machine.run("chmod", "-R", "a-x,a+X", bundle)  # as a FAT medium may
+    machine.run("chmod", "-R", "a-x,a+X", bundle)  # as on a FAT medium
     machine.sh(script(bundle, "install"))
     assert active(machine) == answer(machine) == "0.1.0"
     theirs = machine.run("find", BASE, "-not", "-user", "root", "-o", "-perm", "/022", "-type", "f")

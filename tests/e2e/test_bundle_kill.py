@@ -1,4 +1,4 @@
-"""A bundle's installation killed at any step: one release serves, and the next run ends it."""
+"""A bundle's installation killed at any step: one release serves, and the next run completes it."""
 
 import time
 
@@ -46,10 +46,10 @@ def test_a_first_installation_killed_at_any_step_is_ended_by_the_next_run(
         machine.sh(script(f"/srv/bundles/0.1.0/{NAME}", "uninstall", "--purge"))
 
     remove()
-    for step in sample(killer.steps(run), 4, f"first installation of {how}"):
+    for step in sample(killer.steps(run), 3, f"first installation of {how}"):
         remove()
         where = f"{step}: {killer.kill(run, step)}"
-        # What a killed shell has begun goes on to its end, one way or another.
+        # The programs that a killed shell has started run on to their end.
         machine.sh("while pidof -q tar gzip; do sleep 0.1; done")
         try:
             machine.sh(run)
@@ -64,7 +64,7 @@ def test_an_upgrade_killed_at_any_step_is_done_or_undone_by_itself_and_no_caller
     steps = killer.steps(install("0.2.0"))
     assert len(steps) > 100
     with called(machine, "0.1.0", "0.2.0"):
-        for step in sample(steps, 5, "upgrade by a bundle"):
+        for step in sample(steps, 3, "upgrade by a bundle"):
             old = active(machine) or ""
             new = "0.2.0" if old == "0.1.0" else "0.1.0"
             machine.sh(f"rm -rf {BASE}/releases/{new}")  # the same steps each time

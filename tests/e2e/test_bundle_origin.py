@@ -1,4 +1,4 @@
-"""Bundles that somebody else made, that nobody signed, and old ones that come again."""
+"""Bundles with another maker's signature or none, and old bundles over a newer release."""
 
 import subprocess
 from pathlib import Path
@@ -29,7 +29,7 @@ def machine(new_machine: NewMachine, releases: Releases, keys: Path) -> Machine:
 
 @pytest.fixture
 def served(machine: Machine, releases: Releases) -> Machine:
-    """Return the machine with the old release serving, which nobody signed, and no key."""
+    """Return the machine with the old, unsigned release serving, and without a key."""
     machine.run("rm", "-f", INSTALLED)
     if active(machine) != "0.1.0" or answer(machine) != "0.1.0":
         bundles.install(machine, releases["old"], "--allow-downgrade")
@@ -37,7 +37,7 @@ def served(machine: Machine, releases: Releases) -> Machine:
 
 
 def trust(machine: Machine, name: str) -> None:
-    """Put an operator's key where it is looked for."""
+    """Install a key as an operator does."""
     machine.run("cp", f"/root/{name}.pub", INSTALLED)
 
 
@@ -89,14 +89,14 @@ def test_where_a_key_is_installed_everything_else_is_refused(
     trust(served, "ours")
     refuses_it(f"/srv/theirs/{NAME}", WRONG)
     refuses_it(unsigned, UNSIGNED)
-    # Ours, changed by somebody who made all checksums anew.
+    # Our bundle, changed, and with all checksums made anew.
     inside, here = bundles.twin(served, f"/srv/ours/{NAME}", "twin")
     rewrite(here / "ProjectSrc/README.md", b"changed")
     check_in(here)
     refuses_it(inside, WRONG)
     (here / "Script/SHA256SUMS.sig").unlink()
     refuses_it(inside, UNSIGNED)
-    # The signature of something else of ours.
+    # Our signature of something else.
     inside, here = bundles.twin(served, f"/srv/ours/{NAME}", "twin")
     rewrite(here / "Script/SHA256SUMS.sig", (here / "Script/release/SHA256SUMS.sig").read_bytes())
     refuses_it(inside, WRONG)
@@ -137,7 +137,7 @@ def test_an_old_bundle_over_a_newer_release(served: Machine, releases: Releases)
     assert said.returncode == 1
     assert "0.1.0 is older than 0.2.0, which is active: nothing was changed" in error(said)
     assert_untouched(served, "0.2.0")
-    # Not what a rollback keeps either: as on a machine that never saw it.
+    # As on a machine that never had the old release, not even for a rollback.
     served.run("rm", "-rf", f"{BASE}/releases/0.1.0")
     again = served.sh(script(bundles.unpack(served, releases["old"]), "install"), check=False)
     assert again.returncode == 1

@@ -1,4 +1,4 @@
-"""The bundle on systems older than the one it was built on, and on one that is busybox alone."""
+"""The bundle on a system older than the build machine's, and on one with nothing but busybox."""
 
 import json
 
@@ -13,7 +13,7 @@ from .service import BASE, active, put, whole
 PROGRAM = f"{BASE}/current/bin/{NAME}"
 PYTHON = f"{BASE}/current/python/bin/python3"
 BUNDLE = f"/srv/für 'später'/{NAME}"
-# What programs expect of a machine, and these machines have not.
+# Uses what programs expect of a machine, and these machines do not have.
 EQUIPMENT = """
 import curses, json, multiprocessing, ssl, subprocess, sys, zoneinfo
 from concurrent.futures import ProcessPoolExecutor
@@ -46,7 +46,7 @@ def machine(request: pytest.FixtureRequest, new_machine: NewMachine, releases: R
 
 @pytest.fixture
 def installed(machine: Machine, releases: Releases) -> Machine:
-    """Return it with the old release installed."""
+    """Return that machine with the old release installed."""
     if active(machine) != "0.1.0":
         machine.run("sh", put(machine, releases["old"].run), "--allow-downgrade")
     return machine

@@ -23,14 +23,14 @@ def user(machine: Machine) -> User:
 
 
 def carried(user: User, releases: Releases, which: str) -> str:
-    """Return the file that unpacks itself, where a user may read it."""
+    """Return the path of the self-extracting file, where the user can read it."""
     inside = put(user.machine, releases[which].run)
     user.machine.run("chmod", "755", "/root")
     return inside
 
 
 def left(user: User) -> list[str]:
-    """List what a user has of us."""
+    """Return all paths in a user's home folder that bear our name."""
     return sorted(user.run("find", user.home, "-xdev", "-name", f"*{NAME}*").stdout.split())
 
 

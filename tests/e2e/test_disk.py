@@ -1,4 +1,4 @@
-"""Disks that get full, or can be written no more, in the middle of a switch or a trial."""
+"""Disks that get full or read-only in the middle of a switch or a trial."""
 
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from .machine import Machine, Result
 from .releases import NAME, Releases
 from .service import BASE, active, answer, error, eventually, state, unpack, whole
 
-# From its turn on, which is counted in what changes something, the disk is no more what it was.
+# Breaks the disk at a turn: at this number of the calls of systemctl that change something.
 AT_TURN = """
 case $1 in start | stop | restart | kill | daemon-reload | --no-block)
     turn=$(($(cat /run/turn) + 1))
@@ -27,11 +27,11 @@ FULL = {
     "blocks": "cat /dev/zero >/opt/filler 2>/dev/null",
     "inodes": "mkdir /opt/filler; n=0; while true >/opt/filler/$n; do n=$((n+1)); done 2>/dev/null",
 }
-"""How the disk gets full."""
+"""The commands that fill the disk."""
 MOST = 20
 """A switch has fewer turns than that."""
 SOME = {"blocks": (1, 5, 6, 7), "inodes": (4, 6)}
-"""Those before which something is written, in a run that does not try all of them."""
+"""The turns that a run tries if it does not try all: before them something is written."""
 
 
 def mount(machine: Machine, *options: str | Path) -> None:
@@ -41,7 +41,7 @@ def mount(machine: Machine, *options: str | Path) -> None:
 
 
 def install(machine: Machine, releases: Releases) -> None:
-    """Let 0.1.0 serve, with 0.6.0 at hand and an older one that nobody needs."""
+    """Let 0.1.0 serve, with 0.6.0 at hand and older releases that nobody needs."""
     machine.run(f"{unpack(machine, releases['old'])}/install")
     machine.run(ADMIN, "activate", unpack(machine, releases["obeys"]))
     machine.run(ADMIN, "rollback")
@@ -50,7 +50,7 @@ def install(machine: Machine, releases: Releases) -> None:
 
 @pytest.fixture(scope="module")
 def small(new_machine: NewMachine, releases: Releases) -> Machine:
-    """Give a machine whose /opt is a small disk in memory."""
+    """Return a machine whose /opt is a small disk in memory."""
     machine = new_machine("systemd")
     machine.stop()  # it sees what is mounted here before it starts
     mount(machine, "-t", "tmpfs", "-o", "size=1g,mode=0755", "tmpfs")
@@ -64,7 +64,7 @@ def small(new_machine: NewMachine, releases: Releases) -> Machine:
 
 @pytest.fixture
 def served(small: Machine) -> Iterator[Machine]:
-    """Give it with 0.1.0 serving, nothing on trial, and room on the disk."""
+    """Return that machine with 0.1.0 serving, nothing on trial, and room on the disk."""
     back(small)
     yield small
     back(small)
@@ -79,7 +79,7 @@ def back(machine: Machine) -> None:
 
 
 def switch(machine: Machine, turn: int, then: str) -> tuple[Result, bool]:
-    """Switch to 0.6.0 with something happening at that turn; tell whether the turn came."""
+    """Switch to 0.6.0 while `then` happens at a turn; return whether the turn came."""
     machine.sh("echo 0 >/run/turn; rm -f /run/turns")
     with instead_of_systemctl(machine, AT_TURN.format(turn=turn, then=then)):
         said = machine.run(ADMIN, "activate", "--to", "0.6.0", check=False)
@@ -87,7 +87,7 @@ def switch(machine: Machine, turn: int, then: str) -> tuple[Result, bool]:
 
 
 def assert_one_serves(machine: Machine, where: str) -> None:
-    """Check that what is active serves, that it and what is needed is whole, also after a start."""
+    """Check that the active release serves, also after a restart, and both releases are whole."""
     served = active(machine)
     assert served in {"0.1.0", "0.6.0"}, where
     assert answer(machine) == served, where
@@ -117,7 +117,7 @@ def test_a_disk_that_is_full_from_some_step_of_a_switch_on(what: str, served: Ma
 
 @pytest.mark.parametrize("what", FULL)
 def test_a_failed_switch_is_undone_on_a_full_disk(what: str, served: Machine) -> None:
-    order(served, v060="die unless held")  # it fails when it is the one that serves
+    order(served, v060="die unless held")  # it fails once it is the service itself
     switch(served, MOST, ":")
     turns = served.read_live("/run/turns").splitlines()
     begins = 1 + next(n for n, turn in enumerate(turns) if turn.startswith(f"restart {NAME}"))
@@ -132,7 +132,7 @@ def test_a_failed_switch_is_undone_on_a_full_disk(what: str, served: Machine) ->
 
 
 def test_what_is_needed_is_not_pruned_where_the_history_cannot_be_written(served: Machine) -> None:
-    # It is a folder: nothing at all can be added to it.
+    # Nothing can be appended to a history that is a folder.
     served.sh(f"cd {BASE}/.engine && mv history kept && mkdir history")
     try:
         said = served.run(ADMIN, "activate", "--to", "0.6.0")
@@ -144,7 +144,7 @@ def test_what_is_needed_is_not_pruned_where_the_history_cannot_be_written(served
 
 
 class Disk:
-    """A file system on a loop device that can be written no more after an error, as /opt."""
+    """A file system on a loop device, mounted as /opt, which an error makes read-only."""
 
     def __init__(self, machine: Machine, folder: Path) -> None:
         self._machine = machine
@@ -155,14 +155,14 @@ class Disk:
         subprocess.run(["mkfs.ext4", "-q", "-F", "-e", "remount-ro", self._image], check=True)
 
     def mount(self) -> None:
-        """Mount it; the machine does not run."""
+        """Mount it while the machine does not run."""
         attach = ("losetup", "--find", "--show", str(self._image))
         said = subprocess.run(attach, check=True, capture_output=True, text=True).stdout
         self._device = Path(said.strip())
         mount(self._machine, "-o", "errors=remount-ro", self._device)
 
     def unmount(self) -> None:
-        """Take it out of the machine, which does not run, as soon as nobody uses it any more."""
+        """Unmount it while the machine does not run, as soon as no process uses it any more."""
         subprocess.run(["umount", "--lazy", self._machine.path("/opt")], check=True)
         subprocess.run(["losetup", "--detach", self._device], check=True)
 
@@ -172,10 +172,10 @@ class Disk:
         assert "Read-only" in self._machine.sh("touch /opt/x", check=False).stderr
 
     def mend(self) -> None:
-        """Do what an operator does, and start the machine anew."""
+        """Repair the file system as an operator does, and start the machine anew."""
         self._machine.stop()
         self.unmount()
-        # Another one, since the last processes of the machine may still use this one.
+        # On a copy, since the last processes of the machine may still use the image.
         mended = self._image.with_name(f"{self._image.name}.mended")
         subprocess.run(["cp", "--sparse=always", self._image, mended], check=True)
         self._image = mended
@@ -187,7 +187,7 @@ class Disk:
 
 @pytest.fixture(scope="module")
 def breakable(new_machine: NewMachine) -> Machine:
-    """Give a machine whose /opt is a disk that can break."""
+    """Return a machine whose /opt is a disk that can break."""
     return new_machine("systemd")
 
 
@@ -195,7 +195,7 @@ def breakable(new_machine: NewMachine) -> Machine:
 def disk(
     breakable: Machine, releases: Releases, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Disk]:
-    """Give the disk."""
+    """Return that disk."""
     breakable.stop()
     made = Disk(breakable, tmp_path_factory.mktemp("disk"))
     made.mount()

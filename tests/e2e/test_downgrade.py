@@ -1,4 +1,4 @@
-"""An older release does not take the place of a newer one by accident."""
+"""An older release does not replace a newer one by accident."""
 
 import json
 

@@ -1,6 +1,6 @@
-"""Callers of every kind, over upgrades, rollbacks and releases that are broken.
+"""Callers of every kind during upgrades, rollbacks and switches to broken releases.
 
-How long they wait is measured by bench/switch.py.
+bench/switch.py measures how long they wait.
 """
 
 import json
@@ -26,7 +26,7 @@ BROKEN = {
     "never ready": "not ready: 503 starting",
     "hang": "it did not become ready in time",
 }
-"""What a release is told to do, and why it is then refused."""
+"""What a release is ordered to do, and the reason with which it is refused."""
 
 
 class Seen(TypedDict):
@@ -44,7 +44,7 @@ class Seen(TypedDict):
 
 
 class Crowd:
-    """Callers who ask while something is done."""
+    """Callers that ask while a test does something."""
 
     def __init__(self, machine: Machine, kinds: dict[str, int], slow_seconds: int = 3) -> None:
         numbers = [f"{kind}={number}" for kind, number in kinds.items()]
@@ -54,7 +54,7 @@ class Crowd:
         time.sleep(2)
 
     def end(self) -> Seen:
-        """Let them come to an end, and give what they saw."""
+        """Stop the callers, and return what they saw."""
         said, wrong = self._process.communicate(timeout=120)
         assert not wrong, wrong
         seen: Seen = json.loads(said)
@@ -70,14 +70,14 @@ def serves(machine: Machine, releases: Releases) -> None:
 
 @pytest.fixture(scope="module")
 def machine(new_machine: NewMachine, releases: Releases) -> Machine:
-    """Give a machine on which 0.6.0 serves."""
+    """Return a machine on which 0.6.0 serves."""
     machine = new_machine("systemd")
     serves(machine, releases)
     return machine
 
 
 def of(seen: Seen, version: str) -> int:
-    """Give how many answers were a version's."""
+    """Return how many answers came from a version."""
     return sum(n for release, n in seen["releases"].items() if release.startswith(f"{version}+"))
 
 

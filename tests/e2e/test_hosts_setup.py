@@ -1,6 +1,7 @@
-"""`hosts.setup` on a host over SSH: what it brings about, and what it leaves alone.
+"""`hosts.setup` on a host over SSH: what it changes, and what it leaves alone.
 
-The host has no network but the bridge: packages are only seen to be there, or named as missing.
+The host has no network but the bridge, so packages are never installed: the task finds them there,
+or names those that are missing.
 """
 
 import json
@@ -66,7 +67,7 @@ class Setup:
     def __call__(
         self, *options: str, to: str = "fleet", code: int = 0, ghost: str = "", **variables: object
     ) -> Result:
-        """Run it where the host can be reached; `ghost` is one that cannot."""
+        """Run the task where the host can be reached; `ghost` is a host that cannot."""
         inventory = json.loads(self.hosts.inventory)
         inventory["all"]["vars"] |= variables
         if ghost:
@@ -83,7 +84,7 @@ class Setup:
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Return one host, with a clock that nobody has switched on."""
+    """Return one host, whose time service is disabled."""
     with fleet(1, tmp_path_factory.mktemp("fleet") / "f") as made:
         made.hosts["h1"].run("systemctl", "disable", "systemd-timesyncd")
         yield made
@@ -97,7 +98,7 @@ def host(hosts: Fleet) -> Machine:
 
 @pytest.fixture(scope="module")
 def folder(bake: Bake) -> Path:
-    """Return a project; what Ansible needs is there before the network is not."""
+    """Return a project in which Ansible's environment was made while there was a network."""
     made = bake(git=True, project=NAME)
     invoke(made, "hosts.compare")
     return made
@@ -105,7 +106,7 @@ def folder(bake: Bake) -> Path:
 
 @pytest.fixture(scope="module")
 def setup(folder: Path, hosts: Fleet) -> Setup:
-    """Return what sets the host up."""
+    """Return a function that sets the host up."""
     return Setup(folder, hosts)
 
 
@@ -117,7 +118,7 @@ def line(said: Result, host: str = "h1") -> str:
 
 
 def changed(said: Result) -> set[str]:
-    """Return the names of what was done."""
+    """Return the names of the tasks that changed something."""
     return set(re.findall(r"^  - h1: (.+)$", said.stdout, re.MULTILINE))
 
 
@@ -128,7 +129,7 @@ def state(host: Machine) -> str:
 
 
 def reached(port: int) -> bool:
-    """Ask the service from another machine."""
+    """Return whether the service answers another machine."""
     script = (
         "import sys, urllib.request as r\n"
         "opener = r.build_opener(r.ProxyHandler({}))\n"
@@ -189,7 +190,7 @@ def test_a_release_is_installed_into_it(setup: Setup, host: Machine, releases: R
     assert "TasksMax=321\n" in host.run("systemctl", "show", NAME).stdout
     assert line(setup(**OPTIONS)) == "nothing to change"
 
-    # Another port, of the socket and of the firewall; what is on trial stays.
+    # Change the port of the socket and of the firewall: the release on trial stays.
     host.sh(
         "mkdir /root/settings && echo MY_SERVICE_LOG_LEVEL=warning >/root/settings/my-service.env"
         f" && {NAME}-admin activate --to {release.version} --settings /root/settings"
@@ -200,14 +201,14 @@ def test_a_release_is_installed_into_it(setup: Setup, host: Machine, releases: R
     assert reached(8082)
     assert not reached(8081)
     assert [event[1] for event in history(host)] == ["active", "active"]
-    # Another limit: no restart.
+    # Change a limit: nothing is restarted.
     opened = host.run("systemctl", "show", "--property=ActiveEnterTimestamp", NAME).stdout
     limited = setup(**OPTIONS | {"deploy_listen": "[::]:8082", "deploy_open_files": 23456})
     assert changed(limited) == {"Write the limits of the service"}
     assert host.run("systemctl", "show", "--property=ActiveEnterTimestamp", NAME).stdout == opened
     assert "LimitNOFILE=23456\n" in host.run("systemctl", "show", NAME).stdout
 
-    # Neither: as the unit has it, and closed.
+    # Remove both variables: the socket listens as its unit says, and the firewall is closed.
     setup()
     assert not host.path(LISTEN).exists()
     assert not host.path(OPENING).exists()
@@ -251,7 +252,7 @@ def test_a_host_that_fails_says_why(setup: Setup, host: Machine) -> None:
     assert line(done).startswith("failed: ")
     assert "/usr/share/zoneinfo/Europe/Atlantis" in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    # A firewall in which there is no place for an opening.
+    # This firewall has no place for an opening.
     host.path("/etc/nftables.conf").write_text("flush ruleset\n", encoding="utf-8")
     done = setup(**OPTIONS, code=1)
     assert "/etc/nftables.conf cannot take the opening: " in done.stderr

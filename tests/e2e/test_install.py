@@ -11,8 +11,8 @@ from .service import BASE, active, answer, error, eventually, install, main_pid
 
 UNIT = f"/etc/systemd/system/{NAME}.service"
 EXPOSURE = 2.0
-"""The highest that `systemd-analyze security` may say."""
-# What the system itself writes when users come and go, units change or packages are unpacked.
+"""The highest exposure level that `systemd-analyze security` may report."""
+# What the system itself writes when users or units change, or packages are unpacked.
 NOT_OURS = (
     "/etc/.pwd.lock", "/etc/group-", "/etc/gshadow-", "/etc/passwd-", "/etc/shadow-",
     "/etc/subgid-", "/etc/subuid-", "/opt", "/root/", "/srv/", "/var/cache/", "/var/lib/dpkg/",
@@ -27,7 +27,7 @@ def fresh(new_machine: NewMachine) -> Machine:
 
 @pytest.fixture(scope="module")
 def machine(fresh: Machine, releases: Releases) -> Machine:
-    """Return a machine with the old release; nothing of it is on the one it was before."""
+    """Return a machine with the old release; /srv/before lists its files before that."""
     before = files(fresh)
     install(fresh, releases["old"])
     fresh.path("/srv/before").write_text("\n".join(sorted(before)))
@@ -35,7 +35,7 @@ def machine(fresh: Machine, releases: Releases) -> Machine:
 
 
 def files(machine: Machine) -> set[str]:
-    """List everything on its disk."""
+    """Return every path on its disk."""
     listed = machine.run("find", "/", "-xdev", "-not", "-path", "/proc/*").stdout.splitlines()
     return {path for path in listed if not path.startswith(NOT_OURS)}
 
@@ -75,7 +75,7 @@ def test_it_runs_as_a_user_of_its_own_and_hardened(machine: Machine) -> None:
 def test_it_comes_back_after_a_crash_and_after_a_boot(machine: Machine) -> None:
     machine.run("systemctl", "kill", "--signal=KILL", NAME)
     restarts = ("systemctl", "show", "-p", "NRestarts", "--value", NAME)
-    # Before anybody asks it: the socket would start it as well.
+    # Without a request, since that would start the service by its socket as well.
     eventually(lambda: machine.run(*restarts).stdout.strip() == "1", "a restart")
     assert answer(machine) == "0.1.0"
     machine.stop()
@@ -107,7 +107,7 @@ def test_a_wrong_setting_is_named_in_the_journal(machine: Machine) -> None:
     before = env.read_text()
     try:
         env.write_text(before.replace("#MY_SERVICE_LOG_LEVEL=info", "MY_SERVICE_LOG_LEVEL=loud"))
-        # Who restarts it is told at once that it did not start, for it says itself when it has.
+        # The restart fails at once, since the service itself reports when it is ready.
         assert machine.run("systemctl", "restart", NAME, check=False).returncode == 1
         eventually(lambda: "error: MY_SERVICE_LOG_LEVEL is 'loud'" in log(), "the error")
     finally:
@@ -145,7 +145,7 @@ def test_help_of_admin(machine: Machine) -> None:
 
 def test_a_user_without_rights_may_ask_but_not_switch(machine: Machine) -> None:
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", f"{NAME}-admin")
-    machine.run("systemctl", "restart", NAME)  # what was started by itself just now is not well yet
+    machine.run("systemctl", "restart", NAME)  # just restarted by itself, it is not healthy yet
     said = machine.run(*nobody, "status").stdout
     assert "healthy at http://127.0.0.1:8000" in said
     assert "more       only the user who installed it may see all: run it with sudo" in said
@@ -163,7 +163,7 @@ def test_a_user_without_rights_may_ask_but_not_switch(machine: Machine) -> None:
 def test_an_upgrade_keeps_the_settings_that_the_operator_has_edited(
     machine: Machine, releases: Releases
 ) -> None:
-    """Also where the new default is another one, and nobody is there whom dpkg could ask."""
+    """They stay even where the default changes, and dpkg cannot ask anybody."""
     env = machine.path(f"/etc/{NAME}/{NAME}.env")
     default = env.read_text()
     env.write_text("MY_SERVICE_LOG_LEVEL=debug\n")

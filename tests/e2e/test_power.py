@@ -1,8 +1,8 @@
-"""Machines that lose power: what had reached the disk at some instant is another machine's disk.
+"""Machines that lose power: another machine boots with what the disk had at some instant.
 
-Everything that such a machine writes lies on a journaling file system (an overlay's upper layer),
-whose image lies on one that can be frozen: so a copy is what was on the disk at one instant, and
-nothing is written for its sake. What is in memory only is lost with it.
+Everything that a machine writes lies on a journaling file system (an overlay's upper layer). The
+image of that lies on a file system that can be frozen. So a copy of the image is what was on the
+disk at one instant: taking it writes nothing, and what was only in memory is lost.
 """
 
 import subprocess
@@ -22,7 +22,7 @@ from .releases import Releases
 from .service import BASE, active, answer, unpack, whole
 
 CUTS = 40 if SOAK else 3
-"""How many switches are cut off, besides one right after each kind has told its success."""
+"""How many switches lose power, besides those that lose it right after they report success."""
 OLD, NEW = "0.1.0", "0.6.0"
 
 
@@ -42,12 +42,12 @@ def mounted(image: Path, folder: Path) -> Iterator[None]:
         finally:
             call("umount", "--lazy", folder)
     finally:
-        call("losetup", "--detach", device)  # when nobody uses it any more
+        call("losetup", "--detach", device)  # takes effect when no process uses it any more
 
 
 @contextmanager
 def on_disk(image: Path, folder: Path) -> Iterator[Machine]:
-    """Give a machine, not started, that writes to the file system in an image."""
+    """Yield a machine, not started, that writes to the file system in an image."""
     made = Machine(folder, booted=True)
     with mounted(image, folder / "disk"):
         for name in ("disk/upper", "disk/work", "root"):
@@ -90,10 +90,10 @@ def file_system(image: Path, megabytes: int) -> None:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory, releases: Releases) -> Iterator[Bench]:
-    """Give a bench whose machine serves the old release, with the new one at hand."""
+    """Return a bench whose machine serves the old release, with the new one at hand."""
     folder = tmp_path_factory.mktemp("power")
     with ExitStack() as stack:
-        # In memory: what is tested is what the inner file system has asked the disk to write.
+        # In memory: the tests only need what the inner file system has asked the disk to write.
         call("mount", "-t", "tmpfs", "-o", "size=4g", "tmpfs", folder)
         stack.callback(call, "umount", "--lazy", folder)
         file_system(folder / "outer.image", 1000)
@@ -109,7 +109,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory, releases: Releases) -> Itera
 
 
 def boots(bench: Bench, image: Path, expected: set[str], where: str) -> str:
-    """Boot a machine with a copy as its disk; check that it serves, and give what."""
+    """Boot a machine with a copy as its disk; return the release that it serves."""
     folder = bench.folder / "other"
     folder.mkdir(exist_ok=True)
     with on_disk(image, folder) as other:
@@ -120,7 +120,7 @@ def boots(bench: Bench, image: Path, expected: set[str], where: str) -> str:
         for name in names(other):
             assert whole(other, name), f"{where}: {name}"
         assert OLD in names(other), where
-        # And it is no dead end.
+        # The next switch works too.
         beyond = NEW if served == OLD else OLD
         tree = "/srv/0.6.0" if beyond == NEW else "/srv/0.1.0"
         if SOAK:
@@ -131,7 +131,7 @@ def boots(bench: Bench, image: Path, expected: set[str], where: str) -> str:
 
 
 def forth(machine: Machine) -> tuple[str, ...]:
-    """Give the command that brings the release that is not active."""
+    """Return the command that switches to the release that is not active."""
     if active(machine) == OLD:
         return (ADMIN, "activate", "/srv/0.6.0")
     return (ADMIN, "rollback", "--to", OLD)

@@ -12,7 +12,7 @@ from .service import active, answer, error, history, unpack, whole
 from .user import User, add_user
 
 AWKWARD = "Ein schöner Ort/100% & mehr |x %n"
-"""What stands in a prefix: spaces, other letters, and what means something to systemd or sed."""
+"""A prefix with spaces, other letters, and characters that are special to systemd or sed."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ class Place:
 
 
 def traces(machine: Machine) -> list[str]:
-    """List everything that bears our name, but for the archives and what the kernel shows."""
+    """Return every path that bears our name, without the archives and what the kernel shows."""
     found = machine.run("find", "/", "-xdev", "-name", f"*{NAME}*").stdout.splitlines()
     return [path for path in found if not path.startswith(("/srv/0.", "/root/", "/proc/"))]
 
@@ -95,7 +95,7 @@ def test_configuration_and_data_lie_below_the_prefix(place: Place, machine: Mach
     environ = machine.read_live(f"/proc/{shown.stdout.strip()}/environ").split("\0")
     assert "MY_SERVICE_LOG_LEVEL=debug" in environ
     assert f"STATE_DIRECTORY={place.prefix}/var/lib/{NAME}" in environ
-    # uninstall finds what belongs to it where nothing is active, too
+    # uninstall finds what it has to remove even where nothing is active
     machine.run("rm", f"{place.base}/current")
     place.run("/srv/0.1.0/bin/my-service-admin", "uninstall", "--prefix", place.prefix, "--purge")
     assert traces(machine) == []

@@ -19,7 +19,7 @@ def machine(new_machine: NewMachine) -> Machine:
 
 
 def traces(machine: Machine) -> set[str]:
-    """List everything on a machine that bears our name, but for what the test has put there."""
+    """Return every path on a machine that bears our name, without the test's own files."""
     named = f"*{NAME}*"
     found = machine.run("find", "/", "-xdev", "-name", named).stdout.split()
     return {path for path in found if not path.startswith(("/proc/", "/root/", "/srv/"))}
@@ -35,19 +35,19 @@ def refuse(machine: Machine, *command: str) -> str:
 
 
 def put_archive(machine: Machine, releases: Releases) -> str:
-    """Unpack an archive, and give the command that installs it."""
+    """Unpack an archive, and return the command that installs it."""
     return f"{unpack(machine, releases['old'])}/install"
 
 
 def test_another_architecture(machine: Machine, releases: Releases) -> None:
-    # Of packages, dpkg and rpm know it themselves.
+    # For packages, dpkg and rpm check this themselves.
     line = refuse(machine, "setarch", "i686", put_archive(machine, releases))
     assert line == "error: this machine is i686: the program was built for x86_64"
 
 
 @pytest.fixture
 def full_disk(machine: Machine) -> Iterator[None]:
-    """Leave 2 MB where the project is to be."""
+    """Leave 2 MB of room in /opt."""
     machine.run("mkdir", "-p", "/opt")
     machine.run("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", "/opt")
     yield
@@ -143,8 +143,8 @@ def test_a_damaged_tree(damage: Damage, says: str, machine: Machine, releases: R
 
 
 def test_a_damaged_package(machine: Machine, releases: Releases, tmp_path: Path) -> None:
-    # dpkg sees a flipped byte in the packed data itself; a wrong file in a sound package does not
-    # get past postinst.
+    # dpkg itself finds a flipped byte in the packed data; postinst refuses a wrong file in a sound
+    # package.
     content = bytearray(releases["old"].deb.read_bytes())
     content[len(content) // 2] ^= 1
     flipped = tmp_path / "flipped.deb"

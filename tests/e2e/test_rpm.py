@@ -23,9 +23,9 @@ BuildArch: noarch
 %description
 It holds nothing but what the test needs.
 """
-# The machine has Debian's glibc, of which rpm knows nothing.
+# The machine has Debian's glibc, which rpm does not know.
 GLIBC = SPEC.format(name="glibc", version="2.36", more="") + "%files\n"
-# As packages were while the settings were a file of theirs.
+# An earlier package, which had the settings as a file of its own.
 EARLIER = SPEC.format(name=NAME, version="0.0.1", more="") + (
     f"%install\nmkdir -p %{{buildroot}}/etc/{NAME}\necho '# default' >%{{buildroot}}{SETTINGS}\n"
     f"%files\n%config(noreplace) {SETTINGS}\n"
@@ -61,7 +61,7 @@ def machine(
 
 @pytest.fixture
 def served(machine: Machine) -> Machine:
-    """Return it with the old release, and nothing of a test before."""
+    """Return that machine with the old release, and nothing of an earlier test."""
     for _ in range(3):
         if machine.run("rpm", "--query", NAME, check=False).returncode == 0:
             dnf(machine, "remove", NAME)

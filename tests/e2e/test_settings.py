@@ -1,4 +1,4 @@
-"""Settings that go along with a release, and come back with it."""
+"""Settings that are switched together with a release, and come back together with it."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ WHY = "the program ended with status 2: error: MY_SERVICE_LOG_LEVEL is 'loud'"
 
 @dataclass(frozen=True)
 class State:
-    """What a machine runs, and on what."""
+    """The release that a machine runs, and the settings of that."""
 
     release: str | None
     env: str
@@ -67,7 +67,7 @@ def on_disk(machine: Machine) -> State:
 
 
 def running(machine: Machine) -> State:
-    """Ask the process itself, should there be one: what answers, and its environment."""
+    """Return what answers, and the settings in the environment of its process, if there is one."""
     release = answer(machine)
     environ = machine.run("cat", f"/proc/{main_pid(machine)}/environ", check=False).stdout.split(
         "\0"
@@ -77,7 +77,7 @@ def running(machine: Machine) -> State:
 
 
 def assert_is(machine: Machine, state: State, where: str = "") -> None:
-    """Check that a machine is and serves that, with nothing left of a switch."""
+    """Check that a machine has and serves a state, with nothing left of a switch."""
     assert (on_disk(machine), running(machine)) == (state, state), where
     known = {ENV, SECRETS, "signing-key.pub"}
     if machine.path(f"{BASE}/.engine/undoable").exists():
@@ -87,7 +87,7 @@ def assert_is(machine: Machine, state: State, where: str = "") -> None:
 
 
 def settles(machine: Machine, states: tuple[State, ...], where: str) -> State:
-    """Wait until a machine, left alone, is one of these and serves it, on the disk and live."""
+    """Wait until a machine, left alone, has one of these states on the disk and serves it."""
     end = time.monotonic() + HEALTH_SECONDS + 20
     while True:
         live = running(machine)
@@ -101,7 +101,7 @@ def settles(machine: Machine, states: tuple[State, ...], where: str) -> State:
 
 
 def bring_back(machine: Machine) -> None:
-    """Make the old release on the old settings the only one, serving, and on trial no more."""
+    """Make the old release with the old settings the only one, serving and not on trial."""
     machine.sh(activate("0.1.0", settings(machine, "old")))
     end_trial(machine)
     machine.sh(f"cd {BASE}/releases && rm -rf $(ls | grep -vxF 0.1.0)")
@@ -119,7 +119,7 @@ def installed(new_machine: NewMachine, releases: Releases) -> Killer:
 
 @pytest.fixture
 def killer(installed: Killer) -> Killer:
-    """Return it with the old release serving on the old settings."""
+    """Return that machine with the old release serving with the old settings."""
     bring_back(installed.machine)
     return installed
 
@@ -129,7 +129,7 @@ def machine(killer: Killer) -> Machine:
     return killer.machine
 
 
-# --- what comes along, and what comes back --------------------------------------------------------
+# --- what arrives, and what comes back ------------------------------------------------------------
 
 
 def test_settings_arrive_with_an_upgrade(machine: Machine) -> None:
@@ -228,7 +228,7 @@ def test_a_rollback_leaves_the_settings_alone(machine: Machine) -> None:
 
 
 def test_uninstalling_keeps_them_and_purging_does_not(killer: Killer) -> None:
-    """Those that were never seen to work do not stay: the run that put them there was killed."""
+    """Settings of a killed run, which were never seen to work, do not stay."""
     machine = killer.machine
     command = activate("0.1.0", settings(machine, "new"))
     (put,) = at(killer.steps(command), PUT)
@@ -295,7 +295,7 @@ HALF = f'rename("{ETC}/.switch/next/{ENV}"'
 def test_a_run_killed_at_any_step_leaves_all_old_or_all_new(
     version: str, bad: bool, killer: Killer
 ) -> None:
-    """Left alone it serves, restarted too, and the next run ends what was begun.
+    """The machine serves, left alone or restarted, and the next run completes the switch.
 
     Every other kill is followed by a restart.
     """
@@ -304,7 +304,7 @@ def test_a_run_killed_at_any_step_leaves_all_old_or_all_new(
     states = (OLD,) if bad else (OLD, new)
     command = activate(version, settings(machine, "new", bad=bad))
     steps = killer.steps(command)
-    for number, step in enumerate(sample(steps, 4, f"settings {version} {bad}")):
+    for number, step in enumerate(sample(steps, 3, f"settings {version} {bad}")):
         bring_back(machine)
         where = f"{step}: {killer.kill(command, step)}"
         if number % 2:
@@ -317,7 +317,7 @@ def test_a_run_killed_at_any_step_leaves_all_old_or_all_new(
 
 @pytest.mark.parametrize("bad", [False, True], ids=["good", "bad"])
 def test_a_first_installation_killed_at_any_step(bad: bool, installed: Killer) -> None:
-    """Nothing is active or all is new, at once and after the service was started."""
+    """Nothing is active or everything is new, both at once and after a start of the service."""
     machine = installed.machine
     command = activate("0.1.0", settings(machine, "new", bad=bad))
 
@@ -326,7 +326,7 @@ def test_a_first_installation_killed_at_any_step(bad: bool, installed: Killer) -
 
     remove()
     steps = installed.steps(command)
-    for step in sample(steps, 4, f"settings of a first installation {bad}"):
+    for step in sample(steps, 3, f"settings of a first installation {bad}"):
         remove()
         where = f"{step}: {installed.kill(command, step)}"
         if not bad:
@@ -363,9 +363,9 @@ def test_power_lost_in_the_middle_brings_the_old_ones_back(killer: Killer) -> No
 def test_a_start_in_the_middle_of_a_switch_waits_for_whoever_makes_it(
     version: str, killer: Killer
 ) -> None:
-    """As long as a run is alive, nobody undoes what it does; then somebody does at once.
+    """While a run is alive, a start does not undo its switch; once the run is dead, it does.
 
-    Who comes meanwhile is told who is at work, and the status that it is unfinished.
+    Meanwhile another run names the one at work, and the status shows an unfinished switch.
     """
     machine = killer.machine
     command = activate(version, settings(machine, "new"))

@@ -1,4 +1,4 @@
-"""Signatures: a release comes from whom the operator trusts, or it is not installed."""
+"""Signatures: a release is installed only if a key that the operator trusts has signed it."""
 
 import subprocess
 from pathlib import Path
@@ -28,7 +28,7 @@ def machine(new_machine: NewMachine, releases: Releases, keys: Path) -> Machine:
 
 @pytest.fixture(autouse=True)
 def nothing(machine: Machine) -> None:
-    """Leave nothing of the test before."""
+    """Remove everything that an earlier test has left."""
     machine.run(f"/srv/0.1.0/bin/{NAME}-admin", "uninstall", "--purge")
 
 
@@ -50,7 +50,7 @@ def sign(tree: Path, key: Path, namespace: str = "file") -> None:
 
 
 def trust(machine: Machine, text: str) -> None:
-    """Put an operator's key, or several, where it is looked for."""
+    """Install one or several keys as an operator does."""
     path = machine.path(INSTALLED)
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
@@ -61,7 +61,7 @@ def install(machine: Machine, which: str, *options: str) -> Result:
 
 
 def refused(machine: Machine, which: str, *options: str) -> str:
-    """Install what must be refused, with nothing changed, and return the reason."""
+    """Try to install a release, which must be refused without a change; return the reason."""
     before = active(machine)
     said = install(machine, which, *options)
     assert said.returncode == 1, said.stdout
@@ -95,7 +95,7 @@ def test_a_right_signature(machine: Machine, keys: Path) -> None:
     assert said.returncode == 0, said.stderr
     assert "origin" not in said.stdout
     assert active(machine) == "0.2.0"
-    # What is installed is not asked again.
+    # An installed release is not checked for its signature again.
     machine.run("rm", f"/opt/{NAME}/releases/0.2.0/SHA256SUMS.sig")
     machine.run(f"/opt/{NAME}/current/bin/{NAME}-admin", "activate")
 
@@ -156,7 +156,7 @@ def test_a_key_that_is_given_is_kept_for_the_next_time(machine: Machine, keys: P
     assert install(machine, "ours", "--key", "/srv/ours.pub").returncode == 0
     assert machine.read(INSTALLED) == (keys / "ours.pub").read_text()
     refused(machine, "0.1.0", "--allow-downgrade")
-    # It counts once, and does not take the place of the one that is there.
+    # Another given key counts for this run, but does not replace the one that was kept.
     given = ("--allow-downgrade", "--key", "/srv/theirs.pub")
     assert install(machine, "theirs", *given).returncode == 0
     assert machine.read(INSTALLED) == (keys / "ours.pub").read_text()

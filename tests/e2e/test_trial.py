@@ -1,4 +1,4 @@
-"""The time after a switch: a release that fails then is left by itself, and that is told."""
+"""The trial after a switch: if the release fails in it, the machine goes back and reports that."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def installed(new_machine: NewMachine, releases: Releases) -> Machine:
 
 @pytest.fixture
 def machine(installed: Machine) -> Machine:
-    """Return it with the old release serving, and nothing on trial."""
+    """Return that machine with the old release serving, and nothing on trial."""
     if active(installed) != "0.1.0" or answer(installed) != "0.1.0":
         activate(installed, "0.1.0")
     end_trial(installed)
@@ -46,7 +46,7 @@ def activate(machine: Machine, version: str, *options: str) -> str:
 
 
 def assert_went_back(machine: Machine, version: str, why: str) -> None:
-    """Wait until the old release is back, and check that this is told."""
+    """Wait until the old release is back; check that the history and the status report it."""
 
     def is_back() -> bool:
         is_told = state(machine)["trial"] is None
@@ -76,7 +76,7 @@ def test_a_crash_within_the_trial_leads_back_with_the_installer_long_gone(
 
 
 def test_callers_of_a_release_that_crashes_wait_for_the_old_one(machine: Machine) -> None:
-    """Whom the crash hits in the middle cannot be helped; everybody else is answered."""
+    """Only the requests that the crash interrupts fail; all others are answered."""
     activate(machine, "0.2.0")
     load = Load(machine, "close", workers=2)
     crash(machine)
@@ -106,7 +106,7 @@ def test_who_wants_to_know_waits_for_the_end_of_the_trial(machine: Machine) -> N
     assert_went_back(machine, "0.7.0", why)
     activate(machine, "0.2.0", "--wait-trial")
     assert status(machine)["trial"] == ""
-    # Its trial is over: a crash is one like any other now, and no reason to go back.
+    # Its trial is over, so a crash is no reason to go back.
     crash(machine)
     eventually(lambda: answer(machine, patience=3) == "0.2.0", "the same release again")
     told = status(machine)
@@ -129,7 +129,7 @@ def test_a_boot_within_the_trial_keeps_the_new_release(machine: Machine) -> None
     machine.start()
     eventually(lambda: answer(machine, patience=3) == "0.2.0", "the new release after a boot")
     assert active(machine) == "0.2.0"
-    # The trial has begun again: where the machine went down, nobody has seen much of the release.
+    # The trial has begun again, since the release ran only shortly before the reboot.
     assert status(machine)["trial"].startswith("0.2.0, for ")
     crash(machine)
     assert_went_back(machine, "0.2.0", "the program was ended by signal 9")
@@ -155,7 +155,7 @@ def test_stopped_by_somebody_it_stays_stopped(machine: Machine) -> None:
 
 
 def test_without_overlap_it_never_runs_twice(machine: Machine) -> None:
-    """The old release ends before the new one begins; a broken one still brings it back."""
+    """The old release ends before the new one starts, and comes back if that is broken."""
     load = Load(machine, "close", workers=2)
     activate(machine, "0.8.0")
     assert active(machine) == answer(machine) == "0.8.0"

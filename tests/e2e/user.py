@@ -32,7 +32,7 @@ class User:
 
     @property
     def become(self) -> tuple[str, ...]:
-        """Return what runs a command as this user, with nothing that a login sets but HOME."""
+        """Return the words that run a command as this user, with HOME set as by a login."""
         user = ("setpriv", f"--reuid={self.name}", f"--regid={self.name}", "--init-groups")
         return (*user, "env", f"HOME={self.home}")
 
@@ -45,7 +45,7 @@ class User:
         return self.run("sh", "-c", script, check=check, seconds=seconds)
 
     def ctl(self, *arguments: str, check: bool = True) -> str:
-        """Ask the user's own systemd, and return what it says."""
+        """Run systemctl for the user's own systemd, and return its output."""
         script = 'XDG_RUNTIME_DIR=/run/user/$(id -u) exec systemctl --user "$@"'
         return self.run("sh", "-c", script, "sh", *arguments, check=check).stdout.strip()
 
@@ -55,7 +55,7 @@ class User:
 
 
 def add_user(machine: Machine, name: str, *, lingering: bool) -> User:
-    """Add a user, whose own systemd runs from now on and after a boot if it is `lingering`."""
+    """Add a user; with `lingering`, its own systemd runs from now on and after each boot."""
     machine.run("useradd", "--create-home", name)
     user = User(machine, name)
     if lingering:

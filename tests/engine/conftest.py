@@ -11,7 +11,7 @@ from tests.engine import world
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[None]:
-    """Keep the engine off the real machine: the model stands for all that a switch rests on."""
+    """Keep the engine off the real machine: the model replaces all that a switch relies on."""
     with pytest.MonkeyPatch.context() as patch:
         for module, names in (
             (place, ("require_owner", "require_steady", "require_way_in")),

@@ -1,4 +1,4 @@
-"""A disk in memory, with what a power cut would leave beside what programs see."""
+"""A disk in memory: what programs see, and what a power cut would leave of it."""
 
 import errno
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _RUN = "/run/"
 class MemoryDisk(Disk):
     """What `host.disk.Disk` promises, made of elementary steps.
 
-    Whatever a step has done is durable before the next one begins: a cut comes before or after it.
+    Each step is durable before the next one begins, so a power cut comes before or after a step.
     Only what other programs write, such as `systemctl enable`, is volatile until `sync`.
     """
 
@@ -35,7 +35,7 @@ class MemoryDisk(Disk):
         self.durable = dict(self.tree)
 
     def put(self, path: Path, content: bytes) -> None:
-        """Write as another program does that nobody waits for."""
+        """Write a file as another program does: it is volatile until `sync`."""
         self.tree[str(path)] = ("file", content)
 
     def read(self, path: Path) -> bytes | None:

@@ -1,4 +1,4 @@
-"""What can go wrong at a call, and the ends of a process that no code of its own sees."""
+"""What can go wrong at a call, and how a process ends without its own code running any more."""
 
 import errno
 import os
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 KILL, CUT, ERROR, LATE, FULL, READONLY, BLIND = (
     "kill", "cut", "error", "late", "full", "readonly", "blind",
 )  # fmt: skip
-"""Before a call the process or the machine ends; or the call fails, or fails though it was done; or
-from here on the disk is full, or cannot be written; or one question gets no answer."""
+"""In this order: the process or the machine ends before a call; the call fails; it fails though it
+was done; from this call on the disk is full, or is read-only; one question gets no answer."""
 KINDS = (KILL, CUT, ERROR, LATE, FULL, READONLY, BLIND)
 
 
@@ -30,7 +30,7 @@ class Fault:
 
     kind: str = ""
     at: int = 0
-    """At which call, counted from one; a BLIND fault counts the questions instead."""
+    """The number of the call, from 1; for a BLIND fault, the number of the question."""
 
 
 def os_error(number: int, path: object = "/opt/demo") -> OSError:

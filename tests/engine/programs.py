@@ -1,4 +1,4 @@
-"""What the releases of the model are like, and how they answer."""
+"""The releases of the model: how they start, answer and fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class Kind:
     """What a release does when it is started."""
 
     start: str = GOOD
-    """DEAF gets ready and ignores the signal to accept."""
+    """DEAF gets ready, but ignores the signal to accept callers."""
     later: str = ""
     after: float = 0.0
-    """Seconds from its start until it gets ill."""
+    """Seconds from its start until it fails, in the way of `later`."""
     runs: bool = True
-    """Whether it says its version."""
+    """Whether its `version` command works."""
 
 
 class ModelPrograms(Programs):

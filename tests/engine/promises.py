@@ -1,4 +1,4 @@
-"""What must hold, whatever went wrong."""
+"""What must hold, whatever goes wrong."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ _CURRENT = "/opt/demo/current"
 
 
 def at_every_step(world: World) -> None:
-    """See that `current` names a whole release, also after a power cut, and nothing is gone."""
+    """Check that `current` names a whole release, also after a power cut, and nothing is gone."""
     for tree in (world.disk.tree, world.disk.durable):
         link = tree.get(_CURRENT)
         if link:
@@ -55,7 +55,7 @@ def settings_in_force(world: World) -> dict[str, bytes]:
 
 
 def serving(world: World) -> tuple[str, Settings]:
-    """Return which release serves with which settings, and see that it is only one."""
+    """Return which release serves with which settings; check that it is the only one."""
     this, systemd = world.this, world.systemd
     if not systemd.is_here:
         return this.active, settings_in_force(world)
@@ -71,7 +71,7 @@ def serving(world: World) -> tuple[str, Settings]:
 
 
 def in_the_end(world: World, scene: Scene) -> tuple[str, Settings]:
-    """See that the old or the new one serves with its own settings, and nothing is left to do."""
+    """Check that the old or the new one serves with its own settings, and nothing is left to do."""
     at_every_step(world)
     kind = world.fault.kind
     world.fault = Fault()
@@ -79,7 +79,7 @@ def in_the_end(world: World, scene: Scene) -> tuple[str, Settings]:
     assert found in (scene.old, scene.new), f"there is something else: {found}"
     this = world.this
     trial = this.states.load().trial
-    # A trial of another boot is over with the next run, should the guard have been killed.
+    # Where the guard was killed after a reboot, the next run ends the old trial.
     if not trial or trial.boot == this.clock.boot():
         assert not _changes(world), "a switch or a trial is still under way"
     way_back = [name for name in this.states.load().before if name != this.active]
@@ -88,7 +88,7 @@ def in_the_end(world: World, scene: Scene) -> tuple[str, Settings]:
         assert not world.systemd.trial.is_ready, "the watch still runs"
         assert world.systemd.service.text is not None
         text = world.systemd.service.text.decode()
-        # Where the disk refused it, the other's unit will do.
+        # Where the disk refused to be written, another release's unit is accepted.
         if kind in {"", KILL, CUT}:
             assert f"MARK={this.active}\n" in text, "it runs with another release's unit"
     return found

@@ -1,4 +1,4 @@
-"""Installations on which something is to be done, and what it leads from and to."""
+"""Installations with a command to run on them, and the state before and after it."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -26,16 +26,16 @@ TRIAL, HEALTH = 10, 5
 
 @dataclass(frozen=True)
 class Scene:
-    """Something to be done on a machine."""
+    """A machine, a command to run on it, and the states that this may lead to."""
 
     world: World
     command: Callable[[Installation], None]
     old: tuple[str, Settings]
     new: tuple[str, Settings]
     works: bool = True
-    """Whether the new one is the one that serves in the end, where nothing goes wrong."""
+    """Whether the new release serves in the end, where nothing goes wrong."""
     is_told: bool = True
-    """Whether success is told at first."""
+    """Whether the command reports success."""
 
 
 def add_release(
@@ -81,7 +81,7 @@ def back(this: Installation) -> None:
 
 
 def do(world: World, command: Callable[[Installation], None], seconds: float = TRIAL + 5) -> None:
-    """Have something done with which nothing goes wrong, and let its trial pass."""
+    """Run a command that must succeed, and let its trial pass."""
     ended = world.run(command)
     assert ended is None, ended
     world.wait(seconds)
@@ -170,4 +170,4 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
         lambda: upgrade(Kind(later=programs.SICKENS, after=4), works=False, is_told=True,
                         settings=NEW),
 }  # fmt: skip
-"""By what is done."""
+"""The scenes by what they do."""

@@ -20,17 +20,17 @@ _ETC, _RUN = Path("/etc/systemd/system"), Path("/run/systemd/system")
 _WANTED = "/etc/systemd/system/wants"
 _NEVER = 10.0**9
 HEALTH_LIMIT = 5
-"""What the releases of the model say, TimeoutStartSec."""
+"""The TimeoutStartSec of the model's releases."""
 _REFUSED = SystemdError("systemctl: connection timed out")
 
 
 @dataclass
 class Unit:
-    """One unit, and the process of it."""
+    """One unit, and its process."""
 
     name: str
     text: bytes | None = None
-    """As systemd has read it."""
+    """The unit's file as systemd has read it."""
     state: str = "inactive"
     result: str = "success"
     release: str = ""
@@ -38,7 +38,7 @@ class Unit:
     kind: Kind = field(default_factory=Kind)
     status: str = ""
     number: int = 0
-    """Of the process: another one after every start."""
+    """The number of its process: a new one at every start."""
     started: float = 0.0
     again: float = _NEVER
     """When systemd starts it again by itself."""
@@ -53,7 +53,7 @@ class Unit:
 
 
 class ModelSystemd(Systemd):
-    """Runs jobs one after the other; whoever waits for one has it done before."""
+    """Runs jobs one after the other; one that a caller waits for is done when the call returns."""
 
     def __init__(self, place: Place, world: "World") -> None:
         super().__init__(place)
@@ -72,7 +72,7 @@ class ModelSystemd(Systemd):
         self.numbers = 0
         self.watch_seen = Seen()
         self.answered_by_broken = 0
-        """How often something that never proved itself was let to callers beside the old one."""
+        """How often a release that never proved itself accepted callers beside the old one."""
         self.can_listen = True
         self._busy = False
 
@@ -164,7 +164,7 @@ class ModelSystemd(Systemd):
     def _job(self, what: str, work: Callable[[], None], *, wait: bool = True) -> None:
         self._world.step(f"systemctl {what}", lambda: self.jobs.append(work), _REFUSED)
         if wait:
-            # Killed here, the job is done all the same: by then the lock is free.
+            # A kill here frees the lock; the job is still done, after that.
             self._world.step(f"wait for {what}", lambda: None, _REFUSED)
             if self._busy and work in self.jobs:
                 self.jobs.remove(work)
@@ -183,7 +183,7 @@ class ModelSystemd(Systemd):
             self._busy = False
 
     def _await(self, names: tuple[str, ...], seconds: float) -> None:
-        """Wait as systemctl does for the jobs of units. Raises SystemdError where one fails."""
+        """Wait for the jobs of units, as systemctl does. Raises SystemdError where one fails."""
         until = self._world.now + seconds
         while any(self._is_starting(self.units[name]) for name in names):
             if self._world.now >= until:
@@ -195,7 +195,7 @@ class ModelSystemd(Systemd):
 
     @staticmethod
     def _is_starting(unit: Unit) -> bool:
-        """Return whether a job goes on; that of a unit which waits for its restart has failed."""
+        """Return whether a unit's job goes on; if the unit waits for a restart, it has failed."""
         return unit.state == "activating" and unit.again == _NEVER
 
     # --- units ------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ class ModelSystemd(Systemd):
                 self.answered_by_broken += 1
 
     def crash(self) -> None:
-        """Let the service's process die."""
+        """End the service's process as a crash does."""
         if self.service.is_ready:
             self._fail(self.service, "signal")
 

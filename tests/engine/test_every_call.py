@@ -1,6 +1,6 @@
 """Something goes wrong at every single call of a switch.
 
-By default at a sample of the calls: at every fifth of each scene.
+By default a sample of the calls is tried: every fifth call of each scene.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _EVERY = 1 if SOAK else 5
 
 
 def settle(world: World, seconds: float = _LONG) -> None:
-    """Let the machine be, and start it again when its power was cut."""
+    """Leave the machine alone for a while; start it again if its power was cut."""
     try:
         if world.off:
             world.reboot()
@@ -31,9 +31,9 @@ def settle(world: World, seconds: float = _LONG) -> None:
 
 
 def undisturbed(name: str) -> tuple[list[int], list[int]]:
-    """See that all goes well; return the numbers of the steps and questions to go wrong at.
+    """Check that all goes well; return the numbers of the steps and questions to go wrong at.
 
-    What is done again and again, as the watch does, goes wrong the first time only.
+    Where a step repeats itself, as in the watch, only its first time is among them.
     """
     scene = SCENES[name]()
     world = scene.world
@@ -68,24 +68,24 @@ def histories(name: str, kind: str) -> Iterator[tuple[World, Scene]]:
 
 
 def failing(world: World, scene: Scene, how: str) -> None:
-    """Have it fail, get over it, and see that the promises hold."""
+    """Run a scene with its fault, let the machine recover, and check that the promises hold."""
     ended = world.run(scene.command)
     was_told = ended is None or f"{scene.new[0]} is active and healthy" in " ".join(world.said)
     if how == "reboot":
         world.off = True
     if how != "run":
         settle(world)
-    # Without systemd the next run does all, and also where the guard was killed at a boot, or
-    # what was gone back to could not be written down.
+    # The next run has to recover by itself without systemd, where the guard was killed at a boot,
+    # and where going back could not be written down.
     alone = world.fault.kind in {ERROR, LATE, BLIND} and promises.is_under_way(world)
     no_guard = how == "reboot" and "guard failed: Killed()" in world.trace
     alone = alone or no_guard or not world.systemd.is_here
     if alone or how == "run" or world.full or world.readonly or not world.this.active:
         world.full = world.readonly = False
-        # The operator does it again, or goes back from what gets ill.
+        # The operator repeats the command, or goes back from a release that fails later.
         goal = scene.old if scene.is_told and not scene.works else scene.new
         ended = world.run(to(*goal))
-        if ended:  # only now
+        if ended:  # the fault came only now
             ended = world.run(to(*goal))
         was_told = ended is None
         settle(world)

@@ -1,4 +1,4 @@
-"""Whole lives of a machine, put together by chance: what is promised holds in each."""
+"""Whole lives of a machine, put together at random: the promises hold in each."""
 
 import pytest
 from host.errors import HostError
@@ -88,7 +88,7 @@ class Machine(RuleBasedStateMachine):
     @rule(fault=FAULTS)
     def rollback(self, fault: Fault) -> None:
         before = self.world.this.active
-        # What is undone first, and what goes wrong, is no walk.
+        # A rollback that first undoes a switch, or that goes wrong, begins a new walk.
         if promises.is_under_way(self.world) or fault.kind or self.walked[-1:] != [before]:
             self.walked = [before]
         self.pairs += [(name, promises.settings_in_force(self.world)) for name in self._before()]
@@ -104,13 +104,13 @@ class Machine(RuleBasedStateMachine):
 
     def _switch(self, name: str, given: Settings, fault: Fault) -> None:
         self.walked = []
-        # Whatever is recovered first may put other settings back in force.
+        # The run may first undo an earlier switch, which puts other settings back in force.
         self.pairs += [(name, {**pair[1], **given}) for pair in list(self.pairs)]
         if self._run(to(name, given), fault):
             assert self.world.this.active == name
 
     def _run(self, command: object, fault: Fault) -> bool:
-        """Run a command; return whether it said that all is well."""
+        """Run a command; return whether it reported success."""
         world = self.world
         if fault.kind:
             begun = world.questions if fault.kind == BLIND else world.count
@@ -159,7 +159,7 @@ class Machine(RuleBasedStateMachine):
         assert self.world.this.active
 
     def teardown(self) -> None:
-        """Mend all that is broken, let the machine be, and look what has become of it."""
+        """Mend all that is broken, leave the machine alone, and check its state in the end."""
         if not hasattr(self, "world"):
             return
         world = self.world

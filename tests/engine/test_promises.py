@@ -1,4 +1,4 @@
-"""What operators and callers are promised of a switch, each said once."""
+"""What a switch promises to operators and callers, each promise once."""
 
 import pytest
 from host.errors import HostError
@@ -19,7 +19,7 @@ def with_next(kind: Kind | None = None, *, socket: str = "", overlap: bool = Tru
     return world
 
 
-# One that does not accept callers shows it only where the socket is shared.
+# A release that does not accept callers is found out only where the socket is shared.
 PROVED = [(kind, socket) for kind in BROKEN for socket in ("", OTHER)
           if kind != programs.DEAF or not socket]  # fmt: skip
 
@@ -62,11 +62,21 @@ def test_callers_are_served_all_the_time() -> None:
     assert unserved == []
 
 
+def test_a_next_that_still_finishes_requests_is_waited_for() -> None:
+    world = with_next()
+    assert world.run(to("B", NEW)) is None
+    world.trace.clear()
+    assert world.run(back) is None
+    unit = f"('{world.systemd.next.name}',)"
+    start = world.trace.index(f"systemctl start {unit}")
+    assert f"wait for stop {unit}" in world.trace[:start]
+
+
 @pytest.mark.parametrize("is_gone", [False, True])
 def test_a_crash_within_the_trial_leads_back_by_itself(is_gone: bool) -> None:
     world = with_next()
     assert world.run(to("B", NEW)) is None
-    if is_gone:  # the watch, too
+    if is_gone:  # the watch is gone too
         world.systemd.stop(world.systemd.trial.name)
     world.wait(2)
     world.systemd.crash()

@@ -1,4 +1,4 @@
-"""Whose signature is asked for, and what counts as one; by the machine's own ssh-keygen."""
+"""Which signatures the engine accepts; the machine's own ssh-keygen makes and checks them."""
 
 import os
 import shutil
@@ -98,7 +98,7 @@ def test_a_file_without_a_key_lets_nothing_in(place: Place, sums: Path, content:
 
 
 def test_a_key_speaks_for_the_project_only(place: Place, sums: Path, keys: Path) -> None:
-    """What stands before a key in a list of signers cannot be smuggled in with it."""
+    """The fields before a key in a list of signers cannot be smuggled in with the key."""
     key = place.etc / "key"
     content = (keys / "maker.pub").read_text(encoding="utf-8")
     key.write_text(f'namespaces="git" {content}', encoding="utf-8")

@@ -7,15 +7,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
-from host import lock, preflight, release, retention, settings
+from host import lock, preflight, release, retention, settings, trial
 from host import place as places
 from host.disk import Disk
 from host.errors import HostError, Misuse, last_line, one_line
 from host.history import ACTIVE, FAILED, History
+from host.installation import Installation
 from host.place import Place
 from host.state import Change, State, States, Trial
+from host.trial import Seen
 
 from tests.support import missing
 
@@ -345,3 +349,24 @@ def test_what_is_needed_is_kept() -> None:
     on_trial = State(trial=Trial(change, "boot", 1.0))
     assert retention.to_keep("C", on_trial, installed, 2) == {"B", "C", "D"}
     assert retention.to_keep("B", State(switch=change), installed, 2) == {"B", "C", "D"}
+
+
+# --- the watch --------------------------------------------------------------------------------
+
+
+def test_the_watch_asks_seldom_while_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    slept: list[float] = []
+    on_trial = Trial(Change("1", "2"), "boot", now + 12)
+    answers = iter([Seen(on_trial), Seen(on_trial, 1), Seen(on_trial), Seen(on_trial), None])
+
+    class Clock:
+        def seconds(self) -> float:
+            return now + sum(slept)
+
+        def sleep(self, seconds: float) -> None:
+            slept.append(seconds)
+
+    monkeypatch.setattr(trial, "look", lambda *_: next(answers))
+    trial.watch(cast("Installation", SimpleNamespace(clock=Clock())))
+    assert slept == [5.0, 1.0, 5.0, 1.0], "until the next check, after a failure, until the end"

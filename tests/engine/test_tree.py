@@ -1,4 +1,4 @@
-"""Copies of trees that others have made, and what their checksums say of them."""
+"""Copies of trees that other users have made, and the check of their checksums."""
 
 import hashlib
 import os

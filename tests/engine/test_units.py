@@ -17,7 +17,7 @@ RELEASE = Release("demo", "2", "2-abc", "2", "demo", 1, "x86_64", "none", health
 
 @dataclass
 class Asked(Systemd):
-    """A systemd that knows of drop-ins and counts what is asked of it."""
+    """A systemd that has drop-ins, and counts its reloads."""
 
     drop_ins: list[Path] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Asked(Systemd):
 
 
 class Below(Place):
-    """A place whose units lie below its prefix, too."""
+    """A place whose units lie below its prefix too."""
 
     @property
     def units(self) -> Path:

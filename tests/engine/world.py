@@ -1,4 +1,4 @@
-"""A machine that the tests control: what runs on it, what goes wrong on it, and its time."""
+"""A machine that the tests control: its processes, its faults and its time."""
 
 import copy
 import errno
@@ -47,7 +47,7 @@ class NowhereFolder(PosixPath):
 
 
 class ModelPlace(Place):
-    """The whole machine's place, no part of which is on the real disk."""
+    """The place of an installation for the whole machine; nothing of it is on the real disk."""
 
     @property
     def base(self) -> Path:
@@ -74,7 +74,7 @@ class World:
     """One machine. Copy it to go back in time."""
 
     current: "World"
-    """The one whose engine is running; the lock asks for it."""
+    """The world whose engine is running: `held`, a plain function, has to find it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -113,10 +113,10 @@ class World:
     # --- what goes wrong ------------------------------------------------------------------------
 
     def step(self, what: str, act: Callable[[], None], failure: Exception, room: int = -1) -> None:
-        """Do one elementary step of a process; whatever is to go wrong at it goes wrong.
+        """Do one elementary step of a process, with the fault that belongs to it, if any.
 
-        `room` is 1 where a disk that is full refuses it, 0 where only one that cannot be written
-        does, and -1 where it is not about the disk.
+        `room` is 1 where a full disk refuses the step, 0 where only a read-only disk does, and -1
+        where the step does not write to the disk.
         """
         self._require_alive()
         self.count += 1
@@ -163,7 +163,7 @@ class World:
 
     @contextmanager
     def process(self, name: str) -> Iterator[None]:
-        """Be a process for a while."""
+        """Run the block as a process of this machine."""
         World.current, before = self, getattr(World, "current", self)
         self.processes.append(name)
         self.dead.discard(name)
@@ -174,7 +174,7 @@ class World:
             World.current = before
 
     def run(self, command: Callable[[Installation], None]) -> BaseException | None:
-        """Run a command of the operator to its end, and return how it ended if not well."""
+        """Run a command of the operator to its end; return its error, or None."""
         ended: BaseException | None = None
         try:
             with self.process(INSTALLER):
@@ -186,7 +186,7 @@ class World:
         return ended
 
     def guard(self) -> None:
-        """Be what systemd runs before a start of the service."""
+        """Run the guard, as systemd does before each start of the service."""
         with self.process(GUARD):
             try:
                 trial.guard(self.this)
@@ -194,7 +194,7 @@ class World:
                 self.trace.append(f"guard failed: {error!r}")
 
     def watch(self) -> None:
-        """Let the watch look once."""
+        """Run one look of the watch."""
         try:
             with self.process(WATCH):
                 seen = trial.look(self.this, self.systemd.watch_seen)
@@ -212,7 +212,7 @@ class World:
     # --- time -----------------------------------------------------------------------------------
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, and what is due happen."""
+        """Let time pass, and do what becomes due."""
         until = self.now + seconds
         while self.now < until:
             self._require_alive()

@@ -1,1 +1,1 @@
-"""Unit tests of the engine: no build, no network, no machine."""
+"""Unit tests of `tasks/`: no build, no network, no machine."""

@@ -1,4 +1,4 @@
-"""What the engine's unit tests share: a small project, a plan for it, programs that do not run."""
+"""What the tests of `tasks/` share: a small project, a plan for it, programs that do not run."""
 
 import json
 import subprocess
@@ -44,7 +44,7 @@ LOCKED = {"version": "==8.1", "hashes": ["sha256:aa", "sha256:bb"]}
 
 @pytest.fixture
 def small(tmp_path: Path) -> project.Project:
-    """Return a project with as few files as the engine can do with, outside of Git."""
+    """Return a project outside of Git, with the fewest files that the tasks need."""
     root = tmp_path / "project"
     source = root / "src/my_service"
     source.mkdir(parents=True)
@@ -83,7 +83,7 @@ Does = Callable[[list[str]], object]
 
 @dataclass
 class Processes:
-    """Stands in for `subprocess.run`: writes down what is run, and answers what it is told to."""
+    """Stands in for `subprocess.run`: records the commands, and gives the answers that were set."""
 
     calls: list[list[str]] = field(default_factory=list)
     environs: list[Mapping[str, str]] = field(default_factory=list)
@@ -98,13 +98,13 @@ class Processes:
         code: int = 0,
         does: Does = lambda _: None,
     ) -> None:
-        """Say what a command with these words in it prints, ends with and does besides."""
+        """Set what a command with these words prints, exits with, and does besides."""
         self.answers.insert(0, (words, (code, out, err), does))
 
     def __call__(
         self, command: Sequence[str | Path], **options: Any
     ) -> subprocess.CompletedProcess[Any]:
-        """Be `subprocess.run`; a command that nobody expects succeeds and says nothing."""
+        """Stand in for `subprocess.run`; a command without an answer succeeds silently."""
         argv = [str(part) for part in command]
         self.calls.append(argv)
         self.environs.append(options.get("env") or {})
@@ -126,7 +126,7 @@ class Processes:
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
-    """Let no program run."""
+    """Return what runs in place of programs: none is started."""
     made = Processes()
     monkeypatch.setattr(subprocess, "run", made)
     return made

@@ -1,4 +1,4 @@
-"""tasks.hosts.ansible: what Ansible is told, and what becomes of what it tells."""
+"""tasks.hosts.ansible: what Ansible is given, and how its outcome is read."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def target(
 
 
 def let_hosts_tell(processes: Processes, told: object) -> list[object]:
-    """Let Ansible write an outcome; the list returned gets the variables that it was given."""
+    """Let Ansible write an outcome; return a list that gets the variables that it is given."""
     given: list[object] = []
 
     def write(argv: list[str]) -> None:

@@ -18,7 +18,7 @@ GET = "python install"
 
 @pytest.fixture
 def plan(plan: Plan) -> Plan:
-    """Return a plan for this machine, which is one that there are bundles for."""
+    """Return a plan for this machine, as for a platform that has bundles."""
     machine = plan.machine
     return replace(plan, system=f"linux-{machine}")
 
@@ -114,7 +114,7 @@ def test_without_uv_and_without_leave_nothing_is_fetched(
     with pytest.raises(TaskError, match=r"can be had: UV_PYTHON_DOWNLOADS is 'never'$"):
         choose(wanting(plan, "standalone"), fetch=True)
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(TaskError, match=r"can be had: uv is not here, which gets it$"):
+    with pytest.raises(TaskError, match=r"can be had: uv, which fetches it, is not installed$"):
         choose(wanting(plan, "standalone"), fetch=True)
 
 

@@ -1,4 +1,4 @@
-"""tasks.deploy.build.libraries: files of this machine that were replaced."""
+"""tasks.deploy.build.libraries: it notices files of this machine that were replaced."""
 
 import os
 from pathlib import Path

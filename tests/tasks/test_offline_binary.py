@@ -46,7 +46,7 @@ def test_names_of_artefacts(plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 @pytest.fixture
 def task(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Return a function that runs the task without building, and says what it came to."""
+    """Return a function that runs the task without building, and returns what it would do."""
     steps: list[str] = []
 
     def build_it(decided: Plan) -> Artefacts:
@@ -108,10 +108,10 @@ def test_a_plan_is_described(
 
 
 class Steps(list[str]):
-    """What a build does, in place of doing it."""
+    """The names of the steps that a build takes, in place of the steps themselves."""
 
     def does(self, name: str, result: object = None) -> Callable[..., object]:
-        """Return a function that only writes its name down."""
+        """Return a function that only adds its name to the steps."""
 
         def do(*_: object, **__: object) -> object:
             self.append(name)
@@ -124,7 +124,7 @@ class Steps(list[str]):
 def steps(
     plan: Plan, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Steps:
-    """Let each step of a build leave no more than its artefact."""
+    """Replace the steps of a build; each leaves no more than its artefact."""
     made = Steps()
     base = ProgramBase(tmp_path / "base-1")
     base.tree.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""tasks.deploy.offline_binary.package: what packers are told, and what the archive holds."""
+"""tasks.deploy.offline_binary.package: what packers are given, and what the archive holds."""
 
 import json
 import tarfile

@@ -44,7 +44,7 @@ def plan(plan: Plan) -> Plan:
 
 @pytest.fixture
 def task(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Return a function that runs the task without building, and says what it came to."""
+    """Return a function that runs the task without building, and returns what it would do."""
     steps: list[str] = []
 
     def decide(*_: object, system: str, **__: object) -> Plan:
@@ -131,7 +131,7 @@ def test_every_launcher_of_a_project_has_its_values(plan: Plan, home: CarriedPyt
 
 
 class Tools:
-    """What the steps of filling a base would have left."""
+    """Stand-ins for the steps of filling a base; each leaves what the step would."""
 
     def __init__(self, tmp_path: Path, processes: Processes) -> None:
         self.library = tmp_path / "libssl.so.3"
@@ -248,7 +248,7 @@ def tried(
     processes: Processes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> list[str]:
-    """Let a build find its base; return what it tries."""
+    """Let a build find its base; return a list that gets what it tries."""
     steps: list[str] = []
     monkeypatch.setattr(build, "require_tools", lambda: None)
     monkeypatch.setattr(build, "ensure", lambda *_: environment)

@@ -1,4 +1,4 @@
-"""tasks.deploy.online_source: a commit that hosts can get, and what they are given."""
+"""tasks.deploy.online_source: which commits hosts can get, and what hosts are given."""
 
 import json
 import tarfile
@@ -70,7 +70,7 @@ def test_what_hosts_could_not_get_is_refused(small: Project, cloned: Project) ->
     with pytest.raises(TaskError, match=r"^there is no remote 'x' .*; there are: origin \("):
         commit.find(cloned, "x", "")
     (small.root / "new").touch()
-    with pytest.raises(TaskError, match=r"^there are changes in no commit"):
+    with pytest.raises(TaskError, match=r"^there are uncommitted changes"):
         commit.find(cloned, "origin", "")
 
 
@@ -149,7 +149,7 @@ DEPLOY = {
 def told(
     cloned: Project, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> list[Rollout]:
-    """Let nothing but Git run; return what the target is told."""
+    """Let nothing but Git run; return a list that gets the rollouts of the target."""
     rollouts: list[Rollout] = []
     monkeypatch.setattr(
         project, "load", lambda root=None, load=project.load: load(root or cloned.root)

@@ -41,7 +41,7 @@ def test_what_every_manifest_says(plan: Plan) -> None:
 
 @pytest.fixture
 def found(python: Interpreter, monkeypatch: pytest.MonkeyPatch) -> Interpreter:
-    """Let the project's Python be here."""
+    """Return the project's Python, which the plan then finds."""
     monkeypatch.setattr(planning, "interpreter", lambda *_: python)
     return python
 

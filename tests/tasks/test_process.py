@@ -1,4 +1,4 @@
-"""tasks.lib.process: quiet unless something fails, and then the words that say why."""
+"""tasks.lib.process: commands are quiet unless they fail; then the error says why."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""tasks.hosts.rollout: what hosts are told, one run at a time, and what came of each."""
+"""tasks.hosts.rollout: what hosts are given, one run at a time, and the outcome of each."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def target(small: Project) -> HostSettings:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Let every host be well; return what Ansible is told."""
+    """Let every host be healthy; return a list that gets what Ansible is given."""
     given: list[tuple[Any, ...]] = []
 
     def play(*arguments: Any) -> dict[str, HostOutcome]:
@@ -85,7 +85,7 @@ def lines(
     capsys: pytest.CaptureFixture[str],
     **came: HostOutcome,
 ) -> tuple[list[str], str]:
-    """Return what is said of the hosts, and how it ends."""
+    """Return what a rollout prints of the hosts, and its error."""
     monkeypatch.setattr(rollout, "play", lambda *_: came)
     error = ""
     try:

@@ -1,4 +1,4 @@
-"""tasks.deploy.build.sbom: what is in the program, and nothing that only built it."""
+"""tasks.deploy.build.sbom: it lists what is in the program, and nothing that only built it."""
 
 import json
 from pathlib import Path

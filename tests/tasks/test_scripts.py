@@ -1,4 +1,4 @@
-"""tasks.deploy.scripts: what another Python runs, run by this one."""
+"""tasks.deploy.scripts: scripts for another Python, run here by this one."""
 
 import importlib.util
 import io

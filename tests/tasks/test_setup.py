@@ -1,4 +1,4 @@
-"""tasks.hosts.setup: what came of each host."""
+"""tasks.hosts.setup: the outcome of each host."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def outcome(**told: Any) -> HostOutcome:
 def run(
     monkeypatch: pytest.MonkeyPatch, came: dict[str, HostOutcome], *, check: bool = False
 ) -> list[tuple[Any, ...]]:
-    """Set up hosts to which this came; return what Ansible was told."""
+    """Set up hosts with these outcomes; return what Ansible was given."""
     told: list[tuple[Any, ...]] = []
 
     def play(*given: Any) -> dict[str, HostOutcome]:

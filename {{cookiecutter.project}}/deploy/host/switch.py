@@ -201,6 +201,8 @@ def _prove(this: Installation, change: Change) -> None:
     _listen(this)
     if not facts.overlap:
         return
+    # After an earlier switch NEXT may still finish requests, and systemd would start it after that.
+    _stop_next(this, wait=True)
     this.units.write_next(facts, change.new, this.settings.next if change.settings else None)
     try:
         this.systemd.start(this.units.next, seconds=facts.health_seconds + _ACCEPT_SECONDS)

@@ -10,7 +10,10 @@ from .switch import is_in_service, on_trial, recover, return_from_trial
 from .systemd import SystemdError
 
 LOCK = "lock"
+_CALM = 5.0
+"""Seconds between two health checks, each of which starts the program and costs processor time."""
 _PAUSE = 1.0
+"""Seconds until the next check after one that has failed."""
 _FAILURES = 3
 """How many health checks in a row must fail before the switch to a release is undone."""
 _BETWEEN = {"activating", "deactivating", "inactive"}
@@ -33,17 +36,6 @@ def guard(this: Installation) -> None:
                 this.systemd.start(this.units.trial, wait=False)
 
 
-def watch(this: Installation) -> None:
-    """Watch the release on trial until its time is over, and go back if it fails.
-
-    Started before the switch, this waits for the lock until the run that switches ends.
-    """
-    seen = look(this, Seen())
-    while seen:
-        this.clock.sleep(_PAUSE)
-        seen = look(this, seen)
-
-
 @dataclass(frozen=True)
 class Seen:
     """What the watch has seen so far."""
@@ -51,6 +43,23 @@ class Seen:
     trial: Trial | None = None
     failures: int = 0
     """How many checks in that trial have failed in a row."""
+
+
+def watch(this: Installation) -> None:
+    """Watch the release on trial until its time is over, and go back if it fails.
+
+    Started before the switch, this waits for the lock until the run that switches ends.
+    """
+    seen = look(this, Seen())
+    while seen:
+        this.clock.sleep(_pause(this, seen))
+        seen = look(this, seen)
+
+
+def _pause(this: Installation, seen: Seen) -> float:
+    if seen.failures or not seen.trial:
+        return _PAUSE
+    return max(min(_CALM, seen.trial.ends - this.clock.seconds()), 0.0)
 
 
 def look(this: Installation, seen: Seen) -> Seen | None:

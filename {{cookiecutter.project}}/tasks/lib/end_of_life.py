@@ -25,7 +25,7 @@ def check(version: str, today: dt.date, *, refuse: bool) -> None:
     if last is None or today <= last:
         return
     ended = f"Python {minor(version)} reached its end of life on {last}"
-    text = f"{ended}: nobody mends its security holes"
+    text = f"{ended}: it gets no security fixes any more"
     if refuse:
         raise TaskError(f"{text} (deploy.end_of_life in invoke.yaml is 'refuse')")
     print(f"warning: {text}", file=sys.stderr)

@@ -26,7 +26,7 @@ def last_line(said: str, otherwise: str) -> str:
 
 
 def first_line(said: str, otherwise: str) -> str:
-    """Return the first line, where a program that prints advice after its reason gives that."""
+    """Return the first line, for a program that prints advice after its reason."""
     return _PREFIX.sub("", (_lines(said) or [otherwise])[0])
 
 

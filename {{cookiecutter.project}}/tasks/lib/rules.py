@@ -69,7 +69,7 @@ def whole_number(least: int) -> Rule:
             raise ValueError(value)
         return number
 
-    return Rule(read, f"a whole number from {least} on")
+    return Rule(read, f"a whole number of at least {least}")
 
 
 def choice(*allowed: str) -> Rule:

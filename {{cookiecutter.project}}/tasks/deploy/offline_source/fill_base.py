@@ -127,7 +127,7 @@ class _Filling:
         run([python, "-I", "-B", make_release, "--only", part, self.base.bundle, tree])
 
     def _sbom(self, home: CarriedPython) -> dict[str, Any]:
-        """Return the bill of what was installed; for another machine, of what this one would."""
+        """Return the bill of materials; for another machine, of what this one would install."""
         project, python = self.plan.project, home.python
         if not self.plan.native:
             python = ensure(project, self.plan.interpreter, "packages").python

@@ -120,7 +120,7 @@ def _in_one_line(error: TaskError) -> str:
 def _fetch(plan: Plan, folder: Path) -> None:
     uv = shutil.which("uv")
     if not uv:
-        raise TaskError("uv is not here, which gets it")
+        raise TaskError("uv, which fetches it, is not installed")
     if not interpreter.may_fetch():
         raise TaskError("UV_PYTHON_DOWNLOADS is 'never'")
     mirror = plan.settings.standalone_mirror

@@ -60,7 +60,7 @@ def find(project: Project, repository: str, ref: str) -> Commit:
     if not git.ask(root, "ls-tree", "HEAD", "pyproject.toml").stdout:
         raise TaskError(f"{root.name} has no commit: hosts get the source by Git")
     if not ref and git.run(root, "status", "--porcelain", "--", "."):
-        raise TaskError("there are changes in no commit: commit and push them, or name a --ref")
+        raise TaskError("there are uncommitted changes: commit and push them, or name a --ref")
     wanted = ref or "HEAD"
     commit = git.ask(
         root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}"
