@@ -95,9 +95,9 @@ def e2e(session: nox.Session) -> None:
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
     """Try all that test and e2e take samples of, which takes hours; arguments go to pytest."""
-    install(session, "test")
+    install(session, "test", "locks")
     install_debian_packages(session)
-    everything = [*TOGETHER, "tests/engine", "tests/e2e"]
+    everything = [*TOGETHER, "tests/test_offline_binary.py", "tests/engine", "tests/e2e"]
     session.run("pytest", *(session.posargs or everything), env={"QUADRANT_SOAK": "1"})
 
 

@@ -18,7 +18,10 @@ def test_defaults_hold_where_nothing_is_said() -> None:
     ("given", "said"),
     [
         ({"keep_relases": 9}, "deploy has 'keep_relases': did you mean 'keep_releases'?"),
-        ({"keep_releases": 1}, "deploy.keep_releases is '1': expected a whole number of at least 2"),
+        (
+            {"keep_releases": 1},
+            "deploy.keep_releases is '1': expected a whole number of at least 2",
+        ),
         ({"end_of_life": "no"}, "deploy.end_of_life is 'no': expected warn or refuse"),
         ({"signing_key": "key"}, "deploy.signing_key is 'key': expected a path from / or ~"),
     ],
