@@ -12,6 +12,7 @@ from typing import Protocol, TypedDict, Unpack
 
 import pytest
 
+from tests.bases import Bases
 from tests.soak import SEED, SOAK
 from tests.support import ROOT, commit, literal, missing, run, tracked
 
@@ -35,10 +36,13 @@ class Answers(TypedDict, total=False):
 class Bake(Protocol):
     """Makes a project and returns its folder."""
 
-    def __call__(self, *, git: bool = False, **answers: Unpack[Answers]) -> Path:
-        """Bake into a folder of its own; `git` also commits what was baked.
+    def __call__(
+        self, *, git: bool = False, warm: bool = False, **answers: Unpack[Answers]
+    ) -> Path:
+        """Bake into a folder of its own.
 
-        The answers are carried as they are, whatever they hold.
+        `git` also commits what was baked; `warm` adds the bases that builds of other warm projects
+        have filled. The answers are carried as they are, whatever they hold.
         """
 
 
@@ -89,16 +93,28 @@ def command_line(template: Path, cookiecutter_config: Path) -> CommandLine:
 
 
 @pytest.fixture(scope="session")
-def bake(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Bake:
-    """Return the function that makes projects from the template."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of what parallel test processes share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
-    def bake(*, git: bool = False, **answers: Unpack[Answers]) -> Path:
+
+@pytest.fixture(scope="session")
+def bake(
+    command_line: CommandLine, shared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Bake:
+    """Return the function that makes projects from the template."""
+    bases = Bases(shared / "bases")
+
+    def bake(*, git: bool = False, warm: bool = False, **answers: Unpack[Answers]) -> Path:
         output = tmp_path_factory.mktemp("baked")
         given = [f"{name}={literal(str(text))}" for name, text in answers.items()]
         command_line("--no-input", *given, cwd=output)
         [project] = output.iterdir()
         if git:
             commit(project)
+        if warm:
+            bases.lend(project)
         return project
 
     return bake

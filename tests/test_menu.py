@@ -118,7 +118,7 @@ QUADRANTS = {
 
 @pytest.mark.parametrize("quadrant", QUADRANTS)
 def test_a_quadrant_can_be_deleted(bake: Bake, quadrant: str) -> None:
-    folder = bake(git=True)
+    folder = bake(git=True, warm=True)
     page = (folder / f"docs/deploy/{quadrant}.md").read_text()
     for part in (f"tasks/deploy/{quadrant.replace('-', '_')}", *QUADRANTS[quadrant]):
         assert f"`{part}" in page, "the page names what belongs to the quadrant"

@@ -61,7 +61,7 @@ def append(path: Path, text: str) -> None:
 @pytest.fixture(scope="module")
 def folder(bake: Bake) -> Path:
     """Return a project whose first package is built."""
-    made = bake(git=True, python_version=offered_here())
+    made = bake(git=True, warm=True, python_version=offered_here())
     build(made)
     return made
 

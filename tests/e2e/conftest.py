@@ -31,16 +31,14 @@ def host() -> None:
 
 
 @pytest.fixture(scope="session")
-def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
+def releases(bake: Bake, shared: Path) -> Releases:
     """Return the releases, built from one bake; parallel test processes share them."""
-    own = tmp_path_factory.getbasetemp()
-    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    project = folder / "project" / NAME
-    with exclusive(folder / "releases.lock"):
+    project = shared / "project" / NAME
+    with exclusive(shared / "releases.lock"):
         if not project.exists():
             project.parent.mkdir()
             bake(git=True, project=NAME).rename(project)
-    return Releases(project, folder / "releases")
+    return Releases(project, shared / "releases")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,10 @@
 """Asks a service again and again until told to stop, and counts what fails. Standard library only.
 
-    load.py HOST PORT WORKERS SECONDS close|keep-alive
+    load.py HOST PORT WORKERS SECONDS PAUSE close|keep-alive
 
-It ends with its standard input, or after SECONDS, and prints a JSON object.
+Each of the WORKERS waits up to PAUSE seconds before it asks again: without a pause they would take
+the processors from what is tested. All end with the standard input, or after SECONDS; then a JSON
+object is printed.
 """
 
 import http.client
@@ -16,9 +18,6 @@ from collections import Counter
 PATH = "/"
 PATIENCE = 30.0
 """Seconds after which a request without an answer has failed."""
-PAUSE = 0.02
-"""The longest that a caller waits before it asks again; callers without a pause would take the
-processors from what is tested."""
 
 
 class Caller:
@@ -59,7 +58,7 @@ def watch(ended: threading.Event) -> None:
     ended.set()
 
 
-def main(host: str, port: str, workers: str, seconds: str, mode: str) -> None:
+def main(host: str, port: str, workers: str, seconds: str, pause: str, mode: str) -> None:
     """Run the callers and print what they saw."""
     ended = threading.Event()
     callers = [Caller(host, int(port), keep=mode == "keep-alive") for _ in range(int(workers))]
@@ -67,7 +66,7 @@ def main(host: str, port: str, workers: str, seconds: str, mode: str) -> None:
     def work(caller: Caller) -> None:
         while not ended.is_set():
             caller.ask()
-            time.sleep(random.uniform(0, PAUSE))  # noqa: S311 (nothing is kept secret by it)
+            time.sleep(random.uniform(0, float(pause)))  # noqa: S311 (nothing is kept secret by it)
 
     threads = [threading.Thread(target=work, args=(caller,)) for caller in callers]
     for thread in threads:

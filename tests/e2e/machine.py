@@ -283,6 +283,8 @@ def machine(kind: str, folder: Path, network: str = "") -> Iterator[Machine]:
             (folder / name).mkdir()
         layers = f"lowerdir={pristine(kind)},upperdir={folder}/upper,workdir={folder}/work"
         subprocess.run(["mount", "-t", "overlay", "-o", layers, "overlay", made.root], check=True)
+        if made.booted:
+            _mask_generators(made)
         made.start()
         yield made
     finally:
@@ -293,6 +295,18 @@ def machine(kind: str, folder: Path, network: str = "") -> Iterator[Machine]:
             for mounted in (made.root, folder):
                 subprocess.run(["umount", "--lazy", mounted], check=False, capture_output=True)
             folder.rmdir()
+
+
+def _mask_generators(machine: Machine) -> None:
+    """Let systemd make no units from what it finds, as from kernel options and disk partitions.
+
+    A machine has none of that, and each reload would start a dozen processes to look for it.
+    """
+    for kind in ("system", "user"):
+        masks = machine.path(f"/etc/systemd/{kind}-generators")
+        masks.mkdir(parents=True)
+        for generator in machine.path(f"/usr/lib/systemd/{kind}-generators").iterdir():
+            (masks / generator.name).symlink_to("/dev/null")
 
 
 def _popen(argv: list[str]) -> subprocess.Popen[str]:

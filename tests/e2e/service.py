@@ -131,10 +131,11 @@ class Seen(TypedDict):
 class Load:
     """Callers that ask the service again and again while a test does something."""
 
-    def __init__(self, machine: Machine, mode: str, workers: int = 4, seconds: int = 120) -> None:
-        self._process = machine.beside(
-            sys.executable, LOAD, "127.0.0.1", str(PORT), str(workers), str(seconds), mode
-        )
+    def __init__(
+        self, machine: Machine, mode: str, workers: int = 4, seconds: int = 120, pause: float = 0.02
+    ) -> None:
+        numbers = map(str, (PORT, workers, seconds, pause))
+        self._process = machine.beside(sys.executable, LOAD, "127.0.0.1", *numbers, mode)
         time.sleep(0.5)
 
     def end(self) -> Seen:

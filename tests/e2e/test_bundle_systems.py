@@ -102,6 +102,19 @@ def test_programs_find_what_they_expect_of_a_machine(proc: str, installed: Machi
                     "computed": [3, 1]}  # fmt: skip
 
 
+def test_a_thread_may_end_without_its_program(installed: Machine) -> None:
+    """Python ends its daemon threads like this; glibc then needs a library that is not its own."""
+    script = (
+        "import ctypes, os, threading\n"
+        "end = ctypes.CDLL(None).pthread_exit\n"
+        "thread = threading.Thread(target=end, args=[None], daemon=True)\n"
+        "thread.start()\n"
+        "thread.join(1)\n"
+        "os._exit(0)\n"
+    )
+    installed.run(PYTHON, "-I", "-c", script)
+
+
 def test_installing_without_proc(installed: Machine, releases: Releases) -> None:
     installed.run("umount", "/proc")
     try:

@@ -8,9 +8,10 @@ from ...lib.process import run
 from .carried_python import CarriedPython
 from .relocate import ldd, loaded
 
+# glibc loads GCC's library when a thread ends by pthread_exit, as Python's daemon threads do.
 _GLIBC = (
     "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1",
-    "libresolv.so.2", "libnss_dns.so.2", "libnss_files.so.2",
+    "libresolv.so.2", "libnss_dns.so.2", "libnss_files.so.2", "libgcc_s.so.1",
 )  # fmt: skip
 _OLDEST = 33  # ld.so has --argv0 since glibc 2.33 (its NEWS)
 _TERMINALS = ("ansi", "dumb", "linux", "screen", "screen-256color", "tmux", "tmux-256color",
