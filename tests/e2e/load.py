@@ -1,6 +1,6 @@
 """Asks a service again and again until told to stop, and counts what fails. Standard library only.
 
-    load.py HOST PORT WORKERS SECONDS PAUSE close|keep-alive
+    load.py HOST:PORT WORKERS SECONDS PAUSE close|keep-alive
 
 Each of the WORKERS waits up to PAUSE seconds before it asks again: without a pause they would take
 the processors from what is tested. All end with the standard input, or after SECONDS; then a JSON
@@ -23,8 +23,8 @@ PATIENCE = 30.0
 class Caller:
     """One client that asks again and again."""
 
-    def __init__(self, host: str, port: int, *, keep: bool) -> None:
-        self.connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
+    def __init__(self, address: str, *, keep: bool) -> None:
+        self.connection = http.client.HTTPConnection(address, timeout=PATIENCE)
         self.keep = keep
         self.releases: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -58,10 +58,10 @@ def watch(ended: threading.Event) -> None:
     ended.set()
 
 
-def main(host: str, port: str, workers: str, seconds: str, pause: str, mode: str) -> None:
+def main(address: str, workers: str, seconds: str, pause: str, mode: str) -> None:
     """Run the callers and print what they saw."""
     ended = threading.Event()
-    callers = [Caller(host, int(port), keep=mode == "keep-alive") for _ in range(int(workers))]
+    callers = [Caller(address, keep=mode == "keep-alive") for _ in range(int(workers))]
 
     def work(caller: Caller) -> None:
         while not ended.is_set():

@@ -134,8 +134,8 @@ class Load:
     def __init__(
         self, machine: Machine, mode: str, workers: int = 4, seconds: int = 120, pause: float = 0.02
     ) -> None:
-        numbers = map(str, (PORT, workers, seconds, pause))
-        self._process = machine.beside(sys.executable, LOAD, "127.0.0.1", *numbers, mode)
+        numbers = map(str, (workers, seconds, pause))
+        self._process = machine.beside(sys.executable, LOAD, f"127.0.0.1:{PORT}", *numbers, mode)
         time.sleep(0.5)
 
     def end(self) -> Seen:
