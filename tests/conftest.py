@@ -100,9 +100,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bake(
-    command_line: CommandLine, shared: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Bake:
+def bake(command_line: CommandLine, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Bake:
     """Return the function that makes projects from the template."""
     bases = Bases(shared / "bases")
 

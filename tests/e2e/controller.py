@@ -133,9 +133,7 @@ def put_back(hosts: Fleet, release: str) -> bool:
 @contextmanager
 def under_load(hosts: Fleet) -> Iterator[None]:
     """Ask every host all the time during the block; check that no request fails."""
-    loads = {
-        name: Load(host, "close", workers=1, pause=0.1) for name, host in hosts.hosts.items()
-    }
+    loads = {name: Load(host, "close", workers=1, pause=0.1) for name, host in hosts.hosts.items()}
     try:
         yield
     finally:
