@@ -21,9 +21,9 @@ requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"
 PYTHONS: list[str] = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))["PYTHONS"]
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
 
-# The tests wait half of the time, for programs and machines. One process runs all tests of a file,
-# since these share what they have made.
-TOGETHER = ["--numprocesses=2", "--dist=loadfile", "--durations=20"]
+# The tests wait much of the time, for programs and machines: three processes keep two processors
+# busy. One process runs all tests of a file, since these share what they have made.
+TOGETHER = ["--numprocesses=3", "--dist=loadfile", "--durations=20"]
 
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # which Python runs is the user's choice
 nox.options.default_venv_backend = "uv|virtualenv"
