@@ -22,8 +22,9 @@ PYTHONS: list[str] = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))[
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
 
 # The tests wait much of the time, for programs and machines: three processes keep two processors
-# busy. One process runs all tests of a file, since these share what they have made.
-TOGETHER = ["--numprocesses=3", "--dist=loadfile", "--durations=20"]
+# busy. One process runs all tests of a file, since these share what they have made. The files keep
+# the order of tests/conftest.py, in which those that take longest come first.
+TOGETHER = ["--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder", "--durations=20"]
 
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # which Python runs is the user's choice
 nox.options.default_venv_backend = "uv|virtualenv"

@@ -16,6 +16,20 @@ from tests.bases import Bases
 from tests.soak import SEED, SOAK
 from tests.support import ROOT, commit, literal, missing, run, tracked
 
+LONGEST_FIRST = (
+    "test_sessions", "test_offline_binary", "test_offline_source", "test_menu",
+    "test_hosts", "test_online_source", "test_settings", "test_hosts_setup", "test_kill",
+    "test_bundle_heavy", "test_bundle_doctored", "test_bundle_kill", "test_trial",
+    "test_bundle_foreign", "test_disk", "test_bundle_disk",
+)  # fmt: skip
+"""The files that take longest: one that is begun last leaves the other processes idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first; all others keep their order."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
 
 def pytest_report_header() -> str:
     """Return the line that says how to repeat a run that took samples."""
