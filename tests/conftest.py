@@ -17,7 +17,7 @@ from tests.soak import SEED, SOAK
 from tests.support import ROOT, commit, literal, missing, run, tracked
 
 LONGEST_FIRST = (
-    "test_sessions", "test_offline_binary", "test_offline_source", "test_menu",
+    "test_sessions", "test_own_program", "test_offline_binary", "test_offline_source", "test_menu",
     "test_hosts", "test_online_source", "test_settings", "test_hosts_setup", "test_kill",
     "test_bundle_heavy", "test_bundle_doctored", "test_bundle_kill", "test_trial",
     "test_bundle_foreign", "test_disk", "test_bundle_disk",
