@@ -107,16 +107,18 @@ def command_line(template: Path, cookiecutter_config: Path) -> CommandLine:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of what parallel test processes share."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
-def bake(command_line: CommandLine, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Bake:
+def bake(
+    command_line: CommandLine, run_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Bake:
     """Return the function that makes projects from the template."""
-    bases = Bases(shared / "bases")
+    bases = Bases(run_folder / "bases")
 
     def bake(*, git: bool = False, warm: bool = False, **answers: Unpack[Answers]) -> Path:
         output = tmp_path_factory.mktemp("baked")

@@ -31,14 +31,14 @@ def host() -> None:
 
 
 @pytest.fixture(scope="session")
-def releases(bake: Bake, shared: Path) -> Releases:
+def releases(bake: Bake, run_folder: Path) -> Releases:
     """Return the releases, built from one bake; parallel test processes share them."""
-    project = shared / "project" / NAME
-    with exclusive(shared / "releases.lock"):
+    project = run_folder / "project" / NAME
+    with exclusive(run_folder / "releases.lock"):
         if not project.exists():
             project.parent.mkdir()
             bake(git=True, project=NAME).rename(project)
-    return Releases(project, shared / "releases")
+    return Releases(project, run_folder / "releases")
 
 
 @pytest.fixture(scope="module")
