@@ -120,7 +120,8 @@ def test_it_is_served(folder: Path, python: str) -> None:
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        ('kind = "worker"', "tool.program.kind is 'worker': expected service"),
+        ('kind = "daemon"', "tool.program.kind is 'daemon': expected service or worker"),
+        ('kind = "worker"', "tool.program has 'app': that is for a service"),
         ('kind = "service"\nappp = ""', "tool.program has 'appp': did you mean 'app'?"),
     ],
 )
