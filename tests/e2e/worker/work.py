@@ -58,7 +58,7 @@ def work(queue: sqlite3.Connection, stop: Stop) -> bool:
         for _ in do(seconds):
             stop.beat()
             queue.execute(RENEW, [time.time() + LEASE_SECONDS, job])
-        queue.execute(DONE, [f"it took {seconds} s", job])
+        queue.execute(DONE, [f"it took {seconds:g} s", job])
     return bool(taken)
 
 
