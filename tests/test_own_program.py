@@ -179,7 +179,8 @@ def test_a_mistake_in_a_worker_is_one_line(
 ) -> None:
     whole = "my_service.work:run"
     edit(worker, whole, whole.replace(before, after))
-    done = run([python, "-m", "my_service.runtime.program"], cwd=worker, env=environ(worker), code=1)
+    command = [python, "-m", "my_service.runtime.program"]
+    done = run(command, cwd=worker, env=environ(worker), code=1)
     assert done.stdout + done.stderr == f"error: tool.program.run {said}\n"
 
 

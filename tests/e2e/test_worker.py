@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.support import commit
 from . import bundles
 from .bundles import script
 from .conftest import NewMachine
-from .machine import Machine, Result
+from .machine import Machine
 from .releases import NAME, Releases, Versions
 from .service import (
     BASE,
@@ -34,6 +34,8 @@ from .service import (
 SAMPLE = Path(__file__).with_name("worker")
 DATA = f"/var/lib/{NAME}"
 _WORK = "src/my_service/work.py"
+_SERVICE = 'kind = "service"\napp = "my_service.app:app"\n'
+_WORKER = 'kind = "worker"\nrun = "my_service.work:run"\nheartbeat_seconds = 2\n'
 
 # A version does what a test has written into the file `orders`, and writes down each job that it
 # begins. A version that must be alone fails if another one runs, and the other way round.
@@ -57,10 +59,10 @@ _HOOKS = '''def run(stop: Stop) -> None:
 def work_on(stop: Stop) -> None:
     """Do jobs until told to stop."""
 '''
-_BEGUN = '''    for job, seconds in taken:
+_BEGUN = """    for job, seconds in taken:
         queue.execute("CREATE TABLE IF NOT EXISTS begun (job, version)")
         queue.execute("INSERT INTO begun VALUES (?, ?)", [job, VERSION])
-'''
+"""
 
 
 def _version(version: str, *, overlap: bool) -> tuple[str, tuple[tuple[str, str, str], ...]]:
@@ -93,9 +95,8 @@ def workers(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
     shutil.copy(SAMPLE / "test_work.py", project / "tests/test_work.py")
     pyproject = project / "pyproject.toml"
     text = pyproject.read_text(encoding="utf-8")
-    text = text.replace('kind = "service"\napp = "my_service.app:app"\n',
-                        'kind = "worker"\nrun = "my_service.work:run"\nheartbeat_seconds = 2\n')  # fmt: skip
-    pyproject.write_text(text, encoding="utf-8")
+    assert text.count(_SERVICE) == 1
+    pyproject.write_text(text.replace(_SERVICE, _WORKER), encoding="utf-8")
     commit(project)
     return Releases(project, folder / "releases", VERSIONS)
 
@@ -150,7 +151,7 @@ class Queue:
 
 
 @pytest.fixture
-def queue(machine: Machine, workers: Releases) -> Iterator[Queue]:
+def queue(machine: Machine, workers: Releases) -> Queue:
     """Return the queue, with the old release at work on it, and no order of an earlier test."""
     machine.run("rm", "-f", f"{DATA}/orders")
     if active(machine) != "0.1.0":
@@ -160,7 +161,7 @@ def queue(machine: Machine, workers: Releases) -> Iterator[Queue]:
     found.ask("DELETE FROM jobs")
     if found.begun():
         found.ask("DELETE FROM begun")
-    yield found
+    return found
 
 
 def healthy(machine: Machine) -> str:

@@ -81,7 +81,7 @@ def test_a_kind_without_units_is_refused(
     tree: Path, plan: Plan, environment: Environment, published: Path
 ) -> None:
     project = replace(plan.project, serves={"kind": "robot"})
-    with pytest.raises(TaskError, match="^a robot needs deploy/units/robot/service.in$"):
+    with pytest.raises(TaskError, match=r"^a robot needs deploy/units/robot/service\.in$"):
         release_tree.lay_out(tree, replace(plan, project=project), environment, "2.31", published)
 
 
