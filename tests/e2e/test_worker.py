@@ -280,8 +280,9 @@ def test_the_bundle_installs_upgrades_and_is_removed(
     machine = new_machine("systemd")
     said = bundles.install(machine, workers["old"])
     assert f"{NAME}: 0.1.0 is active and healthy\n" in said.stdout
+    assert workers["new"].run.exists()
     queue = Queue(machine)
-    queue.send(20, 0.3)
+    queue.send(40, 0.4)
     eventually(lambda: queue.begun() > 2, "it has not begun")
     bundles.install(machine, workers["new"])
     assert healthy(machine) == active(machine) == "0.2.0"
