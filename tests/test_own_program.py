@@ -4,11 +4,12 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -117,17 +118,83 @@ def test_it_is_served(folder: Path, python: str) -> None:
         assert run(asking, cwd=folder, env=environ(folder)).stdout.startswith("ready: 0.1.0")
 
 
+@pytest.fixture
+def worker(bake: Bake) -> Path:
+    """Return a project whose sample was replaced by a worker."""
+    folder = bake()
+    (folder / "src/my_service/app.py").unlink()
+    (folder / "tests/test_app.py").unlink()
+    for name, to in (("work.py", "src/my_service"), ("test_work.py", "tests")):
+        shutil.copy(Path(__file__).parent / "e2e/worker" / name, folder / to)
+    edit(folder, 'kind = "service"\napp = "my_service.app:app"\n',
+         'kind = "worker"\nrun = "my_service.work:run"\n')  # fmt: skip
+    return folder
+
+
+def edit(folder: Path, before: str, after: str) -> None:
+    pyproject = folder / "pyproject.toml"
+    text = pyproject.read_text()
+    assert text.count(before) == 1
+    pyproject.write_text(text.replace(before, after))
+
+
+def test_the_tests_of_the_runtime_pass_for_a_worker(worker: Path, python: str) -> None:
+    tests = ["tests/test_work.py", *(f"tests/runtime/test_{name}.py" for name in (
+        "check", "facts", "hold", "notify", "program", "settings", "worker"))]  # fmt: skip
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    assert " passed" in run(command, cwd=worker, env=environ(worker)).stdout
+
+
+def test_a_worker_is_run(worker: Path, python: str, short: Path) -> None:
+    settings = {**environ(worker), "RUNTIME_DIRECTORY": str(short), "STATE_DIRECTORY": str(short)}
+    command = [python, "-m", "my_service.runtime"]
+    with subprocess.Popen([*command, "serve"], env=settings, cwd=worker) as process:
+        try:
+            asked = run([*command, "check", "--wait", str(SECONDS)], cwd=worker, env=settings)
+            assert asked.stdout.startswith("ready: 0.1.0")
+            with closing(sqlite3.connect(short / "queue.db", isolation_level=None)) as queue:
+                queue.execute("INSERT INTO jobs (seconds) VALUES (0.1)")
+                end = time.monotonic() + SECONDS
+                while not queue.execute("SELECT result FROM jobs").fetchall()[0][0]:
+                    assert time.monotonic() < end, "it does not work"
+                    time.sleep(0.1)
+        finally:
+            process.terminate()
+        assert process.wait(SECONDS) == 0
+
+
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("before", "after", "said"),
     [
-        ('kind = "worker"', "tool.program.kind is 'worker': expected service"),
+        (":run", ":rum", "is 'my_service.work:rum', but there is no 'rum': did you mean 'run'?"),
+        (".work:", ".wrok:", "is 'my_service.wrok:run', but there is no module my_service.wrok"),
+        (":run", ":IDLE_SECONDS", "is 'my_service.work:IDLE_SECONDS', 0.5: expected something to"
+                                  " call"),
+        (":run", ":Stop", "is 'my_service.work:Stop', <class 'my_service.runtime.heart.Stop'>:"
+                          " expected a function that takes one argument, its stop"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_worker_is_one_line(
+    worker: Path, python: str, before: str, after: str, said: str
+) -> None:
+    whole = "my_service.work:run"
+    edit(worker, whole, whole.replace(before, after))
+    command = [python, "-m", "my_service.runtime.program"]
+    done = run(command, cwd=worker, env=environ(worker), code=1)
+    assert done.stdout + done.stderr == f"error: tool.program.run {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ('kind = "daemon"', "tool.program.kind is 'daemon': expected service or worker"),
+        ('kind = "worker"', "tool.program has 'app': that is for a service"),
         ('kind = "service"\nappp = ""', "tool.program has 'appp': did you mean 'app'?"),
     ],
 )
-def test_a_mistake_is_one_line(bake: Bake, python: str, edit: str, said: str) -> None:
+def test_a_mistake_is_one_line(bake: Bake, python: str, kind: str, said: str) -> None:
     folder = bake()
-    pyproject = folder / "pyproject.toml"
-    pyproject.write_text(pyproject.read_text().replace('kind = "service"', edit))
+    edit(folder, 'kind = "service"', kind)
     for module, *words in (("my_service.runtime", "serve"), ("my_service.runtime.program",)):
         command = [python, "-m", module, *words]
         done = run(command, cwd=folder, env=environ(folder), code=1)

@@ -21,6 +21,7 @@ TRIAL_SECONDS = 10
 
 Edit = tuple[str, str, str]
 """A file of the project, lines of it, and the lines that replace them."""
+Versions = Mapping[str, tuple[str, tuple[Edit, ...]]]
 
 # True on a machine only: a program that fails where it is built is not even packed.
 _THERE = '"STATE_DIRECTORY" in __import__("os").environ'
@@ -75,7 +76,7 @@ _OBEYS = (
     (_SERVICE, "        report = await self.readiness.report()\n", _READY),
 )  # fmt: skip
 
-VERSIONS: Mapping[str, tuple[str, tuple[Edit, ...]]] = {
+VERSIONS: Versions = {
     "old": ("0.1.0", ()),
     "new": ("0.2.0", ()),
     "exits at once": (
@@ -167,12 +168,13 @@ class Release:
 class Releases:
     """The releases of one project."""
 
-    def __init__(self, project: Path, store: Path) -> None:
+    def __init__(self, project: Path, store: Path, versions: Versions = VERSIONS) -> None:
         self._project = project
         self._store = store
+        self._versions = versions
 
     def __getitem__(self, which: str) -> Release:
-        """Return the release of `VERSIONS`."""
+        """Return a release, by its name in the versions."""
         return self._release(which, self._store, {})
 
     def signed(self, which: str, key: Path) -> Release:
@@ -181,7 +183,7 @@ class Releases:
         return self._release(which, store, {"INVOKE_DEPLOY_SIGNING_KEY": str(key)})
 
     def _release(self, which: str, store: Path, settings: Mapping[str, str]) -> Release:
-        version, _ = VERSIONS[which]
+        version, _ = self._versions[which]
 
         def build(quadrant: str) -> Path:
             folder = store / quadrant / version
@@ -198,7 +200,7 @@ class Releases:
 
     def edit(self, which: str) -> None:
         """Change the project to a release."""
-        version, edits = VERSIONS[which]
+        version, edits = self._versions[which]
         run(["git", "checkout", "--quiet", "--force", "--detach", self._first()], cwd=self._project)
         number = ("pyproject.toml", 'version = "0.1.0"\n', f'version = "{version}"\n')
         for name, before, after in (number, *edits):

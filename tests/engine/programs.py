@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tests.engine.world import World
 
 GOOD, EXITS, HANGS, WRONG, DEAF = "good", "exits", "hangs", "wrong", "deaf"
+RAISES, MUTE = "raises", "mute"
 CRASHES, SICKENS = "crashes", "sickens"
 BAD_SETTING = b"BAD=1\n"
 
@@ -20,7 +21,8 @@ class Kind:
     """What a release does when it is started."""
 
     start: str = GOOD
-    """DEAF gets ready, but ignores the signal to accept callers."""
+    """DEAF gets ready, but ignores the signal to accept callers. RAISES and MUTE are workers that
+    get ready to work; then they fail at once, or give no heartbeat."""
     later: str = ""
     after: float = 0.0
     """Seconds from its start until it fails, in the way of `later`."""

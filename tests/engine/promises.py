@@ -10,6 +10,7 @@ from tests.engine.fault import CUT, KILL, Fault
 from tests.engine.scenes import OLD, Scene, Settings
 from tests.engine.world import World
 
+_RUNS = {"active", "activating"}
 _CURRENT = "/opt/demo/current"
 
 
@@ -19,6 +20,9 @@ def at_every_step(world: World) -> None:
         link = tree.get(_CURRENT)
         if link:
             assert f"/opt/demo/{link[1].decode()}/SHA256SUMS" in tree, "current names nothing whole"
+    systemd = world.systemd
+    runs = [unit for unit in (systemd.service, systemd.next) if unit.state in _RUNS]
+    assert not world.is_alone or len(runs) < 2, "two run at once"
     for change in _changes(world):
         for name in filter(None, (change.old, change.new)):
             sums = f"/opt/demo/releases/{name}/SHA256SUMS"
@@ -63,7 +67,7 @@ def serving(world: World) -> tuple[str, Settings]:
     assert systemd.next.state in {"inactive", "failed"}, "NEXT still runs"
     assert service.is_ready, f"the service is {service.state}"
     assert not service.is_sick, f"{service.release} is sick"
-    assert systemd.socket.is_ready
+    assert systemd.socket.is_ready == bool(this.units.socket)
     assert service.release == this.active, "another release runs than current names"
     assert service.settings == settings_in_force(world), "it runs with other settings"
     assert not systemd.answered_by_broken, "a broken release was let to callers"

@@ -45,14 +45,15 @@ def add_release(
     facts = {
         "name": NAME, "version": name, "release": f"{name}-id", "rank": name, "user": NAME,
         "size_kb": 1, "machine": "x86_64", "glibc": "none", "keep_releases": 2,
-        "health_seconds": HEALTH, "trial_seconds": TRIAL, "overlap": overlap,
+        "health_seconds": HEALTH, "trial_seconds": TRIAL, "overlap": overlap, "kind": world.kind,
     }  # fmt: skip
     files = {
         "SHA256SUMS": b"x",
         "host/release.json": json.dumps(facts).encode(),
         f"host/{NAME}.service": SERVICE.format(name).encode(),
-        f"host/{NAME}.socket": socket.encode(),
     }
+    if world.kind == "service":
+        files[f"host/{NAME}.socket"] = socket.encode()
     tree = f"/opt/demo/releases/{name}"
     for nodes in (world.disk.tree, world.disk.durable):
         nodes[tree] = nodes[f"{tree}/host"] = ("dir", b"")
@@ -60,9 +61,9 @@ def add_release(
     world.programs.kinds[name] = kind or Kind()
 
 
-def machine(*, systemd: bool = True) -> World:
+def machine(*, systemd: bool = True, kind: str = "service") -> World:
     """Return a machine on which nothing is installed but the settings."""
-    world = World()
+    world = World(kind)
     world.systemd.is_here = systemd
     folders = ["/opt/demo", "/opt/demo/releases", "/etc/demo", "/etc/systemd/system"]
     for nodes in (world.disk.tree, world.disk.durable):
@@ -88,17 +89,19 @@ def do(world: World, command: Callable[[Installation], None], seconds: float = T
 
 
 @cache
-def _installed(*, systemd: bool = True, releases: tuple[str, ...] = ("A",)) -> World:
-    world = machine(systemd=systemd)
+def _installed(
+    *, systemd: bool = True, releases: tuple[str, ...] = ("A",), kind: str = "service"
+) -> World:
+    world = machine(systemd=systemd, kind=kind)
     for name in releases:
         add_release(world, name)
         do(world, to(name))
     return world
 
 
-def installed(*releases: str, systemd: bool = True) -> World:
+def installed(*releases: str, systemd: bool = True, kind: str = "service") -> World:
     """Return a machine on which releases were installed, one after the other."""
-    return _installed(systemd=systemd, releases=releases or ("A",)).copy()
+    return _installed(systemd=systemd, releases=releases or ("A",), kind=kind).copy()
 
 
 def upgrade(  # noqa: PLR0913 (scenes differ in many ways)
@@ -114,6 +117,24 @@ def upgrade(  # noqa: PLR0913 (scenes differ in many ways)
 
 def alone(kind: str) -> Scene:
     return upgrade(Kind(kind), works=False, overlap=False, settings=NEW)
+
+
+def worker(
+    kind: Kind | None = None, *, works: bool = True, is_told: bool | None = None,
+    overlap: bool = True, old_overlaps: bool = True,
+) -> Scene:  # fmt: skip
+    world = installed(kind="worker")
+    add_release(world, "A", overlap=old_overlaps)
+    add_release(world, "B", kind, overlap=overlap)
+    world.is_alone = not (overlap and old_overlaps)
+    told = works if is_told is None else is_told
+    return Scene(world, to("B", NEW), ("A", OLD), ("B", NEW), works, told)
+
+
+def first_worker(kind: Kind | None = None, *, works: bool = True) -> Scene:
+    world = machine(kind="worker")
+    add_release(world, "A", kind)
+    return Scene(world, to("A", NEW), ("", OLD), ("A", NEW), works, works)
 
 
 def new_settings(settings: Settings, *, works: bool) -> Scene:
@@ -169,5 +190,19 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "upgrade sickens later":
         lambda: upgrade(Kind(later=programs.SICKENS, after=4), works=False, is_told=True,
                         settings=NEW),
+    "worker": worker,
+    "worker first": first_worker,
+    "worker first raises": lambda: first_worker(Kind(programs.RAISES), works=False),
+    "worker first mute": lambda: first_worker(Kind(programs.MUTE), works=False),
+    "worker without overlap": lambda: worker(overlap=False),
+    "worker whose old one is without overlap": lambda: worker(old_overlaps=False),
+    "worker raises": lambda: worker(Kind(programs.RAISES), works=False),
+    "worker mute": lambda: worker(Kind(programs.MUTE), works=False),
+    "worker without overlap raises":
+        lambda: worker(Kind(programs.RAISES), works=False, overlap=False),
+    "worker without overlap mute":
+        lambda: worker(Kind(programs.MUTE), works=False, overlap=False),
+    "worker sickens later":
+        lambda: worker(Kind(later=programs.SICKENS, after=4), works=False, is_told=True),
 }  # fmt: skip
 """The scenes by what they do."""

@@ -255,7 +255,7 @@ class ModelSystemd(Systemd):
             return
         target = self._world.disk.target(Path("/opt/demo/current"))
         self._spawn(self.service, target.rpartition("/")[2], Path("/etc/demo"))
-        if not self.socket.is_ready:
+        if self.socket.text is not None and not self.socket.is_ready:
             self._fail(self.service, "exit-code")
 
     def _spawn(self, unit: Unit, release: str, folder: Path) -> None:
@@ -267,10 +267,15 @@ class ModelSystemd(Systemd):
         unit.started, unit.is_sick, unit.status = self._world.now, False, ""
         unit.kind = self._world.programs.kind(release, unit.settings)
         unit.accepts = unit is self.service
-        if f"/opt/demo/releases/{release}" not in tree or unit.kind.start == programs.EXITS:
+        start = unit.kind.start
+        if unit is self.service:  # it begins its work at once, and is not held
+            start = {programs.RAISES: programs.EXITS, programs.MUTE: programs.HANGS}.get(
+                start, start
+            )
+        if f"/opt/demo/releases/{release}" not in tree or start == programs.EXITS:
             self._fail(unit, "exit-code")
         else:
-            unit.state = "activating" if unit.kind.start == programs.HANGS else "active"
+            unit.state = "activating" if start == programs.HANGS else "active"
 
     def _fail(self, unit: Unit, result: str) -> None:
         unit.result, unit.accepts = result, False
@@ -287,8 +292,11 @@ class ModelSystemd(Systemd):
             self.watch_seen = Seen()
 
     def _accept(self, unit: Unit) -> None:
-        if unit.is_ready and unit.kind.start != programs.DEAF:
-            unit.accepts, unit.status = True, "accepting"
+        if unit.is_ready and unit.kind.start == programs.RAISES:
+            self._fail(unit, "exit-code")
+        elif unit.is_ready and unit.kind.start not in {programs.DEAF, programs.MUTE}:
+            is_worker = self._world.kind == "worker"
+            unit.accepts, unit.status = True, "working" if is_worker else "accepting"
             if unit.kind.start != programs.GOOD:
                 self.answered_by_broken += 1
 

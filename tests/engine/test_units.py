@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from host.disk import Disk
 from host.place import Place
-from host.release import Release
+from host.release import KINDS, Release
 from host.systemd import Systemd
 from host.units import Units, in_place
 
 UNIT = Path(__file__).parents[2] / "{{cookiecutter.project}}/deploy/units/service.in"
+WORKER = UNIT.parent / "worker"
 RELEASE = Release("demo", "2", "2-abc", "2", "demo", 1, "x86_64", "none", health_seconds=7)
 
 
@@ -45,8 +46,8 @@ class Below(Place):
         return False
 
 
-def text(name: str = "demo") -> str:
-    template = UNIT.read_text(encoding="utf-8")
+def text(name: str = "demo", unit: Path = UNIT) -> str:
+    template = unit.read_text(encoding="utf-8")
     for token, value in (("name", name), ("user", name), ("prefix", "DEMO_")):
         template = template.replace(f"@{token}@", value)
     return template
@@ -97,6 +98,33 @@ def test_units_are_written_once(units: Units, tmp_path: Path) -> None:
     ]  # fmt: skip
     units.remove()
     assert not list((tmp_path / "units").iterdir())
+
+
+def test_a_worker_has_no_socket(units: Units, tmp_path: Path) -> None:
+    host = units._place.releases / "2/host"
+    (host / "demo.socket").unlink()
+    (host / "demo.service").write_text(text(unit=WORKER / "service.in"), encoding="utf-8")
+    worker = Units(units._place, Disk(), Asked(), KINDS["worker"])
+    worker.install("2")
+    worker.write_next(RELEASE, "2", None)
+    assert worker.same_socket("2", "2")
+    made = [*(tmp_path / "units").iterdir(), *(tmp_path / "transient").iterdir()]
+    assert sorted(path.name for path in made) == [
+        "demo-guard.service", "demo-next.service", "demo-trial.service", "demo.service",
+    ]  # fmt: skip
+    for path in made:
+        assert ".socket" not in path.read_text(encoding="utf-8")
+    assert worker.enabled == ("demo.service",)
+
+
+@pytest.mark.parametrize("name", ["service.in", "user.service.in"])
+def test_a_worker_is_confined_as_a_service_is(name: str) -> None:
+    about_callers = {"NonBlocking=yes", "LimitNOFILE=65536"}
+    service, worker = (
+        set(service_lines(text(unit=folder / name))) for folder in (UNIT.parent, WORKER)
+    )
+    assert service - worker == about_callers
+    assert worker <= service
 
 
 def test_next_runs_the_new_release_held(units: Units, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from host.history import History
 from host.installation import Installation
 from host.lock import Busy
 from host.place import Place
+from host.release import KINDS
 from host.settings import Settings
 from host.state import States
 from host.units import Units
@@ -76,7 +77,10 @@ class World:
     current: "World"
     """The world whose engine is running: `held`, a plain function, has to find it."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "service") -> None:
+        self.kind = kind
+        self.is_alone = False
+        """Whether two releases must never run at once."""
         self.now = 1000.0
         self.boots = 1
         self.count = self.questions = 0
@@ -98,7 +102,7 @@ class World:
             systemd=self.systemd,
             programs=self.programs,
             clock=ModelClock(self),
-            units=Units(place, self.disk, self.systemd),
+            units=Units(place, self.disk, self.systemd, KINDS[kind]),
             settings=Settings(place, self.disk),
             states=States(place.engine, self.disk),
             history=History(place.engine, self.disk),

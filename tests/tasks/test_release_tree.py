@@ -51,6 +51,7 @@ def test_a_release_for_hosts(
         "trial_seconds": 60,
         "overlap": True,
         "answers_callers": True,
+        "kind": "service",
         "machine": plan.machine,
         "glibc": "2.31",
     }
@@ -59,6 +60,29 @@ def test_a_release_for_hosts(
     assert {f"host/{unit}" for unit in units} <= names(tree)
     assert publish.CHECKSUMS in names(tree)
     assert processes.ran("release_rank.py")[-2:] == ["1.0rc1", "1700000000"]
+
+
+def test_a_worker_has_units_of_its_own_and_no_socket(
+    tree: Path, plan: Plan, environment: Environment, published: Path, processes: Processes
+) -> None:
+    processes.answer("release_rank.py", "a1.z\n")
+    project = replace(plan.project, serves={"kind": "worker", "run": "my_service.work:run"})
+    release_tree.lay_out(tree, replace(plan, project=project), environment, "2.31", published)
+    facts = json.loads((tree / "host/release.json").read_text())
+    assert (facts["kind"], facts["answers_callers"]) == ("worker", False)
+    units = {"host/my-service.service", "host/my-service.user.service", "host/my-service.env"}
+    assert units <= names(tree)
+    assert "host/my-service.socket" not in names(tree)
+    for unit in units:
+        assert "socket" not in (tree / unit).read_text().replace("health.sock", "").lower()
+
+
+def test_a_kind_without_units_is_refused(
+    tree: Path, plan: Plan, environment: Environment, published: Path
+) -> None:
+    project = replace(plan.project, serves={"kind": "robot"})
+    with pytest.raises(TaskError, match=r"^a robot needs deploy/units/robot/service\.in$"):
+        release_tree.lay_out(tree, replace(plan, project=project), environment, "2.31", published)
 
 
 def test_elsewhere_than_on_linux_there_is_nothing_for_hosts(

@@ -48,6 +48,19 @@ def test_one_that_callers_cannot_ask_has_a_socket_for_it(plan: Plan, tmp_path: P
     assert f"unix:{folder}/health.sock" in arguments
 
 
+def test_a_worker_is_held(plan: Plan, tmp_path: Path) -> None:
+    told, asked = tmp_path / "told", tmp_path / "asked"
+    made = program(
+        tmp_path, f'env > {told}; echo "$@" >> {told}; exec sleep 60', f'echo "$*" > {asked}'
+    )
+    worker = replace(plan.project, serves={"kind": "worker", "run": "my_service.work:run"})
+    smoke.check(made, worker, plan.revision)
+    lines = told.read_text().splitlines()
+    assert lines[-1] == "serve --hold"
+    assert not [line for line in lines if line.startswith("MY_SERVICE_")]
+    assert "/health.sock --release" in asked.read_text()
+
+
 @pytest.mark.parametrize(
     ("behaviour", "said"),
     [

@@ -10,7 +10,7 @@ from .disk import Disk
 from .history import History
 from .place import Place, user_name
 from .programs import Programs
-from .release import FACTS, SUMS, Release
+from .release import FACTS, SUMS, Kind, Release
 from .settings import Settings
 from .state import States
 from .systemd import Systemd
@@ -40,6 +40,8 @@ class Installation:
     @property
     def address(self) -> str:
         """The URL at which callers on this machine reach the service; empty if there is none."""
+        if not self.units.socket:
+            return ""
         listen = self.systemd.property(self.units.socket, "Listen")
         address = listen.partition(" (Stream)")[0].rpartition(" ")[2]
         host, _, port = address.rpartition(":")
@@ -89,8 +91,8 @@ class Installation:
         return "there is no systemd here"
 
 
-def of(place: Place, say: Callable[[str], None]) -> Installation:
-    """Return the real installation at a place."""
+def of(place: Place, kind: Kind, say: Callable[[str], None]) -> Installation:
+    """Return the real installation of a program of a kind at a place."""
     disk, systemd = Disk(), Systemd(place)
     return Installation(
         place=place,
@@ -98,7 +100,7 @@ def of(place: Place, say: Callable[[str], None]) -> Installation:
         systemd=systemd,
         programs=Programs(place),
         clock=Clock(),
-        units=Units(place, disk, systemd),
+        units=Units(place, disk, systemd, kind),
         settings=Settings(place, disk),
         states=States(place.engine, disk),
         history=History(place.engine, disk),

@@ -20,6 +20,22 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]{0,99}")
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What the engine does with the releases of one kind of program."""
+
+    has_socket: bool
+    """Whether callers reach it through a socket that systemd holds."""
+    silent: str
+    """What is wrong with one that was let to work beside the old release, and does not."""
+
+
+KINDS = {
+    "service": Kind(has_socket=True, silent="it does not accept callers"),
+    "worker": Kind(has_socket=False, silent="it gave no heartbeat in time"),
+}
+
+
+@dataclass(frozen=True)
 class Release:
     """The facts of one release."""
 
@@ -47,6 +63,13 @@ class Release:
     """Whether it may run beside the previous release."""
     answers_callers: bool = True
     """Whether it tells its callers, and not only its health socket, if it is ready."""
+    kind: str = "service"
+    """What kind of program it is, of `KINDS`."""
+
+    @property
+    def traits(self) -> Kind:
+        """What the engine does with it."""
+        return KINDS[self.kind]
 
 
 def read(tree: Path) -> Release:
@@ -97,4 +120,6 @@ def _checked(given: dict[str, Any]) -> Release:
         raise ValueError("has a wrong 'name'")
     if not _VERSION.fullmatch(release.version):
         raise ValueError("has a wrong 'version'")
+    if release.kind not in KINDS:
+        raise ValueError(f"has the kind '{release.kind}': expected {' or '.join(KINDS)}")
     return release

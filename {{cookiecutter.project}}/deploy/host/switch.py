@@ -1,7 +1,7 @@
 """Switch to a release, and undo a switch. Read this module from top to bottom.
 
     prove       NEXT runs the new release beside the old one; it must get ready with the right id
-    share       NEXT accepts callers, from the same listening socket as the old one
+    share       NEXT accepts callers, from the same listening socket as the old one; a worker works
     remember    record in the state that a switch is under way, and what undoing it needs
     take over   replace settings, `current` and units; restart the service as the new release
     commit      record the success in the state; only then report it and begin the trial
@@ -22,6 +22,7 @@ from . import retention
 from .errors import HostError
 from .history import ACTIVE, FAILED, RETURNED, now
 from .installation import Installation
+from .release import Release
 from .state import Change, State, Trial
 from .systemd import SystemdError
 
@@ -31,8 +32,10 @@ on a full disk."""
 UNDOABLE = "undoable"
 """A file in the engine's folder while a switch or a trial may have to be undone. Without it, the
 service starts without the guard."""
-_ACCEPTING = "accepting"
+_AT_WORK = {"accepting", "working"}
+"""What a service or a worker says of itself once it does its work."""
 _ACCEPT_SECONDS = 10.0
+_ENDED = {"failed", "inactive"}
 _STOP_SECONDS = 180.0
 """More than a service may take to stop (TimeoutStopSec)."""
 _TRIAL_SECONDS = 60
@@ -133,7 +136,12 @@ def _again(this: Installation, release: str) -> None:
         why = _why(this, error)
         this.history.add(FAILED, release, why)
         raise SwitchError(f"{release} is active but not healthy: {why}") from error
-    this.say(f"{release} is active and healthy at {this.address}")
+    this.say(f"{release} is active and healthy{_at(this)}")
+
+
+def _at(this: Installation) -> str:
+    """Return where callers reach the service; empty for a program without callers."""
+    return f" at {this.address}" if this.units.socket else ""
 
 
 def _install_units(this: Installation, release: str) -> None:
@@ -142,7 +150,7 @@ def _install_units(this: Installation, release: str) -> None:
     this.units.install(release)
     # An operator may have disabled the units that were there before.
     if are_new:
-        this.systemd.enable(this.units.service, this.units.socket)
+        this.systemd.enable(*this.units.enabled)
 
 
 def is_in_service(this: Installation, release: str, url: str = "") -> bool:
@@ -199,10 +207,10 @@ def _prove(this: Installation, change: Change) -> None:
     else:
         this.units.install(change.new)
     _listen(this)
-    if not facts.overlap:
-        return
     # After an earlier switch NEXT may still finish requests, and systemd would start it after that.
     _stop_next(this, wait=True)
+    if not _may_overlap(this, change):
+        return
     this.units.write_next(facts, change.new, this.settings.next if change.settings else None)
     try:
         this.systemd.start(this.units.next, seconds=facts.health_seconds + _ACCEPT_SECONDS)
@@ -210,23 +218,34 @@ def _prove(this: Installation, change: Change) -> None:
         this.programs.require_ready(change.new, f"unix:{socket}", facts.health_seconds)
     except HostError as error:
         raise SwitchError(this.systemd.reason(this.units.next) or str(error)) from error
-    if this.units.same_socket(change.old, change.new):
-        _share(this)
+    if not facts.traits.has_socket:
+        _share(this, facts, facts.health_seconds)
+    elif this.units.same_socket(change.old, change.new):
+        _share(this, facts, _ACCEPT_SECONDS)
 
 
-def _share(this: Installation) -> None:
-    """Let the new release accept callers beside the old one."""
+def _may_overlap(this: Installation, change: Change) -> bool:
+    """Return whether the two releases may run beside each other: both have to allow it."""
+    with suppress(HostError):  # a damaged old release has nothing to say
+        if change.old and not this.facts(change.old).overlap:
+            return False
+    return this.facts(change.new).overlap
+
+
+def _share(this: Installation, facts: Release, seconds: float) -> None:
+    """Let the new release accept callers, or work, beside the old one."""
     this.systemd.signal(this.units.next, "SIGUSR1")
-    until = this.clock.seconds() + _ACCEPT_SECONDS
-    while this.systemd.property(this.units.next, "StatusText") != _ACCEPTING:
-        if this.clock.seconds() > until:
-            raise SwitchError(this.systemd.reason(this.units.next) or "it does not accept callers")
+    until = this.clock.seconds() + seconds
+    while this.systemd.property(this.units.next, "StatusText") not in _AT_WORK:
+        has_ended = this.systemd.property(this.units.next, "ActiveState") in _ENDED
+        if has_ended or this.clock.seconds() > until:
+            raise SwitchError(this.systemd.reason(this.units.next) or facts.traits.silent)
         this.clock.sleep(_PAUSE)
 
 
 def _listen(this: Installation) -> None:
     """Start the socket unit unless it is active. Raises SwitchError with the reason if it fails."""
-    if this.systemd.is_active(this.units.socket):
+    if not this.units.socket or this.systemd.is_active(this.units.socket):
         return
     try:
         this.systemd.start(this.units.socket)
@@ -248,14 +267,14 @@ def _take_over(this: Installation, change: Change) -> None:
     if this.systemd.runs():
         _install_units(this, change.new)
         to_stop = _STOP_SECONDS
-        if not this.facts(change.new).overlap:
+        if not _may_overlap(this, change):
             # Nothing serves meanwhile: a start that hangs must not be given the stop time as well.
             this.systemd.stop(this.units.service, seconds=_STOP_SECONDS)
             to_stop = _ACCEPT_SECONDS
         anew = not this.units.same_socket(change.old, change.new)
         _restart(this, change.new, anew=anew, to_stop=to_stop)
         if not change.old:
-            this.systemd.enable(this.units.service, this.units.socket)
+            this.systemd.enable(*this.units.enabled)
 
 
 def _restart(
@@ -267,8 +286,8 @@ def _restart(
     """
     service, socket = this.units.service, this.units.socket
     seconds = this.facts(release).health_seconds
-    anew = anew or not this.systemd.is_active(socket)
-    this.systemd.forget_failures(service, socket)
+    anew = bool(socket) and (anew or not this.systemd.is_active(socket))
+    this.systemd.forget_failures(*this.units.enabled)
     if anew:
         # NEXT holds the socket that is to be opened anew.
         _stop_next(this, wait=True)
@@ -277,7 +296,7 @@ def _restart(
         units = (socket, service) if anew else (service,)
         this.systemd.restart(*units, seconds=seconds + to_stop)
     except SystemdError as error:
-        if not this.systemd.is_active(socket):
+        if socket and not this.systemd.is_active(socket):
             why = this.systemd.socket_reason(socket)
             raise SwitchError(f"{socket} does not listen: {why}") from error
         raise SwitchError(this.systemd.reason(service) or str(error)) from error
@@ -327,7 +346,7 @@ def _report(this: Installation, state: State) -> None:
     changed = state.trial.change.settings if state.trial else {}
     if this.systemd.runs():
         with_settings = ", with the new settings" if changed else ""
-        this.say(f"{release} is active and healthy at {this.address}{with_settings}")
+        this.say(f"{release} is active and healthy{_at(this)}{with_settings}")
     else:
         this.say(
             f"{release} is installed and can be used; {this.no_service()}: no service was started"
@@ -516,10 +535,10 @@ def _abandon(this: Installation, change: Change) -> None:
     if this.systemd.runs():
         _stop_next(this, wait=True)
         with suppress(SystemdError):
-            this.systemd.disable(this.units.service, this.units.socket)
+            this.systemd.disable(*this.units.enabled)
         with suppress(SystemdError, OSError):
             this.units.remove()
-        this.systemd.forget_failures(this.units.service, this.units.socket, this.units.next)
+        this.systemd.forget_failures(*this.units.enabled, this.units.next)
     with suppress(OSError):
         this.settings.back(change.settings)
         this.disk.remove(this.place.current)

@@ -85,7 +85,7 @@ class Systemd:
         return any(self.property(unit, "NeedDaemonReload") == "yes" for unit in units)
 
     def reason(self, unit: str) -> str:
-        """Return why a service has ended, with the last line that it printed.
+        """Return why a service has ended or is not ready, with the last line that it printed.
 
         Empty if it runs, or was never started.
         """
@@ -93,7 +93,9 @@ class Systemd:
             return ""
         if not self.property(unit, "InvocationID"):
             return ""
-        ended = self._ending(unit) or "the program ended by itself"
+        starts = self.property(unit, "SubState") == "start"
+        ended = "it has not become ready" if starts else self._ending(unit)
+        ended = ended or "the program ended by itself"
         line = self.last_line(unit)
         return f"{ended}: {line}" if line else ended
 

@@ -52,17 +52,17 @@ def _remove(this: Installation) -> None:
 def _remove_units(this: Installation) -> None:
     units, systemd = this.units, this.systemd
     if not systemd.runs():
-        for unit in (units.service, units.socket, units.guard, units.trial):
+        for unit in (*units.enabled, units.guard, units.trial):
             this.disk.remove(this.place.units / unit)
         return
     with suppress(SystemdError):
         systemd.stop(units.trial, units.next)
     with suppress(SystemdError):
         # Use one call for both: the socket alone would start the service again.
-        systemd.disable(units.service, units.socket)
+        systemd.disable(*units.enabled)
     with suppress(SystemdError):
         units.remove()
-    systemd.forget_failures(units.service, units.socket)
+    systemd.forget_failures(*units.enabled)
 
 
 def _purge(this: Installation, user: str) -> None:
@@ -73,7 +73,7 @@ def _purge(this: Installation, user: str) -> None:
         for folder in ("etc", "var/lib", "var"):
             _remove_empty(where.prefix / folder)
     if not this.units.other_prefix():
-        for unit in (this.units.service, this.units.socket):
+        for unit in this.units.enabled:
             this.disk.remove(where.units / f"{unit}.d")
     if where.uid == 0:
         account.remove_user(user)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .disk import Disk
 from .place import Place
-from .release import Release
+from .release import KINDS, Kind, Release
 from .systemd import Systemd
 
 _REPLACED = re.compile(r"(Exec\w+|Restart\w*|Type|TimeoutStartSec|RuntimeDirectory|WatchdogSec)=")
@@ -21,12 +21,18 @@ _HIDDEN = {
 class Units:
     """The units of one installation."""
 
-    def __init__(self, place: Place, disk: Disk, systemd: Systemd) -> None:
+    def __init__(
+        self, place: Place, disk: Disk, systemd: Systemd, kind: Kind = KINDS["service"]
+    ) -> None:
         self._place = place
         self._disk = disk
         self._systemd = systemd
         name = place.name
-        self.service, self.socket = f"{name}.service", f"{name}.socket"
+        self.service = f"{name}.service"
+        self.socket = f"{name}.socket" if kind.has_socket else ""
+        """Holds the socket of a service; empty for a program without callers."""
+        self.enabled = (self.service, self.socket) if self.socket else (self.service,)
+        """The units that systemd starts at boot."""
         self.next = f"{name}-next.service"
         """Runs a new release beside the active one during a switch."""
         self.guard = f"{name}-guard.service"
@@ -47,7 +53,7 @@ class Units:
                 self._disk.write(path, text.encode(), 0o644)
                 changed = True
         # A run that was killed here has replaced the files without a reload.
-        if changed or self._systemd.needs_reload(self.service, self.socket):
+        if changed or self._systemd.needs_reload(*self.enabled):
             self._systemd.reload()
 
     def are_installed(self) -> bool:
@@ -55,7 +61,10 @@ class Units:
         return self._disk.exists(self._place.units / self.service)
 
     def same_socket(self, one: str, other: str) -> bool:
-        """Return whether two releases listen in the same way; comments make no difference."""
+        """Return whether two releases listen in the same way, or both not at all.
+
+        Comments make no difference.
+        """
         return bool(one and other) and self._listening(one) == self._listening(other)
 
     def write_next(self, release: Release, folder: str, settings: Path | None) -> None:
@@ -73,7 +82,7 @@ class Units:
 
     def remove(self) -> None:
         """Remove the units. Raises OSError, and SystemdError."""
-        for unit in (self.service, self.socket, self.guard, self.trial):
+        for unit in (*self.enabled, self.guard, self.trial):
             self._disk.remove(self._place.units / unit)
         self._disk.remove(self._place.transient_units / self.next)
         self._systemd.reload()
@@ -90,8 +99,9 @@ class Units:
         return None if same or not there else prefix
 
     def _texts(self, release: str) -> dict[str, str]:
+        listening = {self.socket: self._part(release, "socket")} if self.socket else {}
         return {
-            self.socket: self._part(release, "socket"),
+            **listening,
             self.service: self._service_text(release),
             self.guard: self._engine_text("undo an interrupted switch", "oneshot", "guard"),
             self.trial: self._engine_text("watch a release on trial", "exec", "watch")
@@ -129,7 +139,7 @@ class Units:
         name = self._place.name
         own = [
             "Type=notify",
-            f"Sockets={self.socket}",
+            *([f"Sockets={self.socket}"] if self.socket else []),
             f"{command} --hold",
             "Restart=no",
             f"TimeoutStartSec={release.health_seconds}",
@@ -139,7 +149,7 @@ class Units:
         ]
         unit = [f"# Written by {name}-admin for the time of a switch.", "[Unit]",
                 f"Description={name}: the release that is to be the next one",
-                f"After={self.socket}", "", "[Service]"]  # fmt: skip
+                *([f"After={self.socket}"] if self.socket else []), "", "[Service]"]  # fmt: skip
         return "\n".join([*unit, *kept, *own]) + "\n"
 
     def _added(self) -> Iterable[str]:

@@ -40,7 +40,7 @@ class Project:
     pythons: tuple[str, ...]
     entry_points: tuple[EntryPoint, ...]
     serves: Mapping[str, Any]
-    """`[tool.program]`: what is served. The project's own runtime knows what is allowed in it."""
+    """`[tool.program]`: what is run. The project's own runtime knows what is allowed in it."""
 
     @property
     def package(self) -> str:
@@ -58,9 +58,14 @@ class Project:
         return self.program[:_USER_LENGTH].rstrip("-")
 
     @property
+    def kind(self) -> str:
+        """What kind of program it is: `service` or `worker`."""
+        return str(self.serves.get("kind", "service"))
+
+    @property
     def answers_callers(self) -> bool:
         """Whether the service tells its callers, and not only its health socket, if it is ready."""
-        return self.serves.get("ready_path") != ""
+        return self.kind == "service" and self.serves.get("ready_path") != ""
 
     @property
     def prefix(self) -> str:

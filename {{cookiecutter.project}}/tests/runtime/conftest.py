@@ -117,6 +117,23 @@ def run(service: ModuleType) -> Callable[..., Result]:
 
 
 @pytest.fixture
+def write(service: ModuleType, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Return a function that adds a module to the program's package, and returns its name."""
+    package = sys.modules[service.PACKAGE]
+    package.__path__.append(str(tmp_path))
+    name = f"{service.PACKAGE}.written"
+
+    def write(text: str) -> str:
+        (tmp_path / "written.py").write_text(text)
+        return name
+
+    yield write
+    package.__path__.remove(str(tmp_path))
+    sys.modules.pop(name, None)
+    vars(package).pop("written", None)
+
+
+@pytest.fixture
 def listener() -> Iterator[socket.socket]:
     """Hold a listening socket, as systemd would."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as sock:
@@ -127,7 +144,7 @@ def listener() -> Iterator[socket.socket]:
 def start(service: ModuleType, tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Start the program as a process of its own: ``start("serve", PORT=8001)``.
 
-    It listens on `listener` if one is given, and serves `program` of ``apps.py``.
+    It listens on `listener` if one is given, and runs `program`, as ``start.py`` reads it.
     """
     search = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
     module = f"{__package__}.start"

@@ -25,18 +25,23 @@ class Misuse(Failure):
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Run the service, or check a running one; environment variables are the settings (README)."""
+    """Run the program, or check a running one; environment variables are the settings (README)."""
 
 
 @main.command()
 @click.option("--host", help="The address to listen on.")
 @click.option("--port", help="The TCP port to listen on.")
-@click.option("--hold", is_flag=True, help="Accept nobody until SIGUSR1; be ready meanwhile.")
+@click.option("--hold", is_flag=True, help="Accept nobody, or do not work, until SIGUSR1.")
 def serve(hold: bool, **options: str | None) -> None:
-    """Serve until told to stop, on systemd's socket if there is one."""
+    """Serve or work until told to stop; serve on systemd's socket if there is one."""
+    described = _described()
+    _RUN[described.kind](described, hold, options)
+
+
+def _serve(described: facts.Facts, hold: bool, options: Mapping[str, str | None]) -> None:
     from . import notify, sockets
 
-    chosen, described = _settings(options), _described()
+    chosen = _settings(described.kind, options)
     notifier = notify.from_systemd(os.environ)
     try:
         # before the slow imports: early callers then wait instead of being refused
@@ -51,7 +56,7 @@ def serve(hold: bool, **options: str | None) -> None:
     this = release.current()
     logs.configure(chosen.log_level, this.release)  # the program may log while it is imported
 
-    from . import program, server, service
+    from . import ending, program, server, service
 
     try:
         found = program.find(described)
@@ -59,7 +64,22 @@ def serve(hold: bool, **options: str | None) -> None:
         raise Failure(str(error)) from None
     start = server.Start(hold=hold, shared=bool(shared), health=health, notifier=notifier)
     server.Server(service.Service(found, this), chosen, start).run(listening)
-    server.end()
+    ending.end()
+
+
+def _work(described: facts.Facts, hold: bool, options: Mapping[str, str | None]) -> None:
+    from . import ending, sockets, worker
+
+    chosen = _settings(described.kind, options)
+    try:
+        code = worker.work(described, chosen, hold=hold)
+    except (facts.ProgramError, sockets.SocketError) as error:
+        raise Failure(str(error)) from None
+    ending.end(code)
+    raise SystemExit(code)
+
+
+_RUN = {"service": _serve, "worker": _work}
 
 
 @main.command()
@@ -69,14 +89,14 @@ def version() -> None:
 
 
 @main.command()
-@click.option("--url", help="The service's URL; by default from the settings.")
+@click.option("--url", help="Where to ask: http://HOST:PORT or unix:/PATH.")
 @click.option("--release", "expected", help="The release id that must answer.")
 @click.option("--wait", default=0, type=click.FloatRange(min=0), help="Retry for so many seconds.")
 def check(url: str | None, expected: str | None, wait: float) -> None:
-    """Ask a running service whether it is ready."""
+    """Ask a running program whether it is ready, by default where its settings let it answer."""
     from . import check as checks
 
-    url = url or _settings().url
+    url = url or _url(_described())
     path = checks.READY_PATH if checks.is_health_socket(url) else _described().ready_path
     if not path:
         raise Failure("tool.program.ready_path is '': only the health socket can be asked")
@@ -89,6 +109,14 @@ def check(url: str | None, expected: str | None, wait: float) -> None:
         raise Misuse(f"--url is {url!r}: expected http://HOST:PORT or unix:/PATH") from None
 
 
+def _url(described: facts.Facts) -> str:
+    if described.kind == "worker":
+        from . import sockets
+
+        return f"unix:{sockets.health_path(os.environ)}"
+    return _settings(described.kind).url
+
+
 def _described() -> facts.Facts:
     try:
         return facts.read()
@@ -96,8 +124,8 @@ def _described() -> facts.Facts:
         raise Failure(str(error)) from None
 
 
-def _settings(options: Mapping[str, str | None] = {}) -> settings.Settings:
+def _settings(kind: str, options: Mapping[str, str | None] = {}) -> settings.Settings:
     try:
-        return settings.load(os.environ, options)
+        return settings.load(os.environ, options, kind)
     except settings.SettingsError as error:
         raise Misuse(str(error)) from None

@@ -1,8 +1,8 @@
 """Read what ``[tool.program]`` in pyproject.toml says. Standard library only."""
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,13 @@ from .release import HERE, METADATA
 from .settings import Rule
 
 HEALTH_PATH = "/healthz"
-KINDS = ("service",)
+METRICS_PATH = "/metrics"
+_MOST_SECONDS = 86400
+KEYS = {
+    "service": ("app", "ready", "health_path", "ready_path", "metrics_path"),
+    "worker": ("run", "heartbeat_seconds"),
+}
+"""The kinds of programs, and what ``[tool.program]`` may say of each. The first key is needed."""
 
 
 class ProgramError(Exception):
@@ -24,20 +30,26 @@ class Facts:
     """What ``[tool.program]`` says; docs/your-program.md explains each."""
 
     kind: str
-    app: str
-    """Where the app is: ``my_service.app:app``."""
+    app: str = ""
+    """Where a service's app is: ``my_service.app:app``."""
     ready: str = ""
     """Where the function is that says whether the program is ready, if there is one."""
     health_path: str = HEALTH_PATH
     """Where the service says that it is alive. An empty path switches a probe off."""
     ready_path: str = READY_PATH
     """Where it says whether it is ready."""
-    metrics_path: str = "/metrics"
+    metrics_path: str = METRICS_PATH
     """Where it gives its metrics."""
+    run: str = ""
+    """Where the function is that a worker runs: ``my_worker.work:run``."""
+    heartbeat_seconds: int = 60
+    """How old a worker's last heartbeat may be while it is healthy."""
 
 
 def _kind(text: str) -> str:
-    return KINDS[KINDS.index(text)]
+    if text not in KEYS:
+        raise ValueError(text)
+    return text
 
 
 def _reference(text: str) -> str:
@@ -54,19 +66,28 @@ def _path(text: str) -> str:
     return text
 
 
+def _whole_number(value: int) -> int:
+    if not 1 <= value <= _MOST_SECONDS:
+        raise ValueError(value)
+    return value
+
+
 def _named(like: str) -> Rule:
-    return Rule(_reference, f"MODULE:NAME in {PACKAGE}, such as {PACKAGE}.app:{like}")
+    return Rule(_reference, f"MODULE:NAME in {PACKAGE}, such as {PACKAGE}.{like}")
 
 
 _PROBE = Rule(_path, "a path such as /probe, or nothing")
 RULES = {
-    "kind": Rule(_kind, " or ".join(KINDS)),
-    "app": _named("app"),
-    "ready": _named("ready"),
+    "kind": Rule(_kind, " or ".join(KEYS)),
+    "app": _named("app:app"),
+    "ready": _named("app:ready"),
     "health_path": _PROBE,
     "ready_path": _PROBE,
     "metrics_path": _PROBE,
+    "run": _named("work:run"),
+    "heartbeat_seconds": Rule(_whole_number, f"a whole number from 1 to {_MOST_SECONDS}"),
 }
+_NUMBERS = ("heartbeat_seconds",)
 _PROBES = ("health_path", "ready_path", "metrics_path")
 
 
@@ -77,18 +98,24 @@ def read(package: Path = HERE) -> Facts:
     ProgramError if they are missing or wrong.
     """
     table = _table(package)
-    values = {key: _value(key, value) for key, value in table.items()}
-    for field in fields(Facts):
-        if field.default is MISSING and field.name not in values:
-            allowed = RULES[field.name].allowed
-            raise ProgramError(f"tool.program has no '{field.name}': expected {allowed}")
+    kind = str(_value("kind", table["kind"])) if "kind" in table else ""
+    known = ("kind", *(KEYS[kind] if kind else RULES))
+    values = {key: _value(key, value, known) for key, value in table.items()}
+    for needed in ("kind", *KEYS.get(kind, ())[:1]):
+        if needed not in values:
+            allowed = RULES[needed].allowed
+            raise ProgramError(f"tool.program has no '{needed}': expected {allowed}")
+    _require_different_paths(values)
+    return Facts(**values)
+
+
+def _require_different_paths(values: Mapping[str, Any]) -> None:
     used: dict[str, str] = {}
     for key in _PROBES:
         path = values.get(key, getattr(Facts, key))
         if path and path in used:
             raise ProgramError(f"tool.program.{key} is '{path}', as {used[path]} is")
         used[path] = key
-    return Facts(**values)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -99,13 +126,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else f"expected {', '.join(names)}"
 
 
-def _value(key: str, value: object) -> str:
-    if key not in RULES:
-        raise ProgramError(f"tool.program has '{key}': {nearest(key, RULES)}")
-    read: Callable[[str], Any] = RULES[key].read
+def _value(key: str, value: object, known: Sequence[str] = ("kind",)) -> Any:
+    if key not in known:
+        others = [kind for kind, keys in KEYS.items() if key in keys]
+        why = f"that is for a {others[0]}" if others else nearest(key, known)
+        raise ProgramError(f"tool.program has '{key}': {why}")
     try:
-        if isinstance(value, str):
-            return str(read(value))
+        if type(value) is (int if key in _NUMBERS else str):
+            return RULES[key].read(value)
     except ValueError:
         pass
     raise ProgramError(f"tool.program.{key} is {value!r}: expected {RULES[key].allowed}")
@@ -120,7 +148,7 @@ def _table(package: Path) -> dict[str, object]:
 
         return dict(tomllib.loads(source.read_text("utf-8"))["tool"]["program"])
     except FileNotFoundError:
-        raise ProgramError(f"there is no {source}, which says what to serve") from None
+        raise ProgramError(f"there is no {source}, which says what to run") from None
     except KeyError:
         expected = f"expected kind {RULES['kind'].allowed}"
         raise ProgramError(f"pyproject.toml has no [tool.program]: {expected}") from None

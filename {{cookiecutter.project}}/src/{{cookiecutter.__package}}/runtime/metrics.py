@@ -1,5 +1,7 @@
 """The metrics for Prometheus. Each app has its own set, so that no two share their counts."""
 
+from collections.abc import Callable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -25,10 +27,7 @@ class Metrics:
     """The metrics of one app."""
 
     def __init__(self, release: Release) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
+        self.registry = registry = common(release)
         self.requests = Counter(
             "http_requests",
             "Requests answered.",
@@ -44,15 +43,35 @@ class Metrics:
         self.in_progress = Gauge(
             "http_requests_in_progress", "Requests being answered now.", registry=registry
         )
-        Gauge(
-            "build_info",
-            "Always 1; its labels say which release this is.",
-            ("version", "commit", "release"),
-            registry=registry,
-        ).labels(release.version, release.commit or "", release.release).set(1)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request; `route` is the route's template, never the requested path."""
         method = method if method in METHODS else OTHER
         self.requests.labels(method, route, status).inc()
         self.duration.labels(method, route).observe(seconds)
+
+
+def common(release: Release) -> CollectorRegistry:
+    """Return the metrics that every program has."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    Gauge(
+        "build_info",
+        "Always 1; its labels say which release this is.",
+        ("version", "commit", "release"),
+        registry=registry,
+    ).labels(release.version, release.commit or "", release.release).set(1)
+    return registry
+
+
+def of_worker(release: Release, age: Callable[[], float]) -> CollectorRegistry:
+    """Return the metrics of a worker, whose last heartbeat is as old as `age` says."""
+    registry = common(release)
+    Gauge(
+        "worker_heartbeat_age_seconds",
+        "How long ago the worker's last heartbeat was.",
+        registry=registry,
+    ).set_function(age)
+    return registry

@@ -1,6 +1,5 @@
 """Report the service's state to systemd, as sd_notify(3) does. Standard library only."""
 
-import asyncio
 import contextlib
 import os
 import socket
@@ -31,6 +30,8 @@ class Notifier:
 
     async def stay_alive(self) -> None:
         """Send a sign of life twice as often as asked, for as long as the event loop runs."""
+        import asyncio  # slow to import, and a worker has no event loop
+
         while self.watchdog_seconds:
             self.send("WATCHDOG=1")
             await asyncio.sleep(self.watchdog_seconds / 2)

@@ -1,15 +1,15 @@
-"""Find the program that ``[tool.program]`` names, as an ASGI app.
+"""Find the program that ``[tool.program]`` names: a service as an ASGI app, a worker as a function.
 
     python -m my_service.runtime.program
 
-finds it and ends; if it cannot be served, that prints one line, and the exit code is 1.
+finds it and ends; if it cannot be run, that prints one line, and the exit code is 1.
 """
 
 import importlib
 import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -45,6 +45,31 @@ def find(facts: Facts) -> Program:
         wrong = f"tool.program.ready is '{facts.ready}', {_shown(hook)}"
         raise ProgramError(f"{wrong}: expected a function without arguments")
     return Program(facts, app, hook)
+
+
+def find_run(facts: Facts) -> Callable[[Any], Any]:
+    """Import the function that a worker runs. Raise ProgramError if it cannot be run."""
+    found: Callable[[Any], Any] = _named("run", facts.run)
+    wrong = f"tool.program.run is '{facts.run}', {_shown(found)}"
+    if any(is_later(found) for is_later in _LATER):
+        raise ProgramError(f"{wrong}: expected a plain function (it may call asyncio.run)")
+    if inspect.isclass(found) or not _can_take(found, 1):
+        raise ProgramError(f"{wrong}: expected a function that takes one argument, its stop")
+    return found
+
+
+_LATER = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+"""Tell functions that have done nothing when a call of them returns."""
+
+
+def _can_take(found: Any, arguments: int) -> bool:
+    try:
+        inspect.signature(found).bind(*[None] * arguments)
+    except TypeError:
+        return False
+    except ValueError:  # written in C, and it does not say
+        return True
+    return True
 
 
 def _asgi(reference: str, found: Any) -> App:
@@ -137,10 +162,14 @@ def _shown(found: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
+_FINDERS: Mapping[str, Callable[[Facts], object]] = {"service": find, "worker": find_run}
+
+
 def main() -> int:
     """Look for the program; return the exit code."""
     try:
-        find(read())
+        facts = read()
+        _FINDERS[facts.kind](facts)
     except ProgramError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

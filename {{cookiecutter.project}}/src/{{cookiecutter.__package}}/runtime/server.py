@@ -3,12 +3,10 @@
 import asyncio
 import contextlib
 import logging
-import os
 import select
 import signal
 import socket
 import sys
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -37,8 +35,6 @@ LINGER_SECONDS = 0.5
 """How long we wait, while stopping, for a caller to close a connection that we closed."""
 GIVE_UP_SECONDS = 0.5
 """How long callers get to take what was sent to them once the grace period is over."""
-END_SECONDS = 1.0
-"""How long the program's own threads get to end once the service has stopped."""
 _TICK = 0.02
 _LOOK_TICKS = 5
 
@@ -257,13 +253,6 @@ class Server(uvicorn.Server):
             self._health.sock.close()
             if self._health_state.tasks:
                 await asyncio.wait(self._health_state.tasks, timeout=1)
-
-
-def end() -> None:
-    """End the process soon, even if a thread of the program, such as a WSGI request's, hangs."""
-    last = threading.Timer(END_SECONDS, os._exit, [0])
-    last.daemon = True
-    last.start()
 
 
 def _unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ class Settings:
     log_level: str = "info"
     """The least severe of `LOG_LEVELS` that is logged."""
     grace_seconds: int = 25
-    """How long requests being answered may go on after SIGTERM."""
+    """How long requests being answered, or a job in hand, may go on after SIGTERM."""
     drain_seconds: int = 2
     """How long a connection without a request may still send one after SIGTERM."""
     head_seconds: int = 10
@@ -51,7 +51,7 @@ class Settings:
 class Rule:
     """How the text of one setting is read, and how to say what is allowed."""
 
-    read: Callable[[str], Any]
+    read: Callable[[Any], Any]
     """Return the value, or raise ValueError."""
     allowed: str
 
@@ -92,20 +92,26 @@ RULES = {
     "stall_seconds": _seconds(1),
     "max_connections": Rule(_whole_number(1, 1_000_000), "a whole number from 1 to 1000000"),
 }
+OF_KIND = {"service": tuple(RULES), "worker": ("log_level", "grace_seconds")}
+"""The settings that a program of each kind has."""
 
 
-def load(environ: Mapping[str, str], options: Mapping[str, str | None] = {}) -> Settings:
+def load(
+    environ: Mapping[str, str], options: Mapping[str, str | None] = {}, kind: str = "service"
+) -> Settings:
     """Return the settings from `environ`, overridden by the command line's `options`.
 
     Raise SettingsError for a value that is not allowed, and for an unknown variable with our
     prefix: a misspelt setting must not seem to be applied.
     """
-    known = {PREFIX + field.upper(): field for field in RULES}
+    known = {PREFIX + field.upper(): field for field in OF_KIND[kind]}
     ours = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
     if strangers := sorted(ours.keys() - known):
         raise SettingsError(f"{strangers[0]} is no setting: expected one of {', '.join(known)}")
     values = {known[name]: _read(known[name], text, name) for name, text in ours.items()}
     for field, text in options.items():
+        if text is not None and field not in OF_KIND[kind]:
+            raise SettingsError(f"--{field} is {text!r}: a {kind} has no {field}")
         if text is not None:
             values[field] = _read(field, text, f"--{field}")
     return Settings(**values)

@@ -5,6 +5,8 @@ import socket
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+from . import NAME
+
 BACKLOG = 2048
 """How many connections may wait to be accepted (the system may allow fewer)."""
 HEALTH = "health.sock"
@@ -79,6 +81,15 @@ def health(environ: Mapping[str, str]) -> socket.socket | None:
         sock.close()
         raise SocketError(f"cannot listen on {path}: {_why(error)}") from None
     return sock
+
+
+def health_path(environ: Mapping[str, str]) -> Path:
+    """Return where the installed program listens for health checks."""
+    folder = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    of_user = environ.get("XDG_RUNTIME_DIR", "")
+    if not folder and of_user and Path(of_user, NAME, HEALTH).exists():
+        folder = f"{of_user}/{NAME}"
+    return Path(folder or f"/run/{NAME}", HEALTH)
 
 
 def _why(error: OSError) -> str:

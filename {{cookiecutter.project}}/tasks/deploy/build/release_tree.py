@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...lib.console import TaskError
 from ...lib.environment import Environment
 from ...lib.process import run
 from ...lib.project import Project
@@ -64,7 +65,7 @@ def add_host(
     """
     host = tree / "host"
     host.mkdir(exist_ok=True)
-    for source in sorted((plan.project.root / _UNIT_FILES).glob("*.in")):
+    for source in sorted(_unit_files(plan.project).glob("*.in")):
         _add(source, host, plan.project)
     shutil.copyfile(plan.project.root / HAND_OVER, host / HAND_OVER.name)
     size = sum(_kilobytes(folder) for folder in (tree, *beside)) + _MORE_KB
@@ -116,6 +117,18 @@ def _add(source: Path, host: Path, project: Project) -> None:
     _write(host / f"{project.program}.{source.stem}", render(text, values))
 
 
+def _unit_files(project: Project) -> Path:
+    """Return the folder with the units of the project's kind: a service's are in none of their own.
+
+    Raises `TaskError` where it has none.
+    """
+    folder = project.root / _UNIT_FILES
+    folder = folder if project.kind == "service" else folder / project.kind
+    if not (folder / "service.in").is_file():
+        raise TaskError(f"a {project.kind} needs {folder.relative_to(project.root)}/service.in")
+    return folder
+
+
 def _kilobytes(folder: Path) -> int:
     """Return the room that the files take on a disk with blocks of 4 kB."""
     sizes = (path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -135,6 +148,7 @@ def _facts(plan: Plan, environment: Environment) -> dict[str, Any]:
         "trial_seconds": settings.trial_seconds,
         "overlap": settings.overlap,
         "answers_callers": plan.project.answers_callers,
+        "kind": plan.project.kind,
     }
 
 

@@ -22,23 +22,23 @@ _PAUSE_SECONDS = 0.02
 def check(program: Path, project: Project, revision: Revision) -> None:
     """Start the program, let it check that it answers as the right release, and stop it.
 
+    A worker is held: it must not work on what it finds where it is built.
     The check is the program's own command, on which every switch on a machine relies. Raises
     `TaskError` where the program exits, is not ready as this release, or does not stop.
     """
     with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
         port = _free_port()
-        settings = {
-            f"{project.prefix}HOST": "127.0.0.1",
-            f"{project.prefix}PORT": str(port),
-            "XDG_CACHE_HOME": folder,
-        }
+        settings = {"XDG_CACHE_HOME": folder}
         address = f"http://127.0.0.1:{port}"
+        if project.kind == "service":
+            settings |= {f"{project.prefix}HOST": "127.0.0.1", f"{project.prefix}PORT": str(port)}
         if not project.answers_callers:
             settings["RUNTIME_DIRECTORY"] = folder
             address = f"unix:{folder}/health.sock"
+        start = ["serve"] if project.kind == "service" else ["serve", "--hold"]
         kept = {k: v for k, v in os.environ.items() if not k.startswith(project.prefix)}
         with subprocess.Popen(
-            [program, "serve"], env=kept | settings, stdout=log, stderr=log, cwd=folder
+            [program, *start], env=kept | settings, stdout=log, stderr=log, cwd=folder
         ) as serving:
             try:
                 _wait(serving, _asking(program, address, revision.release), kept | settings)
