@@ -29,7 +29,7 @@ def main(tree: Path, argv: Sequence[str] | None = None) -> int:
         facts = release.read(tree)
         given = _parser(facts.name).parse_args(argv)
         where = place.find(facts.name, tree, getattr(given, "prefix", None) or "")
-        this = installation.of(where, _say(facts.name, quiet=given.json))
+        this = installation.of(where, facts.traits, _say(facts.name, quiet=given.json))
         run: Callable[[_Call], int] = given.run
         return run(_Call(this, tree, facts, given))
     except HostError as error:

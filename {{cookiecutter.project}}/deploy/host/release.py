@@ -20,6 +20,19 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]{0,99}")
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What the engine does with the releases of one kind of program."""
+
+    has_service: bool
+    """Whether systemd runs it, as a user of its own, with settings and data."""
+    version: str
+    """The argument with which its command says its release id."""
+
+
+KINDS = {"service": Kind(True, "version"), "cli": Kind(False, "--version")}
+
+
+@dataclass(frozen=True)
 class Release:
     """The facts of one release."""
 
@@ -47,6 +60,13 @@ class Release:
     """Whether it may run beside the previous release."""
     answers_callers: bool = True
     """Whether it tells its callers, and not only its health socket, if it is ready."""
+    kind: str = "service"
+    """What kind of program it is, of `KINDS`."""
+
+    @property
+    def traits(self) -> Kind:
+        """What the engine does with it."""
+        return KINDS[self.kind]
 
 
 def read(tree: Path) -> Release:
@@ -97,4 +117,6 @@ def _checked(given: dict[str, Any]) -> Release:
         raise ValueError("has a wrong 'name'")
     if not _VERSION.fullmatch(release.version):
         raise ValueError("has a wrong 'version'")
+    if release.kind not in KINDS:
+        raise ValueError(f"has the kind '{release.kind}': expected {' or '.join(KINDS)}")
     return release

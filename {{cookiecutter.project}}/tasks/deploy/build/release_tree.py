@@ -11,7 +11,7 @@ from typing import Any
 from ...lib.environment import Environment
 from ...lib.process import run
 from ...lib.project import Project
-from . import SCRIPTS, publish, signing
+from . import SCRIPTS, command_help, publish, signing
 from .plan import Plan
 from .render import render
 
@@ -32,6 +32,9 @@ def tokens(project: Project) -> dict[str, str]:
         "user": project.user,
         "prefix": project.prefix,
         "package": project.package,
+        "module": project.command.module,
+        "function": project.command.function,
+        "function_root": project.command.function.partition(".")[0],
         "description": project.description or project.program,
     }
 
@@ -59,14 +62,16 @@ def add_host(
 ) -> None:
     """Add `host/`: the units, and release.json, which says all that the engine needs to know.
 
-    `more` are the facts in release.json that only this kind of build knows. `beside` is as in
-    `lay_out`.
+    A command also gets its completions and its man page, in `share/`. `more` are the facts in
+    release.json that only this kind of build knows. `beside` is as in `lay_out`.
     """
     host = tree / "host"
     host.mkdir(exist_ok=True)
     for source in sorted((plan.project.root / _UNIT_FILES).glob("*.in")):
         _add(source, host, plan.project)
     shutil.copyfile(plan.project.root / HAND_OVER, host / HAND_OVER.name)
+    if plan.project.kind == "cli":
+        command_help.add(tree, plan)
     size = sum(_kilobytes(folder) for folder in (tree, *beside)) + _MORE_KB
     facts = {**_facts(plan, environment), "size_kb": size, **more}
     _write(host / "release.json", json.dumps(facts, indent=2) + "\n")
@@ -135,6 +140,7 @@ def _facts(plan: Plan, environment: Environment) -> dict[str, Any]:
         "trial_seconds": settings.trial_seconds,
         "overlap": settings.overlap,
         "answers_callers": plan.project.answers_callers,
+        "kind": plan.project.kind,
     }
 
 
