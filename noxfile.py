@@ -120,9 +120,10 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False, python=OLDEST)
 def locks(session: nox.Session) -> None:
-    """Renew every Pipfile.lock: the template's, the generated project's and that of a test."""
+    """Renew every Pipfile.lock: the template's, those of generated projects and that of a test."""
     install(session, "locks")
-    for folder in (ROOT, PROJECT, ROOT / "tests" / "e2e" / "heavy"):
+    kinds = sorted((PROJECT / "kinds").iterdir())
+    for folder in (ROOT, PROJECT, *kinds, ROOT / "tests" / "e2e" / "heavy"):
         # pipenv leaves its requests and responses behind, so it works on a copy.
         copy = Path(session.create_tmp(), "lock")
         shutil.rmtree(copy, ignore_errors=True)

@@ -26,7 +26,7 @@ def listed(choices: Sequence[str]) -> str:
 
 MODULES = [*sys.stdlib_module_names, "test", "annotationlib", "compression"]  # two are 3.14's
 TOP_LEVEL = "build deploy dist docs noxfile ops reports src tasks tests".split()
-NEEDED = """anyio certifi click coverage ecs_logging h11 httpcore2 httpx2 idna iniconfig invoke nox
+NEEDED = """a2wsgi anyio certifi click coverage ecs_logging h11 httpcore2 httpx2 idna iniconfig invoke nox
     packaging pip pluggy prometheus_client pygments pytest pytest_cov setuptools starlette
     truststore typing_extensions uvicorn""".split()
 USERS = """adm backup bin daemon dbus ftp games gnats halt irc list lp mail man messagebus news

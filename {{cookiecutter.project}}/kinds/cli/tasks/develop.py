@@ -21,7 +21,7 @@ def run(_context: Context, arguments: str = "--help") -> None:
     try:
         words = shlex.split(arguments)
     except ValueError as error:
-        raise TaskError(f"--arguments is '{arguments}': {str(error).lower()}") from error
+        raise TaskError(f"--arguments is {arguments!r}: {str(error).lower()}") from error
     environment = ensure(this, interpreter(this), "packages")
     search = {**os.environ, "PYTHONPATH": str(this.source.parent)}
     command = [str(environment.python), "-m", this.runtime, *words]
