@@ -18,7 +18,9 @@ PROJECT = ROOT / "{{cookiecutter.project}}"
 # Not imported, since that would leave bytecode in the folder that is baked.
 requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"]
 
-PYTHONS: list[str] = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))["PYTHONS"]
+ANSWERS = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))
+KINDS: list[str] = ANSWERS["KINDS"]
+PYTHONS: list[str] = ANSWERS["PYTHONS"]
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
 
 # The tests wait much of the time, for programs and machines: three processes keep two processors
@@ -44,16 +46,17 @@ def lint(session: nox.Session) -> None:
     install(session, "packages", "test", "dev-packages", folder=PROJECT)
     # Below .nox ruff would find nothing to check, and say that all is well.
     with tempfile.TemporaryDirectory() as folder:
-        baked = bake(session, Path(folder, "bake"))
-        for checked in (ROOT, baked):
+        baked = [bake(session, Path(folder, kind), f"kind={kind}") for kind in KINDS]
+        for checked in (ROOT, *baked):
             with session.chdir(checked):
                 session.run("ruff", "check")
                 session.run("ruff", "format", "--check")
                 session.run("mypy")
         playbooks = ("deploy/ansible", "deploy/inventory")
-        with session.chdir(baked):
-            session.run("lint-imports", "--no-cache")
-            session.run("ansible-lint", "--offline", "--profile", "production", *playbooks)
+        for project in baked:
+            with session.chdir(project):
+                session.run("lint-imports", "--no-cache")
+                session.run("ansible-lint", "--offline", "--profile", "production", *playbooks)
         scripts = shell_scripts(session, Path(folder, "shell"))
         options = ("--external-sources", "--check-sourced", "--severity=style")
         with session.chdir(Path(folder, "shell")):
@@ -118,9 +121,10 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False, python=OLDEST)
 def locks(session: nox.Session) -> None:
-    """Renew every Pipfile.lock: the template's, the generated project's and that of a test."""
+    """Renew every Pipfile.lock: the template's, those of generated projects and that of a test."""
     install(session, "locks")
-    for folder in (ROOT, PROJECT, ROOT / "tests" / "e2e" / "heavy"):
+    kinds = sorted((PROJECT / "kinds").iterdir())
+    for folder in (ROOT, PROJECT, *kinds, ROOT / "tests" / "e2e" / "heavy"):
         # pipenv leaves its requests and responses behind, so it works on a copy.
         copy = Path(session.create_tmp(), "lock")
         shutil.rmtree(copy, ignore_errors=True)
@@ -151,9 +155,14 @@ def install_debian_packages(session: nox.Session) -> None:
         session.run("sh", "tests/install-packages.sh", external=True)
 
 
-def bake(session: nox.Session, output: Path) -> Path:
-    """Make a project from the default answers in the folder `output`; return its folder."""
-    session.run("cookiecutter", "--no-input", "--default-config", "--output-dir", str(output), ".")
+def bake(session: nox.Session, output: Path, *answers: str) -> Path:
+    """Make a project in the folder `output`; for questions without `answers`, take the defaults.
+
+    Return the project's folder.
+    """
+    options = ("--no-input", "--default-config", "--output-dir", str(output))
+    output.mkdir()
+    session.run("cookiecutter", *options, ".", *answers)
     return next(output.iterdir())
 
 

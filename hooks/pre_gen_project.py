@@ -33,6 +33,7 @@ USERS = """adm backup bin daemon dbus ftp games gnats halt irc list lp mail man 
     nobody operator proxy root shutdown sshd sync sys uucp www_data""".split()
 # These are no lists in cookiecutter.json: with an answer that is not on a list, cookiecutter ends
 # with a traceback before anything of the template can refuse it.
+KINDS = "service cli".split()
 PYTHONS = "3.11 3.12 3.13 3.14".split()
 LICENSES = "MIT Apache-2.0 BSD-3-Clause proprietary".split()
 C = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"  # control characters and halves of characters
@@ -45,6 +46,7 @@ RULES = (  # an answer's name, what is expected of it, and the pattern that it m
     ("project", "a name that is no file or folder of every project", none_of(TOP_LEVEL)),
     ("project", "a name that is no module the project needs", none_of(NEEDED)),
     ("project", "a name that is no common system user", none_of(USERS)),
+    ("kind", listed(KINDS), "|".join(KINDS)),
     ("description", "text, tabs and line ends its only controls", rf"(?=.*\S)([^{C}]|[\t\n])+"),
     ("author", "a line of text, no control characters", rf"(?=.*\S)[^{C}]+"),
     ("email", "an address such as you@example.com", rf"[^@\s{C}]+@[^@\s{C}]+"),

@@ -40,6 +40,7 @@ class Answers(TypedDict, total=False):
     """Answers to the questions; for a missing one the default is taken."""
 
     project: str
+    kind: str
     description: str
     author: str
     email: str

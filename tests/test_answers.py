@@ -13,6 +13,8 @@ from tests.support import HOOK, LICENSES, PROJECT, PYTHONS, ROOT, run
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
 GOOD = {name: default for name, default in QUESTIONS.items() if not name.startswith("_")}
 
+FOLDERS = [path for path in PROJECT.iterdir() if path.is_dir()]
+
 LENGTH = "2 to 40 characters"
 SPELLING = "letters, digits, . _ -; first a letter, last no sign"
 MODULE = "a name that is no module of Python's own"
@@ -59,6 +61,9 @@ REFUSED = [
     ("project", "nul", "a name Windows allows"),
     ("project", "Con.service", "a name Windows allows"),
     ("project", "com1", "a name Windows allows"),
+    ("kind", "", "service or cli"),
+    ("kind", "CLI", "service or cli"),
+    ("kind", "service\n", "service or cli"),
     ("description", "", TEXT),
     ("description", " \n\t", TEXT),
     ("description", "bell\a", TEXT),
@@ -135,7 +140,7 @@ def test_no_locked_package_can_be_hidden_by_a_project_of_its_name(category: str)
     assert [name for name in lock[category] if not refusals(project=name)] == []
 
 
-@pytest.mark.parametrize("name", [path.name for path in PROJECT.iterdir() if path.is_dir()])
+@pytest.mark.parametrize("name", [path.name for path in FOLDERS if path.name != "kinds"])
 def test_no_folder_of_the_project_can_be_its_name(name: str) -> None:
     assert refusals(project=name)
 

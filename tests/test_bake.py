@@ -128,6 +128,7 @@ def test_a_folder_that_is_there_is_not_baked_into(
             "license=GPL-3.0",
             f"license is 'GPL-3.0': expected {', '.join(LICENSES[:3])} or {LICENSES[3]}",
         ),
+        ("kind=daemon", "kind is 'daemon': expected service or cli"),
         ("python_version=3.9", "python_version is '3.9': expected 3.11, 3.12, 3.13 or 3.14"),
     ],
 )
@@ -154,6 +155,7 @@ def test_typed_answers_are_carried_exactly(command_line: CommandLine, tmp_path: 
     typed["description"] = HOSTILE["description"].replace("\n\t", " ")
     lines = [
         "My.Service",
+        "",
         typed["description"],
         typed["author"],
         typed["email"],
@@ -261,13 +263,19 @@ def scars(project: Path) -> list[str]:
 
 
 def test_the_template_and_the_project_have_the_same_files(template: Path, baked: Path) -> None:
-    assert set(contents(baked)) == {rendered(name) for name in contents(template / PROJECT.name)}
+    assert set(contents(baked)) == {rendered(name) for name in shared(template)}
 
 
 def test_python_is_baked_byte_for_byte(template: Path, baked: Path) -> None:
     made = contents(baked)
-    for name, data in contents(template / PROJECT.name).items():
+    for name, data in shared(template).items():
         assert not name.endswith(".py") or made[rendered(name)] == data
+
+
+def shared(template: Path) -> dict[str, bytes]:
+    """Return the template's files that are not those of another kind."""
+    found = contents(template / PROJECT.name)
+    return {name: data for name, data in found.items() if not name.startswith("kinds/")}
 
 
 def rendered(name: str) -> str:
@@ -276,9 +284,8 @@ def rendered(name: str) -> str:
 
 
 def test_files_keep_their_modes(template: Path, baked: Path) -> None:
-    source = template / PROJECT.name
-    for name in contents(source):
-        assert mode(baked / rendered(name)) == mode(source / name), name
+    for name in shared(template):
+        assert mode(baked / rendered(name)) == mode(template / PROJECT.name / name), name
 
 
 def mode(path: Path) -> int:

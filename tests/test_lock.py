@@ -15,6 +15,7 @@ from tests.support import PROJECT, PYTHONS, ROOT, missing, run
 LOCKS = {
     "template": ROOT / "Pipfile.lock",
     "project": PROJECT / "Pipfile.lock",
+    "command": PROJECT / "kinds/cli/Pipfile.lock",
     "heavier": ROOT / "tests/e2e/heavy/Pipfile.lock",
 }
 # A machine need not have every Python that is offered. For those that are not here,

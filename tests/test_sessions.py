@@ -99,6 +99,13 @@ def test_a_fresh_project_is_green(folder: Path, advisories: Advisories) -> None:
         assert suite["skipped"] == suite["failures"] == "0"
 
 
+def test_a_fresh_command_is_green(bake: Bake, advisories: Advisories) -> None:
+    folder = bake(git=True, python_version=offered_here(), kind="cli")
+    said = nox(folder, OSV_URL=advisories.url)
+    for session in ["lint", *(f"test-{version}" for version in HERE), "security"]:
+        assert f"* {session}: success" in said
+
+
 def attributes(path: Path, element: str) -> dict[str, str]:
     return next(ET.parse(path).iter(element)).attrib  # noqa: S314 (these reports are our own)
 

@@ -114,6 +114,14 @@ VERSIONS: Versions = {
           '        asyncio.get_running_loop().call_later(3, os._exit, 3)\n'
           '    yield\n'),),
     ),
+    # A command's: it starts unless the machine has this file.
+    "needs": (
+        "0.2.1",
+        (("src/my_service/cli.py", "RELEASE = release.current().release\n",
+          "RELEASE = release.current().release\n"
+          'if __import__("os").path.exists("/root/no-library"):\n'
+          '    raise SystemExit("the library is missing")\n'),),
+    ),
     "alone": ("0.8.0", (("invoke.yaml", "  overlap: true\n", "  overlap: false\n"),)),
 }  # fmt: skip
 """The version and the edits of each release, by a name for what is special about it."""
@@ -221,9 +229,10 @@ def invoke(
     """Run invoke in a project, with `settings` as environment variables; expect exit `code`."""
     fixed = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
-        "INVOKE_DEPLOY_TRIAL_SECONDS": str(TRIAL_SECONDS),
         "INVOKE_DEPLOY_OFFLINE_SOURCE_INTERPRETER": "local",
     }
+    if "trial_seconds" in (project / "invoke.yaml").read_text("utf-8"):  # a command has no trial
+        fixed["INVOKE_DEPLOY_HEALTH_SECONDS"] = str(HEALTH_SECONDS)
+        fixed["INVOKE_DEPLOY_TRIAL_SECONDS"] = str(TRIAL_SECONDS)
     command = [sys.executable, "-m", "invoke", *arguments]
     return run(command, cwd=project, env={**os.environ, **fixed, **settings}, code=code)

@@ -66,8 +66,8 @@ def test_a_release_is_read(tmp_path: Path) -> None:
         ({"version": "x" * 300}, "has a wrong 'version'"), ({"name": "demo\n"}, "wrong 'name'"),
         ({"size_kb": "1"}, "has a wrong 'size_kb'"), ({"size_kb": True}, "wrong 'size_kb'"),
         ({"overlap": 1}, "has a wrong 'overlap'"), ({"health_seconds": -1}, "'health_seconds'"),
-        ({"rank": None}, "has a wrong 'rank'"),
-        ({"kind": "robot"}, "has the kind 'robot': expected service or worker"),
+        ({"rank": None}, "has a wrong 'rank'"), ({"kind": 1}, "has a wrong 'kind'"),
+        ({"kind": "robot"}, "has the kind 'robot': expected service, worker or cli"),
     ],
 )  # fmt: skip
 def test_wrong_facts_are_refused(changed: dict[str, object], why: str, tmp_path: Path) -> None:

@@ -43,6 +43,22 @@ def test_an_archive_and_two_packages(packing: package.Packing, processes: Proces
     assert (environ["SOURCE_DATE_EPOCH"], environ["DOLLAR"]) == ("1700000000", "$")
 
 
+@pytest.mark.usefixtures("processes")
+def test_a_package_links_what_the_release_shares(packing: package.Packing) -> None:
+    page = packing.tree / "share/man/man1/my-service.1"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    package.release(packing)
+    config = yaml.safe_load(packing.tree.with_name("nfpm.yaml").read_text())
+    links = {entry["dst"]: entry["src"] for entry in config["contents"] if "symlink" in str(entry)}
+    current = "/opt/my-service/current"
+    assert links == {
+        "/usr/bin/my-service": f"{current}/bin/my-service",
+        "/usr/bin/my-service-admin": f"{current}/bin/my-service-admin",
+        "/usr/share/man/man1/my-service.1": f"{current}/share/man/man1/my-service.1",
+    }
+
+
 def test_elsewhere_than_on_linux_there_is_the_archive_alone(
     packing: package.Packing, processes: Processes
 ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tasks.deploy.build import publish, release_tree
+from tasks.deploy.build import command_help, publish, release_tree
 from tasks.deploy.build.plan import Plan
 from tasks.lib.console import TaskError
 from tasks.lib.environment import Environment
@@ -83,6 +83,26 @@ def test_a_kind_without_units_is_refused(
     project = replace(plan.project, serves={"kind": "robot"})
     with pytest.raises(TaskError, match=r"^a robot needs deploy/units/robot/service\.in$"):
         release_tree.lay_out(tree, replace(plan, project=project), environment, "2.31", published)
+
+
+def test_a_command_has_its_help_beside_it(
+    tree: Path,
+    plan: Plan,
+    environment: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    processes: Processes,
+) -> None:
+    monkeypatch.setattr(command_help, "ensure", lambda *_: environment)
+    release_tree.add_host(tree, plan, environment, {})
+    assert not [call for call in processes.calls if "command_help.py" in " ".join(call)]
+    project = replace(plan.project, serves={"kind": "cli"})
+    release_tree.add_host(tree, replace(plan, project=project), environment, {})
+    asked = processes.ran("command_help.py")
+    assert asked[0] == str(environment.python)
+    source, *named, folder = asked[-6:]
+    assert (source, folder) == (str(plan.project.source.parent), str(tree / "share"))
+    assert named == ["my_service.runtime.cli:main", "my-service", "1.0rc1", "2023-11-14"]
+    assert json.loads((tree / "host/release.json").read_text())["kind"] == "cli"
 
 
 def test_elsewhere_than_on_linux_there_is_nothing_for_hosts(

@@ -1,5 +1,6 @@
 """tasks.deploy.build.smoke: a program that does not answer is not published."""
 
+import re
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 from tasks.deploy.build import smoke
 from tasks.deploy.build.plan import Plan
 from tasks.lib.console import TaskError
+
+RELEASE = "1.0rc1+0123456789ab"
 
 
 def program(folder: Path, serve: str, check: str) -> Path:
@@ -89,3 +92,35 @@ def test_one_that_does_not_is_refused(
     monkeypatch.setattr(smoke, "_STOP_SECONDS", 0.2)
     with pytest.raises(TaskError, match=said):
         smoke.check(program(tmp_path, *behaviour), plan.project, plan.revision)
+
+
+def command(folder: Path, does: str) -> Path:
+    path = folder / "my-command"
+    path.write_text(f"#!/bin/sh\n{does}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_command_that_says_its_release_is_fine(plan: Plan, tmp_path: Path) -> None:
+    project = replace(plan.project, serves={"kind": "cli"})
+    made = command(tmp_path, f'[ "$*" = --version ] && echo "tool, version {RELEASE}"')
+    smoke.check(made, project, plan.revision)
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("echo tool 1.0rc1", "says 'tool 1.0rc1', with exit code 0: expected the release id"),
+        ("exit 3", "says 'nothing', with exit code 3: expected"),
+        (f"echo {RELEASE}; echo no library >&2; exit 1", "says 'no library', with exit code 1"),
+        (f"echo {RELEASE}x", f"expected the release id {re.escape(RELEASE)} as a word"),
+        ("exec sleep 60", "timed out after"),
+    ],
+)
+def test_a_command_that_does_not_is_refused(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, said: str
+) -> None:
+    monkeypatch.setattr(smoke, "_START_SECONDS", 0.5)
+    project = replace(plan.project, serves={"kind": "cli"})
+    with pytest.raises(TaskError, match=said):
+        smoke.check(command(tmp_path, does), project, plan.revision)

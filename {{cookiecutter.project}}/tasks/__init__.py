@@ -9,9 +9,7 @@ if find_spec("invoke"):
 
     from . import deploy, develop, hosts
 
-    namespace = Collection()
-    namespace.add_task(develop.serve)
-    namespace.add_task(develop.clean)
+    namespace = Collection.from_module(develop)
     namespace.add_collection(deploy.collection, "deploy")
     namespace.add_collection(hosts.collection, "hosts")
     if find_spec(f"{__name__}.own"):

@@ -1,4 +1,4 @@
-"""Set up what a release needs on the machine: a user, folders, and commands on PATH."""
+"""Set up what a release needs on the machine: a user, folders, commands and their help."""
 
 import os
 import pwd
@@ -10,10 +10,22 @@ from .errors import HostError, last_line
 from .installation import Installation
 
 _SECONDS = 60.0
+_SHARED = (
+    "share/bash-completion/completions/{}",
+    "share/fish/vendor_completions.d/{}.fish",
+    "share/man/man1/{}.1",
+    "share/zsh/site-functions/_{}",
+)
+"""Files that are linked at the same place below /usr/local, if a release has them."""
 
 
 def prepare(this: Installation, release: str, has_settings: bool) -> None:
-    """Make the folders, the user and the first settings. Raises HostError, and OSError."""
+    """Make the folders, the user and the first settings that a service needs.
+
+    Raises HostError, and OSError.
+    """
+    if not this.kind.has_service:
+        return
     place, disk = this.place, this.disk
     place.data.mkdir(parents=True, exist_ok=True)
     place.etc.mkdir(parents=True, exist_ok=True)
@@ -69,19 +81,28 @@ def remove_user(user: str) -> None:
 
 
 def link_commands(this: Installation) -> None:
-    """Link the program and its admin command on PATH, unless a package has installed them."""
+    """Link the program, its admin command and its help, unless a package has installed them."""
     place, name = this.place, this.place.name
     if place.package.is_dir():
         return
-    made = [command for command in (name, f"{name}-admin") if _link(this, command)]
+    made = [path for path in _linked(this) if _link(this, path)]
     on_path = str(place.commands) in os.environ.get("PATH", PATH).split(":")
     if made and not on_path:
         this.say(f"{place.commands} is not on your PATH: {name} and {name}-admin are there")
 
 
-def _link(this: Installation, command: str) -> bool:
-    """Link a command; return whether the link is new."""
-    link, end = this.place.commands / command, this.place.current / "bin" / command
+def _linked(this: Installation) -> list[str]:
+    """Return what may be linked: its path in a release, and below the folder with the links."""
+    name = this.place.name
+    return [f"bin/{name}", f"bin/{name}-admin", *(path.format(name) for path in _SHARED)]
+
+
+def _link(this: Installation, path: str) -> bool:
+    """Link a file of the active release; return whether the link is new."""
+    link, end = this.place.commands.parent / path, this.place.current / path
+    if not this.disk.exists(this.place.releases / this.active / path):
+        _unlink(this, path)
+        return False
     if this.disk.target(link) == str(end):
         return False
     if this.disk.exists(link) and not this.disk.target(link):
@@ -98,11 +119,15 @@ def _link(this: Installation, command: str) -> bool:
 
 def unlink_commands(this: Installation) -> None:
     """Remove the links that `link_commands` made."""
-    for command in (this.place.name, f"{this.place.name}-admin"):
-        link = this.place.commands / command
-        if this.disk.target(link).startswith(f"{this.place.base}/"):
-            with suppress(OSError):
-                this.disk.remove(link)
+    for path in _linked(this):
+        _unlink(this, path)
+
+
+def _unlink(this: Installation, path: str) -> None:
+    link = this.place.commands.parent / path
+    if this.disk.target(link).startswith(f"{this.place.base}/"):
+        with suppress(OSError):
+            this.disk.remove(link)
 
 
 def tell_of_lingering(this: Installation) -> None:

@@ -45,6 +45,8 @@ def tree(this: Installation, source: Path, request: Request) -> None:
     facts = staging.facts_of(source)
     if facts.name != this.place.name:
         raise HostError(f"{source} is a release of {facts.name}, not of {this.place.name}")
+    _require_kind(this, facts)
+    _require_settings_fit(this, request)
     _require_place(this)
     trusted = signature.trust(this.place, request.key, required=request.require_signature)
     needed = staging.needed_kb(this, source, facts.size_kb)
@@ -67,6 +69,7 @@ def tree(this: Installation, source: Path, request: Request) -> None:
 def installed(this: Installation, name: str, request: Request) -> None:
     """Switch to a release that is installed already. Raises HostError."""
     _require_installed(this, name)
+    _require_settings_fit(this, request)
     preflight.require_fit(this.facts(name), this.place, 0)
     _require_place(this)
     with _alone(this):
@@ -119,6 +122,21 @@ def _require_installed(this: Installation, name: str) -> None:
     if not this.has(name):
         there = ", ".join(this.releases()) or "none"
         raise Misuse(f"no release '{name}' is installed; there are: {there}")
+
+
+def _require_kind(this: Installation, facts: release.Release) -> None:
+    """Raise HostError for a release of another kind than the active one."""
+    was = this.facts(this.active).kind if this.active else facts.kind
+    if facts.kind != was:
+        raise HostError(
+            f"{facts.version} is of the kind '{facts.kind}', but {this.active}, which is active, "
+            f"of '{was}': remove that first ({this.place.name}-admin uninstall)"
+        )
+
+
+def _require_settings_fit(this: Installation, request: Request) -> None:
+    if request.settings and not this.kind.has_service:
+        raise Misuse(f"{this.place.name} is a command and has no settings: leave out --settings")
 
 
 def _require_place(this: Installation) -> None:

@@ -10,7 +10,7 @@ from .disk import Disk
 from .history import History
 from .place import Place, user_name
 from .programs import Programs
-from .release import FACTS, SUMS, Kind, Release
+from .release import FACTS, KINDS, SUMS, Kind, Release
 from .settings import Settings
 from .state import States
 from .systemd import Systemd
@@ -31,6 +31,8 @@ class Installation:
     states: States
     history: History
     say: Callable[[str], None]
+    kind: Kind = KINDS["service"]
+    """What kind of program it is."""
 
     @property
     def active(self) -> str:
@@ -86,6 +88,8 @@ class Installation:
 
     def no_service(self) -> str:
         """Return why no service runs on this machine."""
+        if not self.kind.has_service:
+            return "it is a command"
         if self.place.of_user:
             return f"there is no systemd of the user {user_name(self.place.uid)} here"
         return "there is no systemd here"
@@ -93,7 +97,7 @@ class Installation:
 
 def of(place: Place, kind: Kind, say: Callable[[str], None]) -> Installation:
     """Return the real installation of a program of a kind at a place."""
-    disk, systemd = Disk(), Systemd(place)
+    disk, systemd = Disk(), Systemd(place, needed=kind.has_service)
     return Installation(
         place=place,
         disk=disk,
@@ -105,4 +109,5 @@ def of(place: Place, kind: Kind, say: Callable[[str], None]) -> Installation:
         states=States(place.engine, disk),
         history=History(place.engine, disk),
         say=say,
+        kind=kind,
     )

@@ -26,12 +26,13 @@ class Programs:
         tree = self._place.releases / release
         facts = read(tree)
         expected = f"{facts.name} {facts.release}"
-        done = run((self._program(tree, facts.name), "version"), _SECONDS)
-        if done.returncode or done.stdout.strip() != expected:
+        asked = facts.traits.version
+        done = run((self._program(tree, facts.name), asked), _SECONDS)
+        if done.returncode or facts.release not in done.stdout.split():
             got = last_line(done.stdout) or reason(done.stderr)
             if done.returncode == TOO_LONG:
                 got = f"nothing in {_SECONDS:.0f} s"
-            raise ProgramError(f"'{facts.name} version' says '{got}', expected '{expected}'")
+            raise ProgramError(f"'{facts.name} {asked}' says '{got}', expected '{expected}'")
 
     def require_ready(self, release: str, url: str, seconds: float) -> None:
         """Raise ProgramError unless the service at `url` reports that it is ready as `release`."""

@@ -23,15 +23,24 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~_-]{0,99}")
 class Kind:
     """What the engine does with the releases of one kind of program."""
 
+    has_service: bool
+    """Whether systemd runs it, as a user of its own, with settings and data."""
     has_socket: bool
     """Whether callers reach it through a socket that systemd holds."""
-    silent: str
+    version: str
+    """The argument with which its command says its release id."""
+    silent: str = ""
     """What is wrong with one that was let to work beside the old release, and does not."""
 
 
 KINDS = {
-    "service": Kind(has_socket=True, silent="it does not accept callers"),
-    "worker": Kind(has_socket=False, silent="it gave no heartbeat in time"),
+    "service": Kind(
+        has_service=True, has_socket=True, version="version", silent="it does not accept callers"
+    ),
+    "worker": Kind(
+        has_service=True, has_socket=False, version="version", silent="it gave no heartbeat in time"
+    ),
+    "cli": Kind(has_service=False, has_socket=False, version="--version"),
 }
 
 

@@ -60,6 +60,7 @@ def require_signed(trusted: Trust, name: str, sums: Path, shown: Path | str) -> 
 def keep(trusted: Trust, place: Place, disk: Disk) -> None:
     """Keep the given key to check the next release with, unless the machine has a key already."""
     if trusted.given and not disk.exists(place.etc / KEY_FILE):
+        place.etc.mkdir(parents=True, exist_ok=True)  # a command has no other configuration
         disk.write(place.etc / KEY_FILE, trusted.given, 0o644)
 
 

@@ -124,7 +124,7 @@ def return_from_trial(this: Installation, why: str) -> None:
 def _again(this: Installation, release: str) -> None:
     """Check that the active release is in service, and restart it if it is not."""
     if not this.systemd.runs():
-        this.say(f"{release} is installed and can be used; {this.no_service()}")
+        this.say(f"{release} is installed and can be used{_without_service(this, '')}")
         return
     if is_in_service(this, release, this.asked_at(release)):
         this.say(f"{release} is active already and healthy")
@@ -348,12 +348,16 @@ def _report(this: Installation, state: State) -> None:
         with_settings = ", with the new settings" if changed else ""
         this.say(f"{release} is active and healthy{_at(this)}{with_settings}")
     else:
-        this.say(
-            f"{release} is installed and can be used; {this.no_service()}: no service was started"
-        )
+        and_so = _without_service(this, ": no service was started")
+        this.say(f"{release} is installed and can be used{and_so}")
     kept = [name for name in state.before if this.has(name)]
     if kept:
         this.say(f"{kept[0]} is kept; back to it: {this.place.name}-admin rollback")
+
+
+def _without_service(this: Installation, then: str) -> str:
+    """Return why no service runs, and what follows; empty for a program that has none."""
+    return f"; {this.no_service()}{then}" if this.kind.has_service else ""
 
 
 # --- the way back -----------------------------------------------------------------------------

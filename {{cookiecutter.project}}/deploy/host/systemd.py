@@ -21,15 +21,18 @@ class SystemdError(HostError):
 class Systemd:
     """The manager that runs the project's units: the system's, or a user's own."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, needed: bool = True) -> None:
         self._place = place
+        self._needed = needed
         self._options = ("--user",) if place.of_user else ()
         # After su or sudo, the environment does not tell where a user's own systemd is.
         runtime = {"XDG_RUNTIME_DIR": str(place.user_runtime)}
         self._environment = runtime if place.of_user else {}
 
     def runs(self) -> bool:
-        """Return whether that manager runs on this machine."""
+        """Return whether that manager runs on this machine, for a program that needs it."""
+        if not self._needed:
+            return False
         if self._place.of_user:
             return (self._place.user_runtime / "systemd/private").exists()
         return Path("/run/systemd/system").is_dir()

@@ -32,7 +32,7 @@ def uninstall(this: Installation, user: str, *, purge: bool) -> None:
 
 
 def _remove(this: Installation) -> None:
-    if not this.units.other_prefix():
+    if this.kind.has_service and not this.units.other_prefix():
         _remove_units(this)
     account.unlink_commands(this)
     # Do not keep the settings of an unfinished switch: they were never seen to work.
@@ -67,11 +67,13 @@ def _remove_units(this: Installation) -> None:
 
 def _purge(this: Installation, user: str) -> None:
     where = this.place
-    for path in (where.etc, where.data):
+    for path in (where.etc, where.data) if this.kind.has_service else (where.etc,):
         this.disk.remove(path)
     if where.prefix:
         for folder in ("etc", "var/lib", "var"):
             _remove_empty(where.prefix / folder)
+    if not this.kind.has_service:
+        return
     if not this.units.other_prefix():
         for unit in this.units.enabled:
             this.disk.remove(where.units / f"{unit}.d")

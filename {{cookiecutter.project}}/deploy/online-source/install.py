@@ -48,10 +48,10 @@ def main() -> int:
     facts = replace(release.read(RELEASE), machine=os.uname().machine)
     here = place.find(facts.name, RELEASE, given.prefix)
     _require_tools()
-    _require_python(given.python, here)
+    _require_python(given.python, here, facts)
     place.require_owner(here)
     place.require_steady(here)
-    if _SYSTEMD.is_dir():
+    if _SYSTEMD.is_dir() and facts.traits.has_service:
         place.require_way_in(here)
     preflight.require_fit(facts, here, _ROOM_KB)
     here.engine.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -84,7 +84,7 @@ def _require_tools() -> None:
             raise HostError(f"this machine has no '{tool}' command: install it")
 
 
-def _require_python(python: str, here: place.Place) -> None:
+def _require_python(python: str, here: place.Place, facts: release.Release) -> None:
     """Raise HostError for an interpreter of another version, or one that the service cannot use."""
     wanted = told("source.json")["python"]
     code = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
@@ -100,6 +100,7 @@ def _require_python(python: str, here: place.Place) -> None:
         raise HostError(f"{python} has a character in its path that a script cannot hold")
     # Check its real path and its base: a venv's interpreter is a link to another one.
     hidden = any(_HIDDEN.match(f"{os.path.realpath(path)}/") for path in (base, python))
+    hidden = hidden and facts.traits.has_service
     if hidden and os.geteuid() == 0 and not here.prefix and _SYSTEMD.is_dir():
         raise HostError(
             f"the service cannot see {python}: give an interpreter outside of /home and /root"

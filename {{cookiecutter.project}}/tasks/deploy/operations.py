@@ -16,7 +16,7 @@ _TO = "A target of invoke.yaml."
 
 @task(help={"to": _TO})
 def status(context: Context, to: str) -> None:
-    """Ask each host of a target which release it runs, and whether it is healthy or on trial."""
+    """Ask each host of a target which release it has, and in which state."""
     reports = _target(context, to).state()
     under = "\n" + " " * (max(map(len, reports)) + 4)
     closing(f"status of {to}", {place: under.join(told.lines) for place, told in reports.items()})

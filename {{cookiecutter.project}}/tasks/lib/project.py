@@ -45,7 +45,12 @@ class Project:
     @property
     def package(self) -> str:
         """The name of the program's own package: the one that holds its first command."""
-        return self.entry_points[0].module.partition(".")[0]
+        return self.command.module.partition(".")[0]
+
+    @property
+    def command(self) -> EntryPoint:
+        """The program's own command: the first, as its package is that of the first."""
+        return self.entry_points[0]
 
     @property
     def program(self) -> str:
@@ -59,8 +64,8 @@ class Project:
 
     @property
     def kind(self) -> str:
-        """What kind of program it is: `service` or `worker`."""
-        return str(self.serves.get("kind", "service"))
+        """What kind of program it is: `service`, `worker` or `cli`."""
+        return str(self.serves.get("kind", ""))
 
     @property
     def answers_callers(self) -> bool:

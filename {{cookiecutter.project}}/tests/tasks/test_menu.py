@@ -17,4 +17,4 @@ def test_a_task_explains_itself(name: str) -> None:
 
 
 def test_what_every_project_can_do_is_there() -> None:
-    assert {"serve", "clean", "deploy.status", "deploy.rollback", "deploy.verify"} <= set(TASKS)
+    assert {"clean", "deploy.status", "deploy.rollback", "deploy.verify"} <= set(TASKS)

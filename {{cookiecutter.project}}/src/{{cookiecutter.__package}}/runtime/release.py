@@ -1,4 +1,4 @@
-"""Find out which release this is, for people, ``/healthz`` and the tools that switch releases."""
+"""Find out which release this is, for people, probes and the tools that switch releases."""
 
 import json
 from dataclasses import dataclass

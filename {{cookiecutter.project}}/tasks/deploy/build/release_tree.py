@@ -12,7 +12,7 @@ from ...lib.console import TaskError
 from ...lib.environment import Environment
 from ...lib.process import run
 from ...lib.project import Project
-from . import SCRIPTS, publish, signing
+from . import SCRIPTS, command_help, publish, signing
 from .plan import Plan
 from .render import render
 
@@ -33,6 +33,9 @@ def tokens(project: Project) -> dict[str, str]:
         "user": project.user,
         "prefix": project.prefix,
         "package": project.package,
+        "module": project.command.module,
+        "function": project.command.function,
+        "function_root": project.command.function.partition(".")[0],
         "description": project.description or project.program,
     }
 
@@ -60,14 +63,16 @@ def add_host(
 ) -> None:
     """Add `host/`: the units, and release.json, which says all that the engine needs to know.
 
-    `more` are the facts in release.json that only this kind of build knows. `beside` is as in
-    `lay_out`.
+    A command also gets its completions and its man page, in `share/`. `more` are the facts in
+    release.json that only this kind of build knows. `beside` is as in `lay_out`.
     """
     host = tree / "host"
     host.mkdir(exist_ok=True)
-    for source in sorted(_unit_files(plan.project).glob("*.in")):
+    for source in _unit_files(plan.project):
         _add(source, host, plan.project)
     shutil.copyfile(plan.project.root / HAND_OVER, host / HAND_OVER.name)
+    if plan.project.kind == "cli":
+        command_help.add(tree, plan)
     size = sum(_kilobytes(folder) for folder in (tree, *beside)) + _MORE_KB
     facts = {**_facts(plan, environment), "size_kb": size, **more}
     _write(host / "release.json", json.dumps(facts, indent=2) + "\n")
@@ -117,16 +122,15 @@ def _add(source: Path, host: Path, project: Project) -> None:
     _write(host / f"{project.program}.{source.stem}", render(text, values))
 
 
-def _unit_files(project: Project) -> Path:
-    """Return the folder with the units of the project's kind: a service's are in none of their own.
+def _unit_files(project: Project) -> list[Path]:
+    """Return the project's unit files; a command has none.
 
-    Raises `TaskError` where it has none.
+    Raises `TaskError` where the unit of a service or a worker is missing.
     """
     folder = project.root / _UNIT_FILES
-    folder = folder if project.kind == "service" else folder / project.kind
-    if not (folder / "service.in").is_file():
-        raise TaskError(f"a {project.kind} needs {folder.relative_to(project.root)}/service.in")
-    return folder
+    if project.kind != "cli" and not (folder / "service.in").is_file():
+        raise TaskError(f"a {project.kind} needs {_UNIT_FILES}/service.in")
+    return sorted(folder.glob("*.in"))
 
 
 def _kilobytes(folder: Path) -> int:

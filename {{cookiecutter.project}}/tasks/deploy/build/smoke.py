@@ -1,4 +1,4 @@
-"""Starts the built program and lets it check its own release id before it is published."""
+"""Lets the built program say its release id before it is published."""
 
 import os
 import signal
@@ -20,6 +20,30 @@ _PAUSE_SECONDS = 0.02
 
 
 def check(program: Path, project: Project, revision: Revision) -> None:
+    """Raise `TaskError` unless the program works and is of the right release."""
+    _CHECKS[project.kind](program, project, revision)
+
+
+def _says(program: Path, project: Project, revision: Revision) -> None:
+    """Ask a command for its version, as every switch on a machine does."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(
+                [program, "--version"], env={**os.environ, "XDG_CACHE_HOME": folder}, cwd=folder,
+                capture_output=True, text=True, timeout=_START_SECONDS, check=False,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise TaskError(f"the built program does not work: {error}") from error
+    if done.returncode or revision.release not in done.stdout.split():
+        said = last_line(done.stdout + done.stderr, "nothing")
+        raise TaskError(
+            f"'{project.program} --version' of the built program says '{said}', with exit code "
+            f"{done.returncode}: expected the release id {revision.release} as a word of it"
+        )
+
+
+def _serves(program: Path, project: Project, revision: Revision) -> None:
     """Start the program, let it check that it answers as the right release, and stop it.
 
     A worker is held: it must not work on what it finds where it is built.
@@ -84,3 +108,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+_CHECKS = {"service": _serves, "worker": _serves, "cli": _says}

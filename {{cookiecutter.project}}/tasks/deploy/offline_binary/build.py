@@ -19,6 +19,8 @@ from .program_base import ProgramBase
 
 QUADRANT = "offline-binary"
 CATEGORIES = ("packages", "build")
+_START = {"service": "serve", "cli": "--help"}
+"""How one starts a program of each kind."""
 
 
 def describe(plan: Plan) -> None:
@@ -124,7 +126,7 @@ def _report(artefacts: Artefacts, seconds: float, *, fresh: bool) -> None:
     next_steps = {
         "install": ("sudo dpkg -i {}", artefacts.deb),
         "or": ("sudo dnf install {}", artefacts.rpm),
-        "start": ("{} serve", artefacts.single),
+        "start": (f"{{}} {_START[plan.project.kind]}", artefacts.single),
     }
     for title, (command, path) in next_steps.items():
         if path.exists():

@@ -1,6 +1,7 @@
 """Packs a program: archive, .deb, .rpm or one file; the same bytes for the same program."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,16 @@ def _prepare(packing: Packing) -> None:
     }
     text = (project.root / FOLDER / "nfpm.yaml.in").read_text(encoding="utf-8")
     quoted = {name: _quoted(value) for name, value in values.items()}
+    quoted["links"] = "\n".join(_links(packing.tree, project.program))
     (work / "nfpm.yaml").write_text(render(text, quoted), encoding="utf-8")
+
+
+def _links(tree: Path, name: str) -> Iterator[str]:
+    """Yield the lines of nfpm.yaml that link the commands, and what the tree has in `share/`."""
+    shared = sorted(path for path in tree.glob("share/**/*") if path.is_file())
+    for path in (f"bin/{name}", f"bin/{name}-admin", *(p.relative_to(tree) for p in shared)):
+        end, link = f"/opt/{name}/current/{path}", f"/usr/{path}"
+        yield f'  - {{src: "{end}", dst: "{link}", type: symlink}}'
 
 
 def _quoted(value: str) -> str:

@@ -1,0 +1,1 @@
+"""The command: everything here is yours, but for `runtime/`, which knows its release."""

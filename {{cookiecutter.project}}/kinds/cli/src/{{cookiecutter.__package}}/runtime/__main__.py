@@ -1,0 +1,13 @@
+"""Make ``python -m`` do the same as the installed command."""
+
+import sys
+
+from . import NAME
+from .program import ProgramError, find
+
+try:
+    command = find()
+except ProgramError as error:
+    sys.exit(f"error: {error}")
+sys.argv[0] = NAME
+sys.exit(command())
