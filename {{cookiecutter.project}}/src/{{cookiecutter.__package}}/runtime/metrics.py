@@ -41,9 +41,12 @@ class Metrics:
             ("method", "route"),
             registry=registry,
         )
-        self.in_progress = Gauge(
-            "http_requests_in_progress", "Requests being answered now.", registry=registry
-        )
+        requests = "http_requests_in_progress", "Requests being answered now."
+        self.open = {
+            "http": Gauge(*requests, registry=registry),
+            "websocket": Gauge("websockets_open", "WebSockets open now.", registry=registry),
+        }
+        """What goes on now, by the type of its ASGI scope."""
         Gauge(
             "build_info",
             "Always 1; its labels say which release this is.",
@@ -51,8 +54,9 @@ class Metrics:
             registry=registry,
         ).labels(release.version, release.commit or "", release.release).set(1)
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+    def answered(self, method: str, route: str, status: int, seconds: float | None) -> None:
         """Count one request; `route` is the route's template, never the requested path."""
         method = method if method in METHODS else OTHER
-        self.requests.labels(method, route, status).inc()
-        self.duration.labels(method, route).observe(seconds)
+        self.requests.labels(method, route, int(status)).inc()
+        if seconds is not None:
+            self.duration.labels(method, route).observe(seconds)

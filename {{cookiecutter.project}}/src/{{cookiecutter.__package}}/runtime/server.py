@@ -39,6 +39,8 @@ GIVE_UP_SECONDS = 0.5
 """How long callers get to take what was sent to them once the grace period is over."""
 END_SECONDS = 1.0
 """How long the program's own threads get to end once the service has stopped."""
+PING_SECONDS = 20.0
+"""How often a WebSocket's caller is asked for a sign of life."""
 _TICK = 0.02
 _LOOK_TICKS = 5
 
@@ -71,7 +73,10 @@ class Server(uvicorn.Server):
             interface="asgi3",
             loop="asyncio:SelectorEventLoop",  # Windows' default has no add_reader()
             http=Connection,
-            ws="none",
+            ws="none",  # a connection finds the class itself
+            ws_max_size=settings.max_message_bytes,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=None,  # it also judges who may be silent
             lifespan="on",
             log_config=None,
             access_log=False,  # middleware.py writes a better one
@@ -125,7 +130,7 @@ class Server(uvicorn.Server):
         def make() -> Connection:
             made = Connection(self.config, state, self.lifespan.state)
             if sock is self._start.health:
-                made.app = self._service.private
+                made.app, made.takes_websockets = self._service.private, False
             return made
 
         return Listener(sock, make, state.connections, most)
@@ -195,8 +200,7 @@ class Server(uvicorn.Server):
         headers = [*self.server_state.default_headers, CLOSE_HEADER]
         self.server_state.default_headers = headers
         for connection in self._connections(self.server_state):
-            if connection.cycle is not None:
-                connection.cycle.default_headers = headers
+            connection.announce_close(headers)
 
     def _connections(self, *states: ServerState) -> list[Any]:
         return [each for state in states for each in state.connections]

@@ -37,6 +37,8 @@ class Settings:
     """How long a body that is sent, or an answer that is taken, may make no progress."""
     max_connections: int = 800
     """How many connections may be open at once; one more is answered with 503."""
+    max_message_bytes: int = 16777216
+    """How large a message over a WebSocket may be, in bytes; a larger one ends the conversation."""
 
     @property
     def url(self) -> str:
@@ -91,6 +93,7 @@ RULES = {
     "idle_seconds": _seconds(1),
     "stall_seconds": _seconds(1),
     "max_connections": Rule(_whole_number(1, 1_000_000), "a whole number from 1 to 1000000"),
+    "max_message_bytes": Rule(_whole_number(1, 2**30), "a whole number from 1 to 1073741824"),
 }
 
 
