@@ -3,8 +3,10 @@
 import asyncio
 import itertools
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
@@ -21,10 +23,21 @@ async def index(_: Request) -> Response:
     return PlainTextResponse("hello")
 
 
+async def process(_: Request) -> Response:
+    """Answer which process this is."""
+    return PlainTextResponse(str(os.getpid()))
+
+
 async def slow(request: Request) -> Response:
     """Answer after as many seconds as the query says."""
     logger.info("begun")
     await asyncio.sleep(float(request.url.query))
+    return PlainTextResponse("done")
+
+
+async def stuck(_: Request) -> Response:
+    """Keep the process from doing anything else."""
+    time.sleep(600)
     return PlainTextResponse("done")
 
 
@@ -125,7 +138,9 @@ async def broken(socket: WebSocket) -> None:
 
 ROUTES = [
     Route("/", index),
+    Route("/process", process),
     Route("/slow", slow),
+    Route("/stuck", stuck),
     Route("/stream", stream),
     Route("/upload", upload, methods=["POST"]),
     Route("/count", count, methods=["POST"]),
@@ -139,6 +154,15 @@ ROUTES = [
     WebSocketRoute("/broken", broken),
 ]
 app = Starlette(routes=ROUTES)
+
+
+@asynccontextmanager
+async def _no_database(_: Starlette) -> AsyncIterator[None]:
+    raise LookupError("no database")
+    yield
+
+
+failing = Starlette(lifespan=_no_database)
 
 
 def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

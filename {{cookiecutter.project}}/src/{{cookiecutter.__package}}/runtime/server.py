@@ -22,12 +22,13 @@ from uvicorn.server import ServerState
 from . import limits, logs
 from .connection import Connection
 from .limits import Patience
+from .link import ACCEPT, HEALTH, Link
 from .listener import Listener
 from .notify import Notifier
 from .readiness import STOPPING
 from .service import Service
 from .settings import Settings
-from .sockets import BACKLOG
+from .sockets import BACKLOG, name
 
 UNATTENDED_SECONDS = 0.5
 """How long callers must wait in the queue before we assume that no other process accepts them."""
@@ -58,6 +59,8 @@ class Start:
     health: socket.socket | None = None
     """An additional socket to serve on, independent of the public ones."""
     notifier: Notifier = field(default_factory=Notifier)
+    link: Link | None = None
+    """The line to the parent, if this is one of several workers. It says when to accept."""
 
 
 class Server(uvicorn.Server):
@@ -94,27 +97,35 @@ class Server(uvicorn.Server):
         self._most = settings.max_connections
         self._listeners: list[Listener] = []
         self._health: Listener | None = None
-        self._accepting = not self._start.hold
+        link = self._start.link
+        self._notifier = link or self._start.notifier
+        self._level = logging.DEBUG if link else logging.INFO  # the parent speaks for all
+        self._accepting = not (self._start.hold or link)
         self._alive: asyncio.Task[None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, and begin to accept connections unless the start is held."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unexpected)
-        with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has neither
-            loop.add_signal_handler(signal.SIGUSR1, self._release)
+        if not self._start.link:
+            with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has neither
+                loop.add_signal_handler(signal.SIGUSR1, self._release)
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
         self._listen(sockets or [])
+        if self._start.link:
+            self._start.link.obey({HEALTH: self._open_health, ACCEPT: self._release}, self._leave)
+        else:
+            self._open_health()
         self.started = True
         if self._accepting:
             self._accept()
         else:
-            logger.info("held: accepting nobody until SIGUSR1")
+            logger.log(self._level, "held: accepting nobody until SIGUSR1")
         status = "accepting" if self._accepting else "held"
-        self._start.notifier.send("READY=1", f"STATUS={status}")
-        self._alive = asyncio.create_task(self._start.notifier.stay_alive())
+        self._notifier.send("READY=1", f"STATUS={status}")
+        self._alive = asyncio.create_task(self._notifier.stay_alive())
 
     def _listen(self, sockets: list[socket.socket]) -> None:
         self.servers = []
@@ -124,7 +135,6 @@ class Server(uvicorn.Server):
         if self._start.health:
             most = limits.HEALTH_CONNECTIONS
             self._health = self._listener(self._start.health, self._health_state, most)
-            self._health.open()
 
     def _listener(self, sock: socket.socket, state: ServerState, most: int) -> Listener:
         def make() -> Connection:
@@ -133,12 +143,17 @@ class Server(uvicorn.Server):
                 made.app, made.takes_websockets = self._service.private, False
             return made
 
-        return Listener(sock, make, state.connections, most)
+        return Listener(sock, make, state.connections, most, turns=self._start.link is not None)
+
+    def _open_health(self) -> None:
+        if self._health and not self.should_exit:
+            self._health.open()
 
     def _accept(self) -> None:
         for listener in self._listeners:
             listener.open()
-        logger.info("listening on %s", ", ".join(_name(each.sock) for each in self._listeners))
+        names = ", ".join(name(each.sock) for each in self._listeners)
+        logger.log(self._level, "listening on %s", names)
 
     def _release(self) -> None:
         """Start to accept, if that was held."""
@@ -146,7 +161,11 @@ class Server(uvicorn.Server):
             self._accepting = True
             if self.started and not self.should_exit:
                 self._accept()
-                self._start.notifier.send("STATUS=accepting")
+                self._notifier.send("STATUS=accepting")
+
+    def _leave(self) -> None:
+        """Stop, since the parent is gone."""
+        self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
         """Check once a second which callers keep a connection waiting."""
@@ -172,8 +191,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, answer everyone who is connected, and close."""
-        logger.info("stopping")
-        self._start.notifier.send("STOPPING=1", "STATUS=stopping")
+        logger.log(self._level, "stopping")
+        self._notifier.send("STOPPING=1", "STATUS=stopping")
         self._service.readiness.state = STOPPING
         await self._stop_accepting()
         self._announce_close()
@@ -184,7 +203,7 @@ class Server(uvicorn.Server):
         await self._close_health()
         await self.lifespan.shutdown()
         logs.report(everything=True)
-        logger.info("stopped")
+        logger.log(self._level, "stopped")
         self._alive.cancel()
 
     async def _stop_accepting(self) -> None:
@@ -257,7 +276,8 @@ class Server(uvicorn.Server):
     async def _close_health(self) -> None:
         if self._health:
             await self._health.close()
-            Path(self._health.sock.getsockname()).unlink(missing_ok=True)
+            if not self._start.link:
+                Path(self._health.sock.getsockname()).unlink(missing_ok=True)
             self._health.sock.close()
             if self._health_state.tasks:
                 await asyncio.wait(self._health_state.tasks, timeout=1)
@@ -274,8 +294,3 @@ def _unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log an error that asyncio could not pass on, without details that differ each time."""
     message = str(context["message"]).partition("\n")[0]
     logger.error("unexpected: %s", message, exc_info=context.get("exception"))
-
-
-def _name(sock: socket.socket) -> str:
-    address = sock.getsockname()
-    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)

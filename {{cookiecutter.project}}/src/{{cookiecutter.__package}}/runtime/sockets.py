@@ -81,6 +81,12 @@ def health(environ: Mapping[str, str]) -> socket.socket | None:
     return sock
 
 
+def name(sock: socket.socket) -> str:
+    """Return the address of a socket, for the log."""
+    address = sock.getsockname()
+    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)
+
+
 def _why(error: OSError) -> str:
     # create_server() adds the address, which our message names already
     return str(error.strerror or error).partition(" (while")[0].lower()
