@@ -3,8 +3,12 @@
 PROGRAM is an app in apps.py, or a function in workers.py: `workers:steady`.
 
 python -m runtime.start PACKAGE PROGRAM COMMAND...
+
+RUNTIME_VALUES in the environment may set values of the runtime's modules, as JSON.
 """
 
+import json
+import os
 import sys
 from pkgutil import resolve_name
 
@@ -16,4 +20,7 @@ if __name__ == "__main__":
     else:
         described = facts.Facts(kind="service", app=f"{__package__}.apps:{name}")
     facts.read = lambda: described
+    for where, value in json.loads(os.environ.get("RUNTIME_VALUES", "{}")).items():
+        module, _, attribute = where.rpartition(".")
+        setattr(resolve_name(f"{package}.runtime.{module}"), attribute, value)
     resolve_name(f"{package}.runtime.cli").main()

@@ -57,6 +57,9 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         self.aborted = True
 
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
+
 
 class Caller:
     """A connection, and the caller at its other end."""

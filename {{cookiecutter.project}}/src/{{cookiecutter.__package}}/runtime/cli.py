@@ -56,13 +56,19 @@ def _serve(described: facts.Facts, hold: bool, options: Mapping[str, str | None]
     this = release.current()
     logs.configure(chosen.log_level, this.release)  # the program may log while it is imported
 
+    link = None
+    if chosen.workers > 1:
+        from . import workers
+
+        plan = workers.Plan(chosen.workers, listening, bool(shared), hold, health, notifier)
+        link = workers.Parent(plan).run()  # returns in each worker
     from . import ending, program, server, service
 
     try:
         found = program.find(described)
     except facts.ProgramError as error:
         raise Failure(str(error)) from None
-    start = server.Start(hold=hold, shared=bool(shared), health=health, notifier=notifier)
+    start = server.Start(hold, bool(shared), health, notifier, link)
     server.Server(service.Service(found, this), chosen, start).run(listening)
     ending.end()
 

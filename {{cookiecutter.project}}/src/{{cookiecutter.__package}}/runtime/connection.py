@@ -5,13 +5,17 @@ import contextlib
 import json
 import logging
 import sys
+from collections.abc import Callable
 from enum import Enum, auto
+from functools import cache, partial
 from http import HTTPStatus
+from importlib.util import find_spec
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from .asgi import Header
 from .limits import Patience
 
 logger = logging.getLogger(__name__)
@@ -32,6 +36,8 @@ class State(Enum):
     """The caller to take what was sent."""
     CLOSED = auto()
     """The caller to close their side, after we closed ours."""
+    OPEN = auto()
+    """A message over a WebSocket, from either side."""
     WORKING = auto()
     """The application."""
 
@@ -43,6 +49,7 @@ REASONS = {
     State.REST: "the rest of a body after its answer",
     State.UNSENT: "the answer is not taken",
     State.CLOSED: "not closed by the caller",
+    State.OPEN: "no sign of life",
 }
 
 
@@ -103,6 +110,8 @@ class Outgoing:
 class Connection(H11Protocol):
     """HTTP/1.1 with a caller who may be slow, silent, or gone without a word."""
 
+    takes_websockets = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         now = self.loop.time()
@@ -123,6 +132,22 @@ class Connection(H11Protocol):
         self._received += len(data)
         if not self.transport.is_closing():
             super().data_received(data)
+
+    def announce_close(self, headers: list[Header]) -> None:
+        """Send `headers`, which announce the close, with an answer that has not begun."""
+        if self.cycle is not None:
+            self.cycle.default_headers = headers
+
+    def _should_upgrade_to_ws(self) -> bool:
+        made = websocket_class() if self.takes_websockets else None
+        if made is None or self.scope["method"] != "GET":
+            return False
+        found: Any = partial(made, app=self.app)
+        self.ws_protocol_class = found
+        return True
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Do nothing: who offers to speak another protocol gets an answer in this one."""
 
     def send_400_response(self, msg: str) -> None:
         """Refuse data that is not HTTP, unless part of an answer was sent already."""
@@ -150,7 +175,7 @@ class Connection(H11Protocol):
         state = self._waits_for()
         if (state, self.cycle) != self._state:
             self._state, self._since = (state, self.cycle), now
-        progress = (self._received, self._untaken() if state is State.UNSENT else 0)
+        progress = (self._received, untaken(self.transport) if state is State.UNSENT else 0)
         if progress != self._progress or state is State.WORKING:
             self._progress, self._moved = progress, now
         if reason := self._overdue(state, now, patience):
@@ -185,6 +210,7 @@ class Connection(H11Protocol):
             State.UNSENT: still >= patience.stall,
             State.CLOSED: waited >= patience.linger,
             State.WORKING: False,
+            State.OPEN: False,  # only a WebSocket is
         }
         return REASONS[state] if late[state] else None
 
@@ -196,10 +222,22 @@ class Connection(H11Protocol):
         else:
             self.close()
 
-    def _untaken(self) -> int:
-        """Return how many bytes the caller has not taken yet, those in the kernel included."""
-        waiting = self.transport.get_write_buffer_size()
-        return waiting + _queued(self.transport.get_extra_info("socket").fileno())
+
+def untaken(transport: Any) -> int:
+    """Return how many bytes the caller has not taken yet, those in the kernel included."""
+    waiting: int = transport.get_write_buffer_size()
+    return waiting + _queued(transport.get_extra_info("socket").fileno())
+
+
+@cache
+def websocket_class() -> Callable[..., Any] | None:
+    """Return what a connection becomes as a WebSocket: None where its library is not installed."""
+    if find_spec("websockets") is None:
+        logger.warning("no WebSockets: the module 'websockets' is not installed")
+        return None
+    from .websocket import WebSocket  # slow to import, and most services have none
+
+    return WebSocket
 
 
 def _queued(descriptor: int) -> int:

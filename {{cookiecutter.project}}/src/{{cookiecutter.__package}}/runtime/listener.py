@@ -57,9 +57,13 @@ class Listener:
         make: Callable[[], Connection],
         connections: set[Any],
         most: int,
+        *,
+        turns: bool = False,
     ) -> None:
         self.sock = sock
         self.most = most
+        self._turns = turns
+        """Whether to take one caller at a time, so that other workers get some, too."""
         self._make, self._connections = make, connections
         self._arriving: set[asyncio.Task[Any]] = set()
         self._refused: set[Refusal] = set()
@@ -85,7 +89,7 @@ class Listener:
             await asyncio.wait(self._arriving)
 
     def _accept(self) -> None:
-        for _ in range(AT_ONCE):
+        for _ in range(1 if self._turns else AT_ONCE):
             try:
                 accepted, _ = self.sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

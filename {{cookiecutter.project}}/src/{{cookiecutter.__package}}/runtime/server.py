@@ -20,12 +20,13 @@ from uvicorn.server import ServerState
 from . import limits, logs
 from .connection import Connection
 from .limits import Patience
+from .link import ACCEPT, HEALTH, Link
 from .listener import Listener
 from .notify import Notifier
 from .readiness import STOPPING
 from .service import Service
 from .settings import Settings
-from .sockets import BACKLOG
+from .sockets import BACKLOG, name
 
 UNATTENDED_SECONDS = 0.5
 """How long callers must wait in the queue before we assume that no other process accepts them."""
@@ -35,6 +36,8 @@ LINGER_SECONDS = 0.5
 """How long we wait, while stopping, for a caller to close a connection that we closed."""
 GIVE_UP_SECONDS = 0.5
 """How long callers get to take what was sent to them once the grace period is over."""
+PING_SECONDS = 20.0
+"""How often a WebSocket's caller is asked for a sign of life."""
 _TICK = 0.02
 _LOOK_TICKS = 5
 
@@ -52,6 +55,8 @@ class Start:
     health: socket.socket | None = None
     """An additional socket to serve on, independent of the public ones."""
     notifier: Notifier = field(default_factory=Notifier)
+    link: Link | None = None
+    """The line to the parent, if this is one of several workers. It says when to accept."""
 
 
 class Server(uvicorn.Server):
@@ -67,7 +72,10 @@ class Server(uvicorn.Server):
             interface="asgi3",
             loop="asyncio:SelectorEventLoop",  # Windows' default has no add_reader()
             http=Connection,
-            ws="none",
+            ws="none",  # a connection finds the class itself
+            ws_max_size=settings.max_message_bytes,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=None,  # it also judges who may be silent
             lifespan="on",
             log_config=None,
             access_log=False,  # middleware.py writes a better one
@@ -85,27 +93,35 @@ class Server(uvicorn.Server):
         self._most = settings.max_connections
         self._listeners: list[Listener] = []
         self._health: Listener | None = None
-        self._accepting = not self._start.hold
+        link = self._start.link
+        self._notifier = link or self._start.notifier
+        self._level = logging.DEBUG if link else logging.INFO  # the parent speaks for all
+        self._accepting = not (self._start.hold or link)
         self._alive: asyncio.Task[None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, and begin to accept connections unless the start is held."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unexpected)
-        with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has neither
-            loop.add_signal_handler(signal.SIGUSR1, self._release)
+        if not self._start.link:
+            with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has neither
+                loop.add_signal_handler(signal.SIGUSR1, self._release)
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
         self._listen(sockets or [])
+        if self._start.link:
+            self._start.link.obey({HEALTH: self._open_health, ACCEPT: self._release}, self._leave)
+        else:
+            self._open_health()
         self.started = True
         if self._accepting:
             self._accept()
         else:
-            logger.info("held: accepting nobody until SIGUSR1")
+            logger.log(self._level, "held: accepting nobody until SIGUSR1")
         status = "accepting" if self._accepting else "held"
-        self._start.notifier.send("READY=1", f"STATUS={status}")
-        self._alive = asyncio.create_task(self._start.notifier.stay_alive())
+        self._notifier.send("READY=1", f"STATUS={status}")
+        self._alive = asyncio.create_task(self._notifier.stay_alive())
 
     def _listen(self, sockets: list[socket.socket]) -> None:
         self.servers = []
@@ -115,21 +131,25 @@ class Server(uvicorn.Server):
         if self._start.health:
             most = limits.HEALTH_CONNECTIONS
             self._health = self._listener(self._start.health, self._health_state, most)
-            self._health.open()
 
     def _listener(self, sock: socket.socket, state: ServerState, most: int) -> Listener:
         def make() -> Connection:
             made = Connection(self.config, state, self.lifespan.state)
             if sock is self._start.health:
-                made.app = self._service.private
+                made.app, made.takes_websockets = self._service.private, False
             return made
 
-        return Listener(sock, make, state.connections, most)
+        return Listener(sock, make, state.connections, most, turns=self._start.link is not None)
+
+    def _open_health(self) -> None:
+        if self._health and not self.should_exit:
+            self._health.open()
 
     def _accept(self) -> None:
         for listener in self._listeners:
             listener.open()
-        logger.info("listening on %s", ", ".join(_name(each.sock) for each in self._listeners))
+        names = ", ".join(name(each.sock) for each in self._listeners)
+        logger.log(self._level, "listening on %s", names)
 
     def _release(self) -> None:
         """Start to accept, if that was held."""
@@ -137,7 +157,11 @@ class Server(uvicorn.Server):
             self._accepting = True
             if self.started and not self.should_exit:
                 self._accept()
-                self._start.notifier.send("STATUS=accepting")
+                self._notifier.send("STATUS=accepting")
+
+    def _leave(self) -> None:
+        """Stop, since the parent is gone."""
+        self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
         """Check once a second which callers keep a connection waiting."""
@@ -163,8 +187,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, answer everyone who is connected, and close."""
-        logger.info("stopping")
-        self._start.notifier.send("STOPPING=1", "STATUS=stopping")
+        logger.log(self._level, "stopping")
+        self._notifier.send("STOPPING=1", "STATUS=stopping")
         self._service.readiness.state = STOPPING
         await self._stop_accepting()
         self._announce_close()
@@ -175,7 +199,7 @@ class Server(uvicorn.Server):
         await self._close_health()
         await self.lifespan.shutdown()
         logs.report(everything=True)
-        logger.info("stopped")
+        logger.log(self._level, "stopped")
         self._alive.cancel()
 
     async def _stop_accepting(self) -> None:
@@ -191,8 +215,7 @@ class Server(uvicorn.Server):
         headers = [*self.server_state.default_headers, CLOSE_HEADER]
         self.server_state.default_headers = headers
         for connection in self._connections(self.server_state):
-            if connection.cycle is not None:
-                connection.cycle.default_headers = headers
+            connection.announce_close(headers)
 
     def _connections(self, *states: ServerState) -> list[Any]:
         return [each for state in states for each in state.connections]
@@ -249,7 +272,8 @@ class Server(uvicorn.Server):
     async def _close_health(self) -> None:
         if self._health:
             await self._health.close()
-            Path(self._health.sock.getsockname()).unlink(missing_ok=True)
+            if not self._start.link:
+                Path(self._health.sock.getsockname()).unlink(missing_ok=True)
             self._health.sock.close()
             if self._health_state.tasks:
                 await asyncio.wait(self._health_state.tasks, timeout=1)
@@ -259,8 +283,3 @@ def _unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log an error that asyncio could not pass on, without details that differ each time."""
     message = str(context["message"]).partition("\n")[0]
     logger.error("unexpected: %s", message, exc_info=context.get("exception"))
-
-
-def _name(sock: socket.socket) -> str:
-    address = sock.getsockname()
-    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)

@@ -65,7 +65,7 @@ class Service:
     async def _scrape(self, scope: Scope, send: Send) -> None:
         accepted = dict(scope["headers"]).get(b"accept", b"").decode("latin-1")
         encode, kind = choose_encoder(accepted)
-        await answer(send, HTTPStatus.OK, encode(self._metrics.registry), kind)
+        await answer(send, HTTPStatus.OK, encode(self._metrics.gathered()), kind)
 
 
 class Probes:

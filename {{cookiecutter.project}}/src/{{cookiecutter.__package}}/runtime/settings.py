@@ -1,5 +1,6 @@
 """The settings: which environment variables are read, and which values each may have."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 from . import PREFIX
 
 _HOST = re.compile(r"[\w:%-]{1,63}([.][\w:%-]{1,63})*", re.ASCII)
+_MOST_WORKERS = 256 if hasattr(os, "fork") else 1
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -35,8 +37,12 @@ class Settings:
     """How long a connection is kept after an answer, without another request."""
     stall_seconds: int = 60
     """How long a body that is sent, or an answer that is taken, may make no progress."""
+    workers: int = 1
+    """How many processes serve."""
     max_connections: int = 800
-    """How many connections may be open at once; one more is answered with 503."""
+    """How many connections of each process may be open at once; one more is answered with 503."""
+    max_message_bytes: int = 16777216
+    """How large a message over a WebSocket may be, in bytes; a larger one ends the conversation."""
 
     @property
     def url(self) -> str:
@@ -90,7 +96,9 @@ RULES = {
     "head_seconds": _seconds(1),
     "idle_seconds": _seconds(1),
     "stall_seconds": _seconds(1),
+    "workers": Rule(_whole_number(1, _MOST_WORKERS), f"a whole number from 1 to {_MOST_WORKERS}"),
     "max_connections": Rule(_whole_number(1, 1_000_000), "a whole number from 1 to 1000000"),
+    "max_message_bytes": Rule(_whole_number(1, 2**30), "a whole number from 1 to 1073741824"),
 }
 OF_KIND = {"service": tuple(RULES), "worker": ("log_level", "grace_seconds")}
 """The settings that a program of each kind has."""

@@ -92,6 +92,12 @@ def health_path(environ: Mapping[str, str]) -> Path:
     return Path(folder or f"/run/{NAME}", HEALTH)
 
 
+def name(sock: socket.socket) -> str:
+    """Return the address of a socket, for the log."""
+    address = sock.getsockname()
+    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)
+
+
 def _why(error: OSError) -> str:
     # create_server() adds the address, which our message names already
     return str(error.strerror or error).partition(" (while")[0].lower()
