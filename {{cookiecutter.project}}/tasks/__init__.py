@@ -7,12 +7,13 @@ from importlib.util import find_spec
 if find_spec("invoke"):
     from invoke.collection import Collection
 
-    from . import deploy, develop, hosts
+    from . import deploy, deps, develop, hosts
 
     namespace = Collection()
     namespace.add_task(develop.serve)
     namespace.add_task(develop.clean)
     namespace.add_collection(deploy.collection, "deploy")
+    namespace.add_collection(Collection.from_module(deps), "deps")
     namespace.add_collection(hosts.collection, "hosts")
     if find_spec(f"{__name__}.own"):
         own = Collection.from_module(import_module(f"{__name__}.own"))
