@@ -10,6 +10,7 @@ import runpy
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nox
 
@@ -189,9 +190,9 @@ def shell_scripts(session: nox.Session, folder: Path) -> list[str]:
     return scripts
 
 
-def anywhere(path: Path) -> dict[str, dict[str, object]]:
+def anywhere(path: Path) -> dict[str, dict[str, Any]]:
     """Return a Pipfile.lock without the package index it was made from."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     content["_meta"]["sources"] = []
     for category in content.keys() - {"_meta"}:
         for entry in content[category].values():
@@ -209,10 +210,10 @@ def meta(pipfile: Path) -> dict[str, object]:
     for python in PYTHONS:
         asked["requires"] = {"python_version": python}
         hashes[python] = lock["fingerprint"](asked, lock["USUAL"])
-    chosen = "{{ %s[cookiecutter.python_version] }}" % hashes
+    chosen = f"{{{{ {hashes}[cookiecutter.python_version] }}}}"
     return {"hash": {"sha256": chosen}, "requires": {"python_version": PYTHON}}
 
 
-def written(content: dict[str, dict[str, object]]) -> str:
+def written(content: dict[str, dict[str, Any]]) -> str:
     """Return a Pipfile.lock as Pipenv writes it."""
     return json.dumps(content, indent=4, sort_keys=True) + "\n"

@@ -81,9 +81,7 @@ def test_the_lock_fits_its_pipfile(lock: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", PYTHONS)
-def test_the_lock_fits_the_pipfile_of_each_answer(
-    bake: Bake, version: str, tmp_path: Path
-) -> None:
+def test_the_lock_fits_the_pipfile_of_each_answer(bake: Bake, version: str, tmp_path: Path) -> None:
     made = project.load(bake(python_version=version))
     verify(made.lock, tmp_path)
     require_usable(made)
