@@ -10,17 +10,19 @@ import runpy
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nox
 
 ROOT = Path(__file__).parent
 PROJECT = ROOT / "{{cookiecutter.project}}"
 # Not imported, since that would leave bytecode in the folder that is baked.
-requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"]
+lock = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))
 
 ANSWERS = runpy.run_path(str(ROOT / "hooks" / "pre_gen_project.py"))
 KINDS: list[str] = ANSWERS["KINDS"]
 PYTHONS: list[str] = ANSWERS["PYTHONS"]
+PYTHON = "{{ cookiecutter.python_version }}"
 OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split(".")])
 
 # The tests wait much of the time, for programs and machines: three processes keep two processors
@@ -129,7 +131,8 @@ def locks(session: nox.Session) -> None:
         copy = Path(session.create_tmp(), "lock")
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir()
-        shutil.copy(folder / "Pipfile", copy)
+        pipfile = (folder / "Pipfile").read_text(encoding="utf-8")
+        (copy / "Pipfile").write_text(pipfile.replace(PYTHON, OLDEST), encoding="utf-8")
         # The package indexes of this machine's pip settings would go into the lock's own hash, and
         # no other machine would find that the lock fits its Pipfile.
         neutral = {
@@ -139,13 +142,17 @@ def locks(session: nox.Session) -> None:
         }
         with session.chdir(copy):
             session.run("pipenv", "lock", env={"TMPDIR": str(copy), **neutral})
-        (folder / "Pipfile.lock").write_text(anywhere(copy / "Pipfile.lock"), encoding="utf-8")
+        made = anywhere(copy / "Pipfile.lock")
+        if PYTHON in pipfile:
+            made["_meta"] |= meta(copy / "Pipfile")
+        (folder / "Pipfile.lock").write_text(written(made), encoding="utf-8")
 
 
 def install(session: nox.Session, *categories: str, folder: Path = ROOT) -> None:
     """Install Pipfile categories of `folder` as its Pipfile.lock pins them."""
     listing = Path(session.create_tmp(), "requirements.txt")
-    listing.write_text(requirements(folder / "Pipfile.lock", categories), encoding="utf-8")
+    pinned = lock["requirements"](folder / "Pipfile.lock", categories)
+    listing.write_text(pinned, encoding="utf-8")
     session.install("--require-hashes", "--no-deps", "--requirement", str(listing))
 
 
@@ -193,11 +200,30 @@ def shell_scripts(session: nox.Session, folder: Path) -> list[str]:
     return scripts
 
 
-def anywhere(lock: Path) -> str:
-    """Return the text of a Pipfile.lock without the package index it was made from."""
-    content = json.loads(lock.read_text(encoding="utf-8"))
+def anywhere(path: Path) -> dict[str, dict[str, Any]]:
+    """Return a Pipfile.lock without the package index it was made from."""
+    content: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     content["_meta"]["sources"] = []
     for category in content.keys() - {"_meta"}:
         for entry in content[category].values():
             entry.pop("index", None)
+    return content
+
+
+def meta(pipfile: Path) -> dict[str, object]:
+    """Return what a lock says of a Pipfile that requires OLDEST, for each answer to that question.
+
+    The Python is a part of the hash by which Pipenv knows the Pipfile.
+    """
+    asked = lock["read_pipfile"](pipfile)
+    hashes = {}
+    for python in PYTHONS:
+        asked["requires"] = {"python_version": python}
+        hashes[python] = lock["fingerprint"](asked, lock["USUAL"])
+    chosen = f"{{{{ {hashes}[cookiecutter.python_version] }}}}"
+    return {"hash": {"sha256": chosen}, "requires": {"python_version": PYTHON}}
+
+
+def written(content: dict[str, dict[str, Any]]) -> str:
+    """Return a Pipfile.lock as Pipenv writes it."""
     return json.dumps(content, indent=4, sort_keys=True) + "\n"

@@ -6,21 +6,19 @@ import sys
 import tempfile
 from pathlib import Path
 
+from _application import bake
 from _timing import compare, run
 
-PROJECT = Path(__file__).resolve().parents[1] / "{{cookiecutter.project}}"
 ROUNDS = 5
 
 
 def main() -> None:
     """Print the table; the aim is that pipenv takes at least ten times as long."""
-    requirements = runpy.run_path(str(PROJECT / "tasks/lib/lock.py"))["requirements"]
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        for name in ("Pipfile", "Pipfile.lock"):
-            shutil.copy(PROJECT / name, place)
+        place = bake(Path(folder), f"{sys.version_info.major}.{sys.version_info.minor}")
+        requirements = runpy.run_path(str(place / "tasks/lib/lock.py"))["requirements"]
         listing = place / "requirements.txt"
-        listing.write_text(requirements(PROJECT / "Pipfile.lock", ["packages"]), encoding="utf-8")
+        listing.write_text(requirements(place / "Pipfile.lock", ["packages"]), encoding="utf-8")
 
         def uv(_number: int) -> None:
             run(["uv", "venv", "--clear", "--python", sys.executable, "environment"], place)

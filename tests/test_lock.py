@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tasks.lib import project
 from tasks.lib.interpreter import find, present
 from tasks.lib.lock import LockError, admits, categories, require_fitting, requirements
+from tasks.lib.pythons import require_usable
 
+from tests.conftest import Bake
 from tests.support import PROJECT, PYTHONS, ROOT, missing, run
 
 LOCKS = {
@@ -18,6 +21,7 @@ LOCKS = {
     "command": PROJECT / "kinds/cli/Pipfile.lock",
     "heavier": ROOT / "tests/e2e/heavy/Pipfile.lock",
 }
+OWN = {name: lock for name, lock in LOCKS.items() if name != "project"}
 # A machine need not have every Python that is offered. For those that are not here,
 # test_every_package_has_a_locked_wheel_for_it still unpacks the locked wheels.
 HERE = [version for version in PYTHONS if present(version)]
@@ -61,15 +65,27 @@ def test_no_package_index_is_named(lock: Path) -> None:
     assert '"index"' not in lock.read_text("utf-8")
 
 
-@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
-def test_the_lock_fits_its_pipfile(lock: Path, tmp_path: Path) -> None:
+def verify(lock: Path, folder: Path) -> None:
+    """Check that Pipenv and the tasks find that a lock fits the Pipfile beside it."""
     for name in ("Pipfile", "Pipfile.lock"):
-        shutil.copy(lock.with_name(name), tmp_path)
+        shutil.copy(lock.with_name(name), folder)
     # pipenv hashes a package index in pip's settings as a part of the Pipfile.
     plain = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     plain["PIP_CONFIG_FILE"] = os.devnull
-    run([sys.executable, "-m", "pipenv", "verify"], cwd=tmp_path, env=plain)
+    run([sys.executable, "-m", "pipenv", "verify"], cwd=folder, env=plain)
     require_fitting(lock)
+
+
+@pytest.mark.parametrize("lock", OWN.values(), ids=OWN)
+def test_the_lock_fits_its_pipfile(lock: Path, tmp_path: Path) -> None:
+    verify(lock, tmp_path)
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_the_lock_fits_the_pipfile_of_each_answer(bake: Bake, version: str, tmp_path: Path) -> None:
+    made = project.load(bake(python_version=version))
+    verify(made.lock, tmp_path)
+    require_usable(made)
 
 
 PIPFILE = """[packages]
@@ -149,12 +165,12 @@ STALE = [
 @pytest.mark.parametrize(("before", "after"), STALE)
 def test_a_stale_lock_is_told(locked: Path, before: str, after: str) -> None:
     with pytest.raises(
-        LockError, match=r"^Pipfile.lock does not fit its Pipfile: run `pipenv lock`"
+        LockError, match=r"^Pipfile.lock does not fit its Pipfile: run `invoke deps.lock`"
     ):
         require_fitting(changed(locked, before, after))
 
 
-@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
+@pytest.mark.parametrize("lock", OWN.values(), ids=OWN)
 def test_a_lock_from_the_template_is_held_to_the_letter(lock: Path, tmp_path: Path) -> None:
     shutil.copy(lock, tmp_path)
     text = lock.with_name("Pipfile").read_text("utf-8")
@@ -166,12 +182,12 @@ def test_a_lock_from_the_template_is_held_to_the_letter(lock: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("pipfile", "lock", "why"),
     [
-        (PIPFILE, None, "there is no Pipfile.lock: run `pipenv lock`"),
-        (PIPFILE, "{", "cannot read Pipfile.lock: .*; run `pipenv lock`"),
+        (PIPFILE, None, "there is no Pipfile.lock: run `invoke deps.lock`"),
+        (PIPFILE, "{", "cannot read Pipfile.lock: .*; run `invoke deps.lock`"),
         (None, "{}", "there is no Pipfile, which says what is locked"),
         ("[packages", "{}", "cannot read Pipfile: "),
         ("packages = 1", "{}", "cannot read Pipfile: 'packages' is no table of packages"),
-        (PIPFILE, "{}", "Pipfile.lock does not fit its Pipfile: run `pipenv lock`"),
+        (PIPFILE, "{}", "Pipfile.lock does not fit its Pipfile: run `invoke deps.lock`"),
     ],
 )
 def test_what_cannot_be_read_does_not_fit(

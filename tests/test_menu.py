@@ -43,6 +43,8 @@ def test_the_menu(baked: Path) -> None:
         "deploy.rollback",
         "deploy.status",
         "deploy.verify",
+        "deps.index",
+        "deps.lock",
         "hosts.compare",
         "hosts.setup",
     ]

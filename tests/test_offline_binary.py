@@ -180,11 +180,11 @@ def test_the_plan_changes_nothing(folder: Path, published: Path) -> None:
 def test_a_stale_or_missing_lock_is_refused(folder: Path, published: Path) -> None:
     append(folder / "Pipfile", '\n[more]\nclick = "*"\n')
     for options in ((), ("--dry-run",)):
-        stale = "error: Pipfile.lock does not fit its Pipfile: run `pipenv lock`\n"
+        stale = "error: Pipfile.lock does not fit its Pipfile: run `invoke deps.lock`\n"
         assert build(folder, *options, code=1) == stale
     (folder / "Pipfile.lock").unlink()
     for options in ((), ("--dry-run",)):
-        gone = "error: there is no Pipfile.lock: run `pipenv lock`\n"
+        gone = "error: there is no Pipfile.lock: run `invoke deps.lock`\n"
         assert build(folder, *options, code=1) == gone
 
 

@@ -366,11 +366,11 @@ def test_data_with_dots_before_its_names_arrives(copied: Path, tmp_path: Path) -
 def test_a_stale_or_missing_lock_is_refused(copied: Path) -> None:
     append(copied / "Pipfile", '\n[more]\nclick = "*"\n')
     for options in ((), ("--dry-run",), ("--platform", "linux-aarch64")):
-        stale = "error: Pipfile.lock does not fit its Pipfile: run `pipenv lock`\n"
+        stale = "error: Pipfile.lock does not fit its Pipfile: run `invoke deps.lock`\n"
         assert build(copied, *options, code=1) == stale
     (copied / "Pipfile.lock").unlink()
     for options in ((), ("--dry-run",)):
-        gone = "error: there is no Pipfile.lock: run `pipenv lock`\n"
+        gone = "error: there is no Pipfile.lock: run `invoke deps.lock`\n"
         assert build(copied, *options, code=1) == gone
 
 

@@ -94,7 +94,7 @@ def test_a_lock_that_does_not_fit_the_pipfile(folder: Path) -> None:
     commit_change(folder)
     run(["git", "push", "--quiet", "--force", "origin", "HEAD:refs/heads/other"], cwd=folder)
     line = refusal(folder)
-    assert line == "error: main: Pipfile.lock does not fit its Pipfile: run `pipenv lock`"
+    assert line == "error: main: Pipfile.lock does not fit its Pipfile: run `invoke deps.lock`"
 
 
 def test_a_python_past_its_end_of_life(folder: Path) -> None:

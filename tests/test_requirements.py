@@ -61,5 +61,5 @@ def test_an_unreadable_lock_is_refused(tmp_path: Path, text: str | None) -> None
     path = tmp_path / "Pipfile.lock"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(lock.LockError, match=r"Pipfile.lock: .*run `pipenv lock`"):
+    with pytest.raises(lock.LockError, match=r"Pipfile.lock: .*run `invoke deps.lock`"):
         lock.requirements(path, ["packages"])

@@ -12,12 +12,12 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from tasks.checks import commands, findings, served  # noqa: E402
-from tasks.lib import interpreter, lock, process, project  # noqa: E402
+from tasks.lib import interpreter, lock, process, project, pythons  # noqa: E402
 
 THIS = project.load(ROOT)
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["security"]
 REPORTS = Path("reports")
-_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+_SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 IN_CI = bool(os.environ.get("CI"))
 
 nox.needs_version = ">=2025.5"
@@ -117,25 +117,18 @@ def _locked(session: nox.Session, *categories: str) -> None:
     wanted = listing.with_suffix(".wanted")
     wanted.write_text(pinned, encoding="utf-8")
     session.install("--no-deps", "--require-hashes", "-r", str(wanted))
-    _require_whole(session)
+    site = session.run("python", "-c", _SITE, silent=True, log=False)
+    try:
+        pythons.require_whole(THIS, categories, Path(str(site).strip()))
+    except lock.LockError as error:
+        session.error(str(error))
     wanted.replace(listing)
 
 
 def _pinned(session: nox.Session, *categories: str) -> str:
     try:
-        lock.require_fitting(THIS.lock)
+        pythons.require_usable(THIS)
         return lock.requirements(THIS.lock, categories)
-    except lock.LockError as error:
-        session.error(str(error))
-
-
-def _require_whole(session: nox.Session) -> None:
-    uv = session.virtualenv.venv_backend == "uv"
-    check = ("uv", "pip", "check") if uv else ("python", "-m", "pip", "check")
-    said = session.run(*check, silent=True, log=False, external=True, success_codes=[0, 1])
-    python = session.run("python", "-c", _VERSION, silent=True, log=False)
-    try:
-        lock.require_whole(THIS.lock, str(said), str(python).strip(), THIS.pythons)
     except lock.LockError as error:
         session.error(str(error))
 

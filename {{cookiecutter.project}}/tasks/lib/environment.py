@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from .console import TaskError, step
 from .interpreter import Interpreter, InterpreterError, find, minor
 from .process import run
 from .project import Project
+from .pythons import require_usable, require_whole
 
 _COMPLETE = "complete"
 
@@ -27,6 +28,13 @@ class Environment:
     def python(self) -> Path:
         """The environment's own Python."""
         return self.command("python")
+
+    @property
+    def site(self) -> Path:
+        """The folder of the packages."""
+        if os.name == "nt":
+            return self.folder / "Lib" / "site-packages"
+        return self.folder / "lib" / f"python{minor(self.interpreter.version)}" / "site-packages"
 
     def command(self, name: str) -> Path:
         """Return the path of a program in the environment."""
@@ -49,9 +57,9 @@ def interpreter(project: Project, python: str = "") -> Interpreter:
 
 
 def require_lock(project: Project) -> None:
-    """Raise `TaskError` where the lock is missing or does not fit the Pipfile."""
+    """Raise `TaskError` where the lock is missing, does not fit, or does not serve each Python."""
     try:
-        lock.require_fitting(project.lock)
+        require_usable(project)
     except lock.LockError as error:
         raise TaskError(str(error)) from error
 
@@ -84,7 +92,7 @@ def ensure(project: Project, python: Interpreter, *categories: str) -> Environme
         listing.write_text(requirements, encoding="utf-8")
         _install(made, listing)
         listing.unlink()
-        _require_whole(project, made)
+        _require_whole(project, made, categories)
         stamp.touch()
     return made
 
@@ -101,14 +109,9 @@ def _install(made: Environment, listing: Path) -> None:
     run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "--requirement", listing])
 
 
-def _require_whole(project: Project, made: Environment) -> None:
-    check = [*_pip(made), "check"]
-    if uv := shutil.which("uv"):
-        check = [uv, "pip", "check", "--python", made.python]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
-    version = minor(made.interpreter.version)
+def _require_whole(project: Project, made: Environment, categories: Iterable[str]) -> None:
     try:
-        lock.require_whole(project.lock, done.stdout + done.stderr, version, project.pythons)
+        require_whole(project, categories, made.site)
     except lock.LockError as error:
         raise TaskError(str(error)) from error
 

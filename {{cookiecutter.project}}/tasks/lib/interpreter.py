@@ -43,7 +43,7 @@ def find(wanted: str, accepted: Iterable[str] = (), *, fetch: bool = True) -> In
     others = f"--python would accept {', '.join(here)}" if here else "no other one is here"
     raise InterpreterError(
         f"Python {wanted} is not here: get it with `{OPTIMISED} pyenv install {wanted}` "
-        f"or `uv python install {wanted}`; {others}"
+        f"or `uv python install {wanted}`{f'; {others}' if accepted else ''}"
     )
 
 

@@ -14,13 +14,11 @@ from typing import Any
 
 _SECTIONS = {"packages": "default", "dev-packages": "develop"}
 _NO_CATEGORIES = {"source", "requires", "scripts", "pipenv", "pipfile"}
-_USUAL = [{"name": "pypi", "url": "https://{}.{}/simple".format("pypi", "org"), "verify_ssl": True}]
+USUAL: list[dict[str, Any]] = [
+    {"name": "pypi", "url": "https://{}.{}/simple".format("pypi", "org"), "verify_ssl": True}
+]
 """The index that pipenv assumes, and hashes, where neither the Pipfile nor pip's settings name one.
 The address is put together here: no file of a project names an index, so that mirrors work."""
-_UNMET = re.compile(
-    r"(?m)^The package `([^`]+)` requires `([\w.-]+)[^`]*`, but it's not installed"
-    r"|^(\S+) \S+ requires ([\w.-]+).*, which is not installed"
-)
 _PLAIN = {"version", "extras", "index"}
 
 
@@ -37,16 +35,16 @@ def require_fitting(lock: Path) -> None:
 
     Raises `LockError` for a lock or a Pipfile that is missing, malformed or does not fit.
     """
-    content, pipfile = _content(lock), _pipfile(lock.with_name("Pipfile"))
+    content, pipfile = read(lock), read_pipfile(lock.with_name("Pipfile"))
     meta = content.get("_meta", {})
     made_with = meta.get("sources")
-    indexes = [pipfile["source"]] if "source" in pipfile else [_USUAL, made_with]
-    if meta.get("hash", {}).get("sha256") in (_hash(pipfile, index) for index in indexes):
+    indexes = [pipfile["source"]] if "source" in pipfile else [USUAL, made_with]
+    if meta.get("hash", {}).get("sha256") in (fingerprint(pipfile, index) for index in indexes):
         return
     # pip's `extra-index-url` enters the hash, but no file records it. Only the template makes locks
     # without any index, from PyPI, so the hash of such a lock must match.
     if "source" in pipfile or not made_with or not _holds(content, pipfile):
-        raise LockError(f"{lock.name} does not fit its Pipfile: run `pipenv lock`")
+        raise LockError(f"{lock.name} does not fit its Pipfile: run `invoke deps.lock`")
 
 
 def requirements(lock: Path, categories: Iterable[str]) -> str:
@@ -62,28 +60,11 @@ def requirements(lock: Path, categories: Iterable[str]) -> str:
             if known.get("version") != entry.get("version"):
                 raise LockError(
                     f"{lock.name} has {name} {known.get('version')} and {entry.get('version')} "
-                    "for one environment: pin it in the Pipfile and run `pipenv lock`"
+                    "for one environment: pin it in the Pipfile and run `invoke deps.lock`"
                 )
             extras = {*known.get("extras", ()), *entry.get("extras", ())}
             merged[name] = {**known, "extras": sorted(extras)}
     return "".join(f"{_line(name, merged[name])}\n" for name in sorted(merged))
-
-
-def require_whole(lock: Path, said: str, python: str, pythons: Iterable[str]) -> None:
-    """Check that the lock has what a Python (`3.11`) needs.
-
-    `said` is the output of `pip check` or `uv pip check` in an environment of that Python. A lock
-    lacks the packages that only Pythons older than its maker's need.
-
-    Raises `LockError` that names the oldest of the project's `pythons`, to make the lock on.
-    """
-    if found := _UNMET.search(said):
-        by, lacking = filter(None, found.groups())
-        oldest = min(pythons, key=lambda version: [int(part) for part in version.split(".")])
-        raise LockError(
-            f"{lock.name} does not hold on Python {python}: {by} needs {lacking}, which it does "
-            f"not have. Make it on the oldest Python it is for: `pipenv --python {oldest} lock`"
-        )
 
 
 def packages(lock: Path, category: str) -> dict[str, dict[str, Any]]:
@@ -91,15 +72,15 @@ def packages(lock: Path, category: str) -> dict[str, dict[str, Any]]:
 
     Raises `LockError` for a lock that is missing or malformed, or that has no such category.
     """
-    section = _content(lock).get(_SECTIONS.get(category, category))
+    section = read(lock).get(_SECTIONS.get(category, category))
     if section is None:
-        raise LockError(f"{lock.name} has no category '{category}': run `pipenv lock`")
+        raise LockError(f"{lock.name} has no category '{category}': run `invoke deps.lock`")
     return section
 
 
 def categories(lock: Path) -> list[str]:
     """Return the names of all categories in the lock."""
-    return [name for name in _content(lock) if not name.startswith("_")]
+    return [name for name in read(lock) if not name.startswith("_")]
 
 
 def digest(lock: Path) -> str:
@@ -107,17 +88,19 @@ def digest(lock: Path) -> str:
     return hashlib.sha256(lock.read_bytes()).hexdigest()
 
 
-def _content(lock: Path) -> dict[str, dict[str, Any]]:
+def read(lock: Path) -> dict[str, dict[str, Any]]:
+    """Return the whole lock; raise `LockError` where it cannot be read."""
     try:
         content: dict[str, dict[str, Any]] = json.loads(lock.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise LockError(f"there is no {lock.name}: run `pipenv lock`") from error
+        raise LockError(f"there is no {lock.name}: run `invoke deps.lock`") from error
     except (OSError, ValueError) as error:
-        raise LockError(f"cannot read {lock.name}: {error}; run `pipenv lock`") from error
+        raise LockError(f"cannot read {lock.name}: {error}; run `invoke deps.lock`") from error
     return content
 
 
-def _pipfile(path: Path) -> dict[str, Any]:
+def read_pipfile(path: Path) -> dict[str, Any]:
+    """Return a Pipfile's content; raise `LockError` where it cannot be read."""
     try:
         pipfile = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -130,21 +113,46 @@ def _pipfile(path: Path) -> dict[str, Any]:
     return pipfile
 
 
-def _wanted(pipfile: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def asked_for(pipfile: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what a Pipfile asks for, by section of the lock and normalised package name."""
     return {
         _SECTIONS.get(category, category): {
-            re.sub(r"[-_.]+", "-", name).lower(): wanted
-            for name, wanted in pipfile[category].items()
+            _normalised(name): wanted for name, wanted in pipfile[category].items()
         }
         for category in pipfile.keys() - _NO_CATEGORIES
     }
 
 
-def _hash(pipfile: Mapping[str, Any], index: object) -> str:
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return what differs between two locks, such as `click 8.1.0 -> 8.1.2`, sorted."""
+    found = set()
+    for section in (old.keys() | new.keys()) - {"_meta"}:
+        before, after = old.get(section, {}), new.get(section, {})
+        for name in before.keys() | after.keys():
+            was, is_now = (_version(entries.get(name)) for entries in (before, after))
+            if was != is_now:
+                found.add(f"{name} {was} -> {is_now}")
+    return sorted(found)
+
+
+def _version(entry: Mapping[str, Any] | None) -> str:
+    return str(entry.get("version", "")).lstrip("=") if entry else "none"
+
+
+def naming(pipfile: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what a Pipfile asks of a package, by the category that names it."""
+    return {
+        category: given
+        for category in sorted(pipfile.keys() - _NO_CATEGORIES)
+        for known, given in pipfile[category].items()
+        if _normalised(known) == _normalised(name)
+    }
+
+
+def fingerprint(pipfile: Mapping[str, Any], index: object) -> str:
     """Return the hash by which pipenv knows the Pipfile that a lock was made from."""
     meta = {"sources": index, "requires": pipfile.get("requires", {})}
-    sections = {"_meta": meta, "default": {}, "develop": {}, **_wanted(pipfile)}
+    sections = {"_meta": meta, "default": {}, "develop": {}, **asked_for(pipfile)}
     text = json.dumps(sections, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -154,8 +162,8 @@ def _holds(content: Mapping[str, Any], pipfile: Mapping[str, Any]) -> bool:
 
     A package counts as locked where only pip understands how it is asked for, such as by a path.
     """
-    for section, asked in _wanted(pipfile).items():
-        locked = content.get(section, {})
+    for section, asked in asked_for(pipfile).items():
+        locked = {_normalised(name): entry for name, entry in content.get(section, {}).items()}
         # pipenv marks with `index` each package that the Pipfile names by a version alone.
         if any("index" in entry and name not in asked for name, entry in locked.items()):
             return False
@@ -208,3 +216,8 @@ def _line(name: str, entry: dict[str, Any]) -> str:
     marker = f" ; {entry['markers']}" if entry.get("markers") else ""
     hashes = "".join(f" --hash={value}" for value in entry["hashes"])
     return f"{name}{extras}{entry['version']}{marker}{hashes}"
+
+
+def _normalised(name: str) -> str:
+    """Return the normalised form of a distribution name (https://peps.python.org/pep-0503/)."""
+    return re.sub(r"[-_.]+", "-", name).lower()

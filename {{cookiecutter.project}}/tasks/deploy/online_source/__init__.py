@@ -8,7 +8,7 @@ from pathlib import Path
 from invoke.context import Context
 
 from ...hosts.settings import HostSettings
-from ...lib import end_of_life, lock, project, revision
+from ...lib import end_of_life, lock, project, pythons, revision
 from ...lib.console import TaskError, closing, step
 from ...lib.environment import Environment, ensure, interpreter
 from ...lib.task import task
@@ -84,7 +84,7 @@ def _plan(commit: Commit, tools: Environment, settings: Settings, work: Path) ->
     if not (fetched.root / SCRIPTS_FOLDER).is_dir():
         raise TaskError(f"{commit.ref} has no {SCRIPTS_FOLDER}: it cannot be deployed in this way")
     try:
-        lock.require_fitting(fetched.lock)
+        pythons.require_usable(fetched)
     except lock.LockError as error:
         raise TaskError(f"{commit.ref}: {error}") from error
     refuse = settings.end_of_life == "refuse"
