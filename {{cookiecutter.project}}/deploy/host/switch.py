@@ -1,5 +1,6 @@
 """Switch to a release, and undo a switch. Read this module from top to bottom.
 
+    prepare     the hook of the new release, if it has one, prepares the data for it
     prove       NEXT runs the new release beside the old one; it must get ready with the right id
     share       NEXT accepts callers, from the same listening socket as the old one
     remember    record in the state that a switch is under way, and what undoing it needs
@@ -32,6 +33,8 @@ UNDOABLE = "undoable"
 """A file in the engine's folder while a switch or a trial may have to be undone. Without it, the
 service starts without the guard."""
 _ACCEPTING = "accepting"
+_MARGIN = 10.0
+"""How much longer than its own limit a unit is waited for, in seconds."""
 _ACCEPT_SECONDS = 10.0
 _STOP_SECONDS = 180.0
 """More than a service may take to stop (TimeoutStopSec)."""
@@ -201,9 +204,11 @@ def _prove(this: Installation, change: Change) -> None:
     _listen(this)
     if not facts.overlap:
         return
+    settings = this.settings.next if change.settings else None
+    _prepare_data(this, change, settings)
     # After an earlier switch NEXT may still finish requests, and systemd would start it after that.
     _stop_next(this, wait=True)
-    this.units.write_next(facts, change.new, this.settings.next if change.settings else None)
+    this.units.write_next(facts, change.new, settings)
     try:
         this.systemd.start(this.units.next, seconds=facts.health_seconds + _ACCEPT_SECONDS)
         socket = this.place.health_socket(this.units.next)
@@ -212,6 +217,23 @@ def _prove(this: Installation, change: Change) -> None:
         raise SwitchError(this.systemd.reason(this.units.next) or str(error)) from error
     if this.units.same_socket(change.old, change.new):
         _share(this)
+
+
+def _prepare_data(this: Installation, change: Change, settings: Path | None) -> None:
+    """Run the hook of the new release, unless that is older than the data may be.
+
+    The hook reads its settings from the folder `settings`, if one is given.
+    """
+    facts, unit = this.facts(change.new), this.units.before
+    leads_back = change.old and facts.rank < this.facts(change.old).rank
+    if not facts.before_switch_seconds or leads_back:
+        return
+    this.units.write_before(facts, change.new, settings)
+    try:
+        this.systemd.start(unit, seconds=facts.before_switch_seconds + _MARGIN)
+    except SystemdError as error:
+        why = this.systemd.reason(unit) or str(error)
+        raise SwitchError(f"its before_switch hook failed: {why}") from error
 
 
 def _share(this: Installation) -> None:
@@ -251,6 +273,7 @@ def _take_over(this: Installation, change: Change) -> None:
         if not this.facts(change.new).overlap:
             # Nothing serves meanwhile: a start that hangs must not be given the stop time as well.
             this.systemd.stop(this.units.service, seconds=_STOP_SECONDS)
+            _prepare_data(this, change, None)
             to_stop = _ACCEPT_SECONDS
         anew = not this.units.same_socket(change.old, change.new)
         _restart(this, change.new, anew=anew, to_stop=to_stop)
@@ -528,11 +551,12 @@ def _abandon(this: Installation, change: Change) -> None:
 
 
 def _stop_next(this: Installation, *, wait: bool = False) -> None:
-    """Stop NEXT, which finishes its requests first."""
+    """Stop NEXT, which finishes its requests first, and a hook that was left."""
     if this.systemd.runs():
+        units = (this.units.next, this.units.before)
         with suppress(SystemdError):
-            this.systemd.stop(this.units.next, seconds=_STOP_SECONDS, wait=wait)
-        this.systemd.forget_failures(this.units.next)
+            this.systemd.stop(*units, seconds=_STOP_SECONDS, wait=wait)
+        this.systemd.forget_failures(*units)
 
 
 def _quietly_forget(this: Installation) -> None:
