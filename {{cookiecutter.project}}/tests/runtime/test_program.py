@@ -3,7 +3,7 @@
 import functools
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -19,23 +19,6 @@ from .program import Program, free_port
 Start = Callable[..., Program]
 Write = Callable[[str], str]
 Find = Callable[..., Any]
-
-
-@pytest.fixture
-def write(service: ModuleType, tmp_path: Path) -> Iterator[Write]:
-    """Return a function that adds a module to the program's package, and returns its name."""
-    package = sys.modules[service.PACKAGE]
-    package.__path__.append(str(tmp_path))
-    name = f"{service.PACKAGE}.written"
-
-    def write(text: str) -> str:
-        (tmp_path / "written.py").write_text(text)
-        return name
-
-    yield write
-    package.__path__.remove(str(tmp_path))
-    sys.modules.pop(name, None)
-    vars(package).pop("written", None)
 
 
 @pytest.fixture

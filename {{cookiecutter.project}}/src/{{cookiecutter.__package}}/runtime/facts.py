@@ -28,6 +28,8 @@ class Facts:
     """Where the app is: ``my_service.app:app``."""
     ready: str = ""
     """Where the function is that says whether the program is ready, if there is one."""
+    before_switch: str = ""
+    """Where the function is that prepares the data for a new release, if there is one."""
     health_path: str = HEALTH_PATH
     """Where the service says that it is alive. An empty path switches a probe off."""
     ready_path: str = READY_PATH
@@ -63,6 +65,7 @@ RULES = {
     "kind": Rule(_kind, " or ".join(KINDS)),
     "app": _named("app"),
     "ready": _named("ready"),
+    "before_switch": _named("migrate"),
     "health_path": _PROBE,
     "ready_path": _PROBE,
     "metrics_path": _PROBE,
