@@ -26,6 +26,8 @@ class Kind:
     later: str = ""
     after: float = 0.0
     """Seconds from its start until it fails, in the way of `later`."""
+    hook: str = ""
+    """What its hook does before a switch, if it has one: GOOD, EXITS or HANGS."""
     runs: bool = True
     """Whether its `version` command works."""
 

@@ -11,6 +11,7 @@ from host.installation import Installation
 
 from tests.engine import programs
 from tests.engine.programs import BAD_SETTING, Kind
+from tests.engine.systemd import HOOK_LIMIT
 from tests.engine.world import NAME, World
 
 Settings = Mapping[str, bytes]
@@ -46,6 +47,7 @@ def add_release(
         "name": NAME, "version": name, "release": f"{name}-id", "rank": name, "user": NAME,
         "size_kb": 1, "machine": "x86_64", "glibc": "none", "keep_releases": 2,
         "health_seconds": HEALTH, "trial_seconds": TRIAL, "overlap": overlap, "kind": world.kind,
+        "before_switch_seconds": HOOK_LIMIT if kind and kind.hook else 0,
     }  # fmt: skip
     files = {
         "SHA256SUMS": b"x",
@@ -180,6 +182,13 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "upgrade without overlap wrong": lambda: alone(programs.WRONG),
     "upgrade with another socket exits":
         lambda: upgrade(Kind(programs.EXITS), works=False, socket=OTHER),
+    "upgrade with a hook": lambda: upgrade(Kind(hook=programs.GOOD), settings=NEW),
+    "upgrade with a hook without overlap":
+        lambda: upgrade(Kind(hook=programs.GOOD), overlap=False),
+    "upgrade with a hook that exits": lambda: upgrade(Kind(hook=programs.EXITS), works=False),
+    "upgrade with a hook that hangs": lambda: upgrade(Kind(hook=programs.HANGS), works=False),
+    "upgrade with a hook that exits without overlap":
+        lambda: upgrade(Kind(hook=programs.EXITS), works=False, overlap=False, settings=NEW),
     "upgrade does not run": lambda: upgrade(Kind(runs=False), works=False),
     "upgrade crashes later":
         lambda: upgrade(Kind(later=programs.CRASHES, after=4), works=False, is_told=True,

@@ -1,4 +1,4 @@
-"""A systemd with the project's five units, as far as the engine relies on it."""
+"""A systemd with the project's six units, as far as the engine relies on it."""
 
 import re
 from collections.abc import Callable
@@ -21,6 +21,8 @@ _WANTED = "/etc/systemd/system/wants"
 _NEVER = 10.0**9
 HEALTH_LIMIT = 5
 """The TimeoutStartSec of the model's releases."""
+HOOK_LIMIT = 7
+"""That of their hooks."""
 _REFUSED = SystemdError("systemctl: connection timed out")
 
 
@@ -62,11 +64,16 @@ class ModelSystemd(Systemd):
         self.socket = Unit("demo.socket")
         self.service = Unit("demo.service")
         self.next = Unit("demo-next.service")
+        self.before = Unit("demo-before.service")
+        self.prepared: list[str] = []
+        """The releases whose hooks were run."""
         self.trial = Unit("demo-trial.service")
         self.guard = Unit("demo-guard.service")
         self.units = {
             unit.name: unit
-            for unit in (self.socket, self.service, self.next, self.trial, self.guard)
+            for unit in (
+                self.socket, self.service, self.next, self.before, self.trial, self.guard,
+            )
         }
         self.jobs: list[Callable[[], None]] = []
         self.numbers = 0
@@ -190,7 +197,8 @@ class ModelSystemd(Systemd):
                 raise SystemdError(f"no answer in {seconds:.0f} s")
             self._world.wait(1.0)
         for name in names:
-            if not self.units[name].is_ready:
+            unit = self.units[name]
+            if not unit.is_ready and not (unit is self.before and unit.state == "inactive"):
                 raise SystemdError(f"job for {name} failed")
 
     @staticmethod
@@ -240,6 +248,14 @@ class ModelSystemd(Systemd):
             next_to = b"/etc/demo/.switch/next/" in unit.text
             folder = Path("/etc/demo", ".switch/next" if next_to else "")
             self._spawn(unit, found[1].decode() if found else "", folder)
+            if unit is self.before:
+                self._run_hook(unit)
+
+    def _run_hook(self, unit: Unit) -> None:
+        """End the process of the hook as its release's kind says; it is no service."""
+        self.prepared.append(unit.release)
+        states = {programs.EXITS: "failed", programs.HANGS: "activating"}
+        unit.state = states.get(unit.kind.hook, "inactive")
 
     def _condition(self, unit: Unit) -> bool:
         found = re.search(rb"^ConditionPathExists=(.*)$", unit.text or b"", re.M)
@@ -328,6 +344,8 @@ class ModelSystemd(Systemd):
                 unit.is_sick = True
         if self.next.state == "activating" and now >= self.next.started + HEALTH_LIMIT:
             self._fail(self.next, "timeout")
+        if self.before.state == "activating" and now >= self.before.started + HOOK_LIMIT:
+            self._fail(self.before, "timeout")
         if self.next.is_ready and now >= self.next.started + 3600:
             self._end(self.next)
         if now >= self.trial.again:

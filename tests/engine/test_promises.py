@@ -6,7 +6,19 @@ from host.errors import HostError
 from tests.engine import programs, promises
 from tests.engine.fault import KILL, Fault
 from tests.engine.programs import Kind
-from tests.engine.scenes import BAD, NEW, OLD, OTHER, TRIAL, add_release, back, do, installed, to
+from tests.engine.scenes import (
+    BAD,
+    NEW,
+    OLD,
+    OTHER,
+    TRIAL,
+    add_release,
+    back,
+    do,
+    installed,
+    machine,
+    to,
+)
 from tests.engine.world import World
 
 pytestmark = pytest.mark.usefixtures("model")
@@ -67,9 +79,30 @@ def test_a_next_that_still_finishes_requests_is_waited_for() -> None:
     assert world.run(to("B", NEW)) is None
     world.trace.clear()
     assert world.run(back) is None
-    unit = f"('{world.systemd.next.name}',)"
-    start = world.trace.index(f"systemctl start {unit}")
-    assert f"wait for stop {unit}" in world.trace[:start]
+    unit = world.systemd.next.name
+    start = world.trace.index(f"systemctl start ('{unit}',)")
+    assert any(line.startswith(f"wait for stop ('{unit}',") for line in world.trace[:start])
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_a_hook_prepares_the_data_before_the_new_release_starts(overlap: bool) -> None:
+    world = with_next(Kind(hook=programs.GOOD), overlap=overlap)
+    assert world.run(to("B", NEW)) is None
+    assert world.systemd.prepared == ["B"]
+    assert world.systemd.before.settings == NEW
+    before, started = world.systemd.before.number, world.systemd.service.number
+    next_or_service = world.systemd.next.number if overlap else started
+    assert before < next_or_service
+
+
+def test_a_hook_runs_again_for_settings_and_not_on_the_way_back() -> None:
+    world = machine()
+    for name in ("A", "B"):
+        add_release(world, name, Kind(hook=programs.GOOD))
+        do(world, to(name))
+    do(world, to("B", NEW))
+    do(world, back)
+    assert world.systemd.prepared == ["A", "B", "B"]
 
 
 @pytest.mark.parametrize("is_gone", [False, True])

@@ -1,7 +1,7 @@
 """The units that the engine writes."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -139,6 +139,21 @@ def test_next_runs_the_new_release_held(units: Units, tmp_path: Path) -> None:
         assert line in lines
     assert not [line for line in lines if line.startswith(("WatchdogSec", "RestartSec"))]
     assert len([line for line in lines if line.startswith("RuntimeDirectory=")]) == 1
+
+
+def test_the_hook_runs_with_what_the_service_has(units: Units, tmp_path: Path) -> None:
+    facts = replace(RELEASE, before_switch_seconds=90)
+    units.write_before(facts, "2", tmp_path / "a b%c/etc/demo/.switch/next")
+    lines = service_lines((tmp_path / "transient/demo-before.service").read_text(encoding="utf-8"))
+    assert [line for line in lines if line.startswith("Exec")] == [
+        f'ExecStart="{tmp_path}/a b%%c/opt/demo/releases/2/bin/demo" before-switch',
+    ]  # fmt: skip
+    read = f"EnvironmentFile=-{tmp_path}/a b%%c/etc/demo/.switch/next/secrets.env"
+    for line in ("Type=oneshot", "TimeoutStartSec=90", "User=demo", "NoNewPrivileges=yes", read):
+        assert line in lines
+    assert not [line for line in lines if line.startswith(("WatchdogSec", "Restart", "Sockets"))]
+    units.remove()
+    assert not list((tmp_path / "transient").iterdir())
 
 
 def test_next_has_what_operators_have_added(units: Units, tmp_path: Path) -> None:

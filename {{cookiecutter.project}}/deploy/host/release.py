@@ -72,6 +72,8 @@ class Release:
     """Whether it may run beside the previous release."""
     answers_callers: bool = True
     """Whether it tells its callers, and not only its health socket, if it is ready."""
+    before_switch_seconds: int = 0
+    """How long its hook may take that prepares the data for it; 0 if it has no such hook."""
     kind: str = "service"
     """What kind of program it is, of `KINDS`."""
 

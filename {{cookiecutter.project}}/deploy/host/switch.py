@@ -1,5 +1,6 @@
 """Switch to a release, and undo a switch. Read this module from top to bottom.
 
+    prepare     the hook of the new release, if it has one, prepares the data for it
     prove       NEXT runs the new release beside the old one; it must get ready with the right id
     share       NEXT accepts callers, from the same listening socket as the old one; a worker works
     remember    record in the state that a switch is under way, and what undoing it needs
@@ -34,6 +35,8 @@ UNDOABLE = "undoable"
 service starts without the guard."""
 _AT_WORK = {"accepting", "working"}
 """What a service or a worker says of itself once it does its work."""
+_MARGIN = 10.0
+"""How much longer than its own limit a unit is waited for, in seconds."""
 _ACCEPT_SECONDS = 10.0
 _ENDED = {"failed", "inactive"}
 _STOP_SECONDS = 180.0
@@ -211,7 +214,9 @@ def _prove(this: Installation, change: Change) -> None:
     _stop_next(this, wait=True)
     if not _may_overlap(this, change):
         return
-    this.units.write_next(facts, change.new, this.settings.next if change.settings else None)
+    settings = this.settings.next if change.settings else None
+    _prepare_data(this, change, settings)
+    this.units.write_next(facts, change.new, settings)
     try:
         this.systemd.start(this.units.next, seconds=facts.health_seconds + _ACCEPT_SECONDS)
         socket = this.place.health_socket(this.units.next)
@@ -230,6 +235,29 @@ def _may_overlap(this: Installation, change: Change) -> bool:
         if change.old and not this.facts(change.old).overlap:
             return False
     return this.facts(change.new).overlap
+
+
+def _prepare_data(this: Installation, change: Change, settings: Path | None) -> None:
+    """Run the hook of the new release, unless that is older than the data may be.
+
+    The hook reads its settings from the folder `settings`, if one is given.
+    """
+    facts, unit = this.facts(change.new), this.units.before
+    if not facts.before_switch_seconds or _leads_back(this, change):
+        return
+    this.units.write_before(facts, change.new, settings)
+    try:
+        this.systemd.start(unit, seconds=facts.before_switch_seconds + _MARGIN)
+    except SystemdError as error:
+        why = this.systemd.reason(unit) or str(error)
+        raise SwitchError(f"its before_switch hook failed: {why}") from error
+
+
+def _leads_back(this: Installation, change: Change) -> bool:
+    """Return whether the new release is older than the one that is active."""
+    with suppress(HostError):  # a damaged old release has no rank
+        return bool(change.old) and this.facts(change.new).rank < this.facts(change.old).rank
+    return False
 
 
 def _share(this: Installation, facts: Release, seconds: float) -> None:
@@ -270,6 +298,7 @@ def _take_over(this: Installation, change: Change) -> None:
         if not _may_overlap(this, change):
             # Nothing serves meanwhile: a start that hangs must not be given the stop time as well.
             this.systemd.stop(this.units.service, seconds=_STOP_SECONDS)
+            _prepare_data(this, change, None)
             to_stop = _ACCEPT_SECONDS
         anew = not this.units.same_socket(change.old, change.new)
         _restart(this, change.new, anew=anew, to_stop=to_stop)
@@ -551,11 +580,12 @@ def _abandon(this: Installation, change: Change) -> None:
 
 
 def _stop_next(this: Installation, *, wait: bool = False) -> None:
-    """Stop NEXT, which finishes its requests first."""
+    """Stop NEXT, which finishes its requests first, and a hook that was left."""
     if this.systemd.runs():
+        units = (this.units.next, this.units.before)
         with suppress(SystemdError):
-            this.systemd.stop(this.units.next, seconds=_STOP_SECONDS, wait=wait)
-        this.systemd.forget_failures(this.units.next)
+            this.systemd.stop(*units, seconds=_STOP_SECONDS, wait=wait)
+        this.systemd.forget_failures(*units)
 
 
 def _quietly_forget(this: Installation) -> None:

@@ -56,7 +56,7 @@ def _remove_units(this: Installation) -> None:
             this.disk.remove(this.place.units / unit)
         return
     with suppress(SystemdError):
-        systemd.stop(units.trial, units.next)
+        systemd.stop(units.trial, units.next, units.before)
     with suppress(SystemdError):
         # Use one call for both: the socket alone would start the service again.
         systemd.disable(*units.enabled)

@@ -10,7 +10,7 @@ from .release import KINDS, Kind, Release
 from .systemd import Systemd
 
 _REPLACED = re.compile(r"(Exec\w+|Restart\w*|Type|TimeoutStartSec|RuntimeDirectory|WatchdogSec)=")
-"""The keys for which the unit of NEXT has its own values."""
+"""The keys for which the units for the time of a switch have their own values."""
 _HIDDEN = {
     ("/home", "/root", "/run/user"): ("ProtectHome", "no"),
     ("/tmp", "/var/tmp"): ("PrivateTmp", "no"),  # noqa: S108  # nosec B108
@@ -35,6 +35,8 @@ class Units:
         """The units that systemd starts at boot."""
         self.next = f"{name}-next.service"
         """Runs a new release beside the active one during a switch."""
+        self.before = f"{name}-before.service"
+        """Runs the hook of a new release that prepares the data for it, before the switch."""
         self.guard = f"{name}-guard.service"
         """Runs before every start of the service, and undoes an interrupted switch."""
         self.trial = f"{name}-trial.service"
@@ -73,18 +75,49 @@ class Units:
         It combines the release's own service unit with the operators' drop-ins. It reads its
         settings from the folder `settings`, if one is given. Raises OSError, SystemdError.
         """
-        text = self._next_text(release, folder)
-        if settings:
-            text = text.replace(f"{_percent(self._place.etc)}/", f"{_percent(settings)}/")
-        self._disk.folder(self._place.transient_units, 0o755)
-        self._disk.write(self._place.transient_units / self.next, text.encode(), 0o644)
-        self._systemd.reload()
+        lines = self._lines(folder)
+        commands = [line for line in lines if line.startswith("ExecStart=/") or
+                    line.startswith('ExecStart="')]  # fmt: skip
+        command = commands[-1].replace("/current/bin/", f"/releases/{folder}/bin/")
+        own = [
+            *([f"After={self.socket}"] if self.socket else []),
+            "",
+            "[Service]",
+            *_kept(lines),
+            "Type=notify",
+            *([f"Sockets={self.socket}"] if self.socket else []),
+            f"{command} --hold",
+            "Restart=no",
+            f"TimeoutStartSec={release.health_seconds}",
+            f"RuntimeDirectory={self.next.removesuffix('.service')}",
+            # Nothing else may stop it if the run that started it is killed.
+            "RuntimeMaxSec=3600",
+        ]
+        self._write_transient(self.next, "the release that is to be the next one", own, settings)
+
+    def write_before(self, release: Release, folder: str, settings: Path | None) -> None:
+        """Write the unit that runs the hook of the release in `folder`.
+
+        The hook may do what the service may; the settings are as in `write_next`. Raises OSError,
+        SystemdError.
+        """
+        program = f"{_percent(self._place.releases / folder)}/bin/{self._place.name}"
+        own = [
+            "",
+            "[Service]",
+            *_kept(self._lines(folder)),
+            "Type=oneshot",
+            f'ExecStart="{program}" before-switch',
+            f"TimeoutStartSec={release.before_switch_seconds}",
+        ]
+        self._write_transient(self.before, "prepare the data for a release", own, settings)
 
     def remove(self) -> None:
         """Remove the units. Raises OSError, and SystemdError."""
         for unit in (*self.enabled, self.guard, self.trial):
             self._disk.remove(self._place.units / unit)
-        self._disk.remove(self._place.transient_units / self.next)
+        for unit in (self.next, self.before):
+            self._disk.remove(self._place.transient_units / unit)
         self._systemd.reload()
 
     def other_prefix(self) -> Path | None:
@@ -130,27 +163,22 @@ class Units:
             f"[Service]\nType={kind}\nExecStart={program} {command}\n"
         )
 
-    def _next_text(self, release: Release, folder: str) -> str:
-        lines = [*_section(self._service_text(folder), "[Service]"), *self._added()]
-        commands = [line for line in lines if line.startswith("ExecStart=/") or
-                    line.startswith('ExecStart="')]  # fmt: skip
-        command = commands[-1].replace("/current/bin/", f"/releases/{folder}/bin/")
-        kept = [line for line in lines if not _REPLACED.match(line)]
+    def _lines(self, folder: str) -> list[str]:
+        """Return the lines of a release's service, and those of the operators' drop-ins."""
+        return [*_section(self._service_text(folder), "[Service]"), *self._added()]
+
+    def _write_transient(
+        self, unit: str, what: str, own: Iterable[str], settings: Path | None
+    ) -> None:
         name = self._place.name
-        own = [
-            "Type=notify",
-            *([f"Sockets={self.socket}"] if self.socket else []),
-            f"{command} --hold",
-            "Restart=no",
-            f"TimeoutStartSec={release.health_seconds}",
-            f"RuntimeDirectory={self.next.removesuffix('.service')}",
-            # Nothing else may stop it if the run that started it is killed.
-            "RuntimeMaxSec=3600",
-        ]
-        unit = [f"# Written by {name}-admin for the time of a switch.", "[Unit]",
-                f"Description={name}: the release that is to be the next one",
-                *([f"After={self.socket}"] if self.socket else []), "", "[Service]"]  # fmt: skip
-        return "\n".join([*unit, *kept, *own]) + "\n"
+        head = [f"# Written by {name}-admin for the time of a switch.", "[Unit]",
+                f"Description={name}: {what}"]  # fmt: skip
+        text = "\n".join([*head, *own]) + "\n"
+        if settings:
+            text = text.replace(f"{_percent(self._place.etc)}/", f"{_percent(settings)}/")
+        self._disk.folder(self._place.transient_units, 0o755)
+        self._disk.write(self._place.transient_units / unit, text.encode(), 0o644)
+        self._systemd.reload()
 
     def _added(self) -> Iterable[str]:
         """Yield the lines of the drop-ins with which operators have changed the service."""
@@ -174,6 +202,11 @@ def in_place(text: str, place: Place) -> str:
     for pattern, replacement in changes.items():
         text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
     return text
+
+
+def _kept(lines: Iterable[str]) -> Iterable[str]:
+    """Return the lines of a service that also hold for a unit for the time of a switch."""
+    return (line for line in lines if not _REPLACED.match(line))
 
 
 def _section(text: str, name: str) -> list[str]:

@@ -18,6 +18,8 @@ class Settings:
     """How long a new release may take to become healthy, in seconds."""
     trial_seconds: int = 60
     """For how many seconds after a switch a release that fails goes back by itself."""
+    before_switch_seconds: int = 300
+    """How long the program's before_switch hook may take, in seconds."""
     overlap: bool = True
     """Whether a new release starts beside the old one; false where it must not run twice."""
     hidden_imports: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ RULES: rules.Rules = {
     "keep_releases": rules.whole_number(2),
     "health_seconds": rules.whole_number(1),
     "trial_seconds": rules.whole_number(0),
+    "before_switch_seconds": rules.whole_number(1),
     "overlap": rules.SWITCH,
     "signing_key": rules.PATH,
     "package_signing_key": rules.PATH,

@@ -73,6 +73,11 @@ class Project:
         return self.kind == "service" and self.serves.get("ready_path") != ""
 
     @property
+    def prepares_data(self) -> bool:
+        """Whether a new release has a hook that prepares the data for it."""
+        return bool(self.serves.get("before_switch"))
+
+    @property
     def prefix(self) -> str:
         """What the names of the program's environment variables begin with."""
         return f"{self.package.upper()}_"

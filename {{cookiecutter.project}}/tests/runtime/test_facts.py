@@ -118,7 +118,7 @@ REFERENCE = "expected MODULE:NAME in PACKAGE, such as PACKAGE.app:"
         (
             USUAL + "x = 2020-01-01\n",
             "tool.program has 'x': expected "
-            "app, health_path, kind, metrics_path, ready, ready_path",
+            "app, before_switch, health_path, kind, metrics_path, ready, ready_path",
         ),
         (USUAL + "ready = true\n", f"tool.program.ready is True: {REFERENCE}ready"),
         (USUAL + 'ready = ""\n', f"tool.program.ready is '': {REFERENCE}ready"),

@@ -94,6 +94,26 @@ def version() -> None:
     click.echo(f"{NAME} {release.current().release}")
 
 
+@main.command("before-switch")
+def before_switch() -> None:
+    """Prepare the data for this release, as each switch to it does."""
+    from . import logs, preparation, program
+
+    described = _described()
+    chosen = _settings(described.kind)
+    this = release.current()
+    logs.configure(chosen.log_level, this.release)
+    try:
+        hook = program.before_switch(described)
+        if hook is None:
+            click.echo("tool.program names no before_switch: there is nothing to prepare")
+            return
+        preparation.run(hook)
+    except (facts.ProgramError, preparation.PreparationError) as error:
+        raise Failure(str(error)) from None
+    click.echo(f"the data is prepared for {this.release}")
+
+
 @main.command()
 @click.option("--url", help="Where to ask: http://HOST:PORT or unix:/PATH.")
 @click.option("--release", "expected", help="The release id that must answer.")

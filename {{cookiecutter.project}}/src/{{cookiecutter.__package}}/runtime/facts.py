@@ -15,8 +15,8 @@ HEALTH_PATH = "/healthz"
 METRICS_PATH = "/metrics"
 _MOST_SECONDS = 86400
 KEYS = {
-    "service": ("app", "ready", "health_path", "ready_path", "metrics_path"),
-    "worker": ("run", "heartbeat_seconds"),
+    "service": ("app", "ready", "before_switch", "health_path", "ready_path", "metrics_path"),
+    "worker": ("run", "before_switch", "heartbeat_seconds"),
 }
 """The kinds of programs, and what ``[tool.program]`` may say of each. The first key is needed."""
 
@@ -34,6 +34,8 @@ class Facts:
     """Where a service's app is: ``my_service.app:app``."""
     ready: str = ""
     """Where the function is that says whether the program is ready, if there is one."""
+    before_switch: str = ""
+    """Where the function is that prepares the data for a new release, if there is one."""
     health_path: str = HEALTH_PATH
     """Where the service says that it is alive. An empty path switches a probe off."""
     ready_path: str = READY_PATH
@@ -81,6 +83,7 @@ RULES = {
     "kind": Rule(_kind, " or ".join(KEYS)),
     "app": _named("app:app"),
     "ready": _named("app:ready"),
+    "before_switch": _named("data:migrate"),
     "health_path": _PROBE,
     "ready_path": _PROBE,
     "metrics_path": _PROBE,

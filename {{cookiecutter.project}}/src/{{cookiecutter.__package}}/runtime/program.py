@@ -2,7 +2,7 @@
 
     python -m my_service.runtime.program
 
-finds it and ends; if it cannot be run, that prints one line, and the exit code is 1.
+finds it and its hooks, and ends; if it cannot be run, that prints one line, and the exit code is 1.
 """
 
 import importlib
@@ -26,25 +26,40 @@ _WSGI = 2
 _SHOWN = 60
 
 
+Hook = Callable[[], Any]
+
+
 @dataclass(frozen=True)
 class Program:
     """A program that was found."""
 
     facts: Facts
     app: App
-    ready: Callable[[], Any] | None = None
+    ready: Hook | None = None
 
 
 def find(facts: Facts) -> Program:
     """Import what `facts` name, and return it. Raise ProgramError if it cannot be served."""
     app = _asgi(facts.app, _named("app", facts.app))
-    if not facts.ready:
-        return Program(facts, app)
-    hook = _named("ready", facts.ready)
+    return Program(facts, app, _hook("ready", facts.ready))
+
+
+def before_switch(facts: Facts) -> Hook | None:
+    """Return the function that prepares the data for this release, if `facts` name one.
+
+    Raise ProgramError if it cannot be called.
+    """
+    return _hook("before_switch", facts.before_switch)
+
+
+def _hook(key: str, reference: str) -> Hook | None:
+    if not reference:
+        return None
+    hook: Hook = _named(key, reference)
     if _arguments(hook) != 0:
-        wrong = f"tool.program.ready is '{facts.ready}', {_shown(hook)}"
+        wrong = f"tool.program.{key} is '{reference}', {_shown(hook)}"
         raise ProgramError(f"{wrong}: expected a function without arguments")
-    return Program(facts, app, hook)
+    return hook
 
 
 def find_run(facts: Facts) -> Callable[[Any], Any]:
@@ -170,6 +185,7 @@ def main() -> int:
     try:
         facts = read()
         _FINDERS[facts.kind](facts)
+        before_switch(facts)
     except ProgramError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -152,6 +152,7 @@ def _facts(plan: Plan, environment: Environment) -> dict[str, Any]:
         "trial_seconds": settings.trial_seconds,
         "overlap": settings.overlap,
         "answers_callers": plan.project.answers_callers,
+        "before_switch_seconds": settings.before_switch_seconds * plan.project.prepares_data,
         "kind": plan.project.kind,
     }
 
