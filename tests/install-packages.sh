@@ -8,6 +8,7 @@ packages="
     git
     gnupg
     iproute2
+    man-db
     mmdebstrap
     openssh-client
     busybox-static

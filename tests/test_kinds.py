@@ -58,7 +58,8 @@ def test_a_command_has_no_file_twice(template: Path) -> None:
 def test_hostile_answers_scar_no_command(bake: Bake) -> None:
     answers = HOSTILE.copy()
     answers["description"] = HOSTILE["description"].replace(STATEMENT, "")
-    assert scars(bake(kind="cli", **answers)) == []
+    answers["kind"] = "cli"
+    assert scars(bake(**answers)) == []
 
 
 def test_links_of_a_command_lead_somewhere(command: Path) -> None:

@@ -72,7 +72,12 @@ class ModelSystemd(Systemd):
         self.units = {
             unit.name: unit
             for unit in (
-                self.socket, self.service, self.next, self.before, self.trial, self.guard,
+                self.socket,
+                self.service,
+                self.next,
+                self.before,
+                self.trial,
+                self.guard,
             )
         }
         self.jobs: list[Callable[[], None]] = []

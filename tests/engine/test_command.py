@@ -35,7 +35,7 @@ class Command:
         self.this: Installation = installation.of(place, release.KINDS["cli"], self.said.append)
 
     def version(self) -> str:
-        return Path(os.readlink(self.prefix / "opt/demo/current")).name
+        return (self.prefix / "opt/demo/current").readlink().name
 
     def links(self) -> set[str]:
         found = (path for path in self.prefix.rglob("*") if path.is_symlink())
@@ -123,10 +123,10 @@ def test_another_kind_is_refused(command: Command, tmp_path: Path) -> None:
 
 def test_settings_are_refused(command: Command, tmp_path: Path) -> None:
     request = Request(settings={"demo.env": b"A=1\n"})
-    with pytest.raises(Misuse, match="^demo is a command and has no settings: leave out"):
+    with pytest.raises(Misuse, match=r"^demo is a command and has no settings: leave out"):
         install(command, made(tmp_path, "1.0"), request)
     install(command, made(tmp_path, "1.0"))
-    with pytest.raises(Misuse, match="^demo is a command and has no settings: leave out"):
+    with pytest.raises(Misuse, match=r"^demo is a command and has no settings: leave out"):
         activate.installed(command.this, "1.0", request)
 
 

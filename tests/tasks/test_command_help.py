@@ -13,13 +13,12 @@ from tests.tasks.test_scripts import run as run_script
 DATE = "2026-01-02"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def tool() -> None:
-    """Do things.
+TEXT = "Do things.\n\n\b\n.PP is no request here, 'nor is this; a \\ stays, and - is a minus."
 
-    \b
-    .PP is no request here, 'nor is this; a \\ stays, and - is a minus.
-    """
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, help=TEXT)
+def tool() -> None:
+    pass
 
 
 @tool.group()

@@ -59,23 +59,6 @@ def _usual_program(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.fixture
-def write(service: ModuleType, tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Return a function that adds a module to the program's package, and returns its name."""
-    package = sys.modules[service.PACKAGE]
-    package.__path__.append(str(tmp_path))
-    name = f"{service.PACKAGE}.written"
-
-    def write(text: str) -> str:
-        (tmp_path / "written.py").write_text(text)
-        return name
-
-    yield write
-    package.__path__.remove(str(tmp_path))
-    sys.modules.pop(name, None)
-    vars(package).pop("written", None)
-
-
-@pytest.fixture
 def app() -> Starlette:
     """Make a program; tests add routes to it."""
     return Starlette(routes=list(ROUTES))

@@ -1,14 +1,18 @@
 """The function that prepares the data for a release: called, or refused in one line."""
 
 import json
+import sys
 from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 from click.testing import Result
 
+from .conftest import PACKAGE
+
 Run = Callable[..., Result]
 Write = Callable[[str], str]
+Hook = Callable[[str], None]
 
 HOOKS = """
 import os
@@ -24,7 +28,7 @@ def serve(environ, start_response): ...
 
 
 @pytest.fixture
-def hook(service: ModuleType, write: Write, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def hook(service: ModuleType, write: Write, monkeypatch: pytest.MonkeyPatch) -> Hook:
     """Return a function that makes a function of `HOOKS` the hook."""
     module = write(HOOKS)
 
@@ -39,20 +43,14 @@ def hook(service: ModuleType, write: Write, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(("name", "ran"), [("prepare", "here"), ("prepare_later", "later")])
 def test_it_is_called_once(
-    hook: Callable[[str], None],
-    run: Run,
-    service: ModuleType,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    ran: str,
+    hook: Hook, run: Run, monkeypatch: pytest.MonkeyPatch, name: str, ran: str
 ) -> None:
     monkeypatch.setenv("PLACE", "here")
     hook(name)
     done = run("before-switch")
     assert done.exit_code == 0
     assert done.stdout.startswith("the data is prepared for ")
-    module = __import__(f"{service.PACKAGE}.written").written
-    assert module.ran == [ran]
+    assert sys.modules[f"{PACKAGE}.written"].ran == [ran]
 
 
 @pytest.mark.parametrize(
@@ -65,9 +63,7 @@ def test_it_is_called_once(
         ("nothing", "tool.program.before_switch is "),
     ],
 )
-def test_a_failure_is_one_line(
-    hook: Callable[[str], None], run: Run, name: str, said: str
-) -> None:
+def test_a_failure_is_one_line(hook: Hook, run: Run, name: str, said: str) -> None:
     hook(name)
     done = run("before-switch")
     assert done.exit_code == 1
@@ -84,7 +80,7 @@ def test_a_program_may_have_none(run: Run) -> None:
 
 
 def test_a_wrong_one_is_found_before_anything_is_built(
-    hook: Callable[[str], None], service: ModuleType, capsys: pytest.CaptureFixture[str]
+    hook: Hook, service: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hook("prepar")
     assert service.program.main() == 1
