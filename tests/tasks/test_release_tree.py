@@ -51,6 +51,7 @@ def test_a_release_for_hosts(
         "trial_seconds": 60,
         "overlap": True,
         "answers_callers": True,
+        "before_switch_seconds": 0,
         "kind": "service",
         "machine": plan.machine,
         "glibc": "2.31",
