@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import NAME, facts, release, settings
+from .commands import Commands
 
 
 class Failure(click.ClickException):
@@ -23,7 +24,7 @@ class Misuse(Failure):
     exit_code = 2
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Run the program, or check a running one; environment variables are the settings (README)."""
 

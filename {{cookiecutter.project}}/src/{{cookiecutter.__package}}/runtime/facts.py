@@ -1,8 +1,9 @@
 """Read what ``[tool.program]`` in pyproject.toml says. Standard library only."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from .settings import Rule
 
 HEALTH_PATH = "/healthz"
 METRICS_PATH = "/metrics"
+_PROBES = ("health_path", "ready_path", "metrics_path")
+OF_RUNTIME = ("before-switch", "check", "serve", "version")
+"""The runtime's own commands."""
+_COMMAND = re.compile("[a-z][a-z0-9-]*")
 _MOST_SECONDS = 86400
 KEYS = {
-    "service": ("app", "ready", "before_switch", "health_path", "ready_path", "metrics_path"),
-    "worker": ("run", "before_switch", "heartbeat_seconds"),
+    "service": ("app", "ready", "before_switch", "commands", *_PROBES),
+    "worker": ("run", "before_switch", "commands", "heartbeat_seconds"),
 }
 """The kinds of programs, and what ``[tool.program]`` may say of each. The first key is needed."""
 
@@ -36,6 +41,8 @@ class Facts:
     """Where the function is that says whether the program is ready, if there is one."""
     before_switch: str = ""
     """Where the function is that prepares the data for a new release, if there is one."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """The program's own commands: where the function of each is, by its name."""
     health_path: str = HEALTH_PATH
     """Where the service says that it is alive. An empty path switches a probe off."""
     ready_path: str = READY_PATH
@@ -74,6 +81,19 @@ def _whole_number(value: int) -> int:
     return value
 
 
+def _commands(table: Mapping[str, object]) -> Mapping[str, object]:
+    for name, reference in table.items():
+        if name in OF_RUNTIME or not _COMMAND.fullmatch(name):
+            allowed = f"small letters, digits and hyphens, but not {', '.join(OF_RUNTIME)}"
+            raise ProgramError(f"tool.program.commands has '{name}': expected {allowed}")
+        try:
+            _reference(reference if isinstance(reference, str) else "")
+        except ValueError:
+            wrong = f"tool.program.commands.{name} is {reference!r}"
+            raise ProgramError(f"{wrong}: expected {_named('manage:main').allowed}") from None
+    return table
+
+
 def _named(like: str) -> Rule:
     return Rule(_reference, f"MODULE:NAME in {PACKAGE}, such as {PACKAGE}.{like}")
 
@@ -84,14 +104,15 @@ RULES = {
     "app": _named("app:app"),
     "ready": _named("app:ready"),
     "before_switch": _named("data:migrate"),
+    "commands": Rule(_commands, f"a table such as {{ manage = '{PACKAGE}.manage:main' }}"),
     "health_path": _PROBE,
     "ready_path": _PROBE,
     "metrics_path": _PROBE,
     "run": _named("work:run"),
     "heartbeat_seconds": Rule(_whole_number, f"a whole number from 1 to {_MOST_SECONDS}"),
 }
-_NUMBERS = ("heartbeat_seconds",)
-_PROBES = ("health_path", "ready_path", "metrics_path")
+_TYPES = {"heartbeat_seconds": int, "commands": dict}
+"""The types of those values that are no text."""
 
 
 def read(package: Path = HERE) -> Facts:
@@ -135,7 +156,7 @@ def _value(key: str, value: object, known: Sequence[str] = ("kind",)) -> Any:
         why = f"that is for a {others[0]}" if others else nearest(key, known)
         raise ProgramError(f"tool.program has '{key}': {why}")
     try:
-        if type(value) is (int if key in _NUMBERS else str):
+        if type(value) is _TYPES.get(key, str):
             return RULES[key].read(value)
     except ValueError:
         pass

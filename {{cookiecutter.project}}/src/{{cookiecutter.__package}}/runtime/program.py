@@ -2,7 +2,8 @@
 
     python -m my_service.runtime.program
 
-finds it and its hooks, and ends; if it cannot be run, that prints one line, and the exit code is 1.
+finds it, its hooks and its commands, and ends; if it cannot be run, that prints one line, and the
+exit code is 1.
 """
 
 import importlib
@@ -50,6 +51,18 @@ def before_switch(facts: Facts) -> Hook | None:
     Raise ProgramError if it cannot be called.
     """
     return _hook("before_switch", facts.before_switch)
+
+
+def command(facts: Facts, name: str) -> Hook:
+    """Return the function of one of the program's own commands.
+
+    Raise ProgramError if it cannot be called without arguments.
+    """
+    found: Hook = _named(f"commands.{name}", facts.commands[name])
+    if not _can_take(found, 0):
+        wrong = f"tool.program.commands.{name} is '{facts.commands[name]}', {_shown(found)}"
+        raise ProgramError(f"{wrong}: expected a function that needs no arguments")
+    return found
 
 
 def _hook(key: str, reference: str) -> Hook | None:
@@ -186,6 +199,8 @@ def main() -> int:
         facts = read()
         _FINDERS[facts.kind](facts)
         before_switch(facts)
+        for name in facts.commands:
+            command(facts, name)
     except ProgramError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
