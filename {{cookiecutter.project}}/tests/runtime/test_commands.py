@@ -26,9 +26,7 @@ def greet(name): print(f"Hello {name}")
 
 
 @pytest.fixture
-def own(
-    service: ModuleType, write: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> Own:
+def own(service: ModuleType, write: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Own:
     """Return a function that gives the program commands, by their names those of `COMMANDS`."""
     module = write(COMMANDS)
     monkeypatch.setattr(sys, "argv", sys.argv)  # put back what a command has set
