@@ -12,7 +12,8 @@ from typing import Any
 def _iter_modules(finder: Any, prefix: str = "") -> Iterator[tuple[str, bool]]:
     import pkgutil  # only those who list modules need it
 
-    yield from pkgutil.iter_importer_modules(finder.fallback_finder, prefix)
+    listed: Any = vars(pkgutil)["iter_importer_modules"]  # a function without type hints
+    yield from listed(finder.fallback_finder, prefix)
 
 
 sys.modules["pyimod02_importers"].PyiFrozenFinder.iter_modules = _iter_modules
