@@ -71,6 +71,7 @@ def obtain(plan: Plan, environment: Environment) -> ProgramBase:
         **_imports(project, environment),
         "distributions": loading.modules(environment.python, *runtime),
         "hidden_imports": settings.hidden_imports,
+        "collect_submodules": settings.collect_submodules,
         "collect_data": settings.collect_data,
     }
     facts = [environment.folder.name, wanted]
