@@ -1,4 +1,4 @@
-"""The app, and its commands: ``my-service flask --help``."""
+"""The app, and its commands."""
 
 from flask import Flask
 from flask.cli import FlaskGroup

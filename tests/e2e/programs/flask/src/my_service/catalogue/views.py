@@ -5,9 +5,12 @@ from flask import Blueprint, abort, render_template
 from .data import Part, parts
 
 blueprint = Blueprint(
-    "catalogue", __name__, template_folder="templates", static_folder="static",
+    "catalogue",
+    __name__,
+    template_folder="templates",
+    static_folder="static",
     static_url_path="/catalogue/static",
-)  # fmt: skip
+)
 
 
 @blueprint.get("/")
