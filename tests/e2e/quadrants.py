@@ -8,9 +8,10 @@ from pathlib import Path
 
 from tasks.lib import lock
 
-from tests.support import run
+from tests.conftest import Answers, Bake
+from tests.support import commit, run
 
-from . import bundles
+from . import bundles, programs
 from .controller import ADDRESS, TO, Controller, index, repository
 from .fleet import fleet
 from .machine import Machine, machine
@@ -31,6 +32,18 @@ class Place:
     """Installs a release, by its name in the versions, or upgrades to it."""
 
 
+def project(bake: Bake, program: str, folder: Path, python: str = "") -> Path:
+    """Return a bake that has become the project of a program, committed."""
+    answers: Answers = {"project": NAME}
+    if python:
+        answers["python_version"] = python
+    made = folder / NAME
+    bake(**answers).rename(made)
+    programs.overlay(made, program)
+    commit(made)
+    return made
+
+
 @contextmanager
 def offline(quadrant: str, releases: Releases, folder: Path) -> Iterator[Place]:
     """Yield a machine without a network, on which a package or a bundle is installed."""
@@ -40,16 +53,16 @@ def offline(quadrant: str, releases: Releases, folder: Path) -> Iterator[Place]:
 
 
 @contextmanager
-def online(project: Path, versions: Versions, folder: Path) -> Iterator[Place]:
+def online(source: Path, versions: Versions, folder: Path) -> Iterator[Place]:
     """Yield a host that gets a project's source by Git, and its packages from an index."""
     with fleet(1, folder / "f") as hosts, repository(folder) as served:
         listing = folder / "requirements.txt"
-        listing.write_text(lock.requirements(project / "Pipfile.lock", ["packages"]))
+        listing.write_text(lock.requirements(source / "Pipfile.lock", ["packages"]))
         with index(folder, listing) as address:
             [host] = hosts.hosts.values()
             host.put(Path(sys.executable).with_name("uv"), "/usr/local/bin")
-            controller = Controller(project, hosts, quadrant="online-source")
-            controller.releases = Releases(project, folder, versions)
+            controller = Controller(source, hosts, quadrant="online-source")
+            controller.releases = Releases(source, folder, versions)
             controller.variables = {
                 "deploy_python": f"/usr/bin/python{PYTHON}",
                 "deploy_environment": {"UV_DEFAULT_INDEX": address},
@@ -58,8 +71,8 @@ def online(project: Path, versions: Versions, folder: Path) -> Iterator[Place]:
             controller.prepare()
             run(["git", "init", "--quiet", "--bare", served / NAME], cwd=served)
             remote = ("git", "remote")
-            run([*remote, "add", "origin", f"git://{ADDRESS}/{NAME}"], cwd=project)
-            run([*remote, "set-url", "--push", "origin", str(served / NAME)], cwd=project)
+            run([*remote, "add", "origin", f"git://{ADDRESS}/{NAME}"], cwd=source)
+            run([*remote, "set-url", "--push", "origin", str(served / NAME)], cwd=source)
             yield Place(host, lambda which: _deploy(controller, which))
 
 

@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bake
-from tests.support import commit
 
-from . import programs
 from .browser import Browser, Page
-from .quadrants import PYTHON, QUADRANTS, Place, offline, online
+from .quadrants import PYTHON, QUADRANTS, Place, offline, online, project
 from .releases import NAME, Releases, Versions
 from .service import active, answer
 from .terminal import typed
@@ -47,21 +45,11 @@ VERSIONS: Versions = {
 }  # fmt: skip
 
 
-def made(bake: Bake, folder: Path, version: str = "") -> Path:
-    """Return a project that has become the site."""
-    answers = {"python_version": version} if version else {}
-    project = folder / NAME
-    bake(project=NAME, **answers).rename(project)
-    programs.overlay(project, "django")
-    commit(project)
-    return project
-
-
 @pytest.fixture(scope="module")
 def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """Return the releases of the site."""
     folder = tmp_path_factory.mktemp("django")
-    return Releases(made(bake, folder), folder / "releases", VERSIONS)
+    return Releases(project(bake, "django", folder), folder / "releases", VERSIONS)
 
 
 @pytest.fixture(params=QUADRANTS)
@@ -71,7 +59,7 @@ def place(
     """Return a machine for each quadrant."""
     quadrant = str(request.param)
     if quadrant == "online-source":
-        with online(made(bake, tmp_path, PYTHON), VERSIONS, tmp_path) as prepared:
+        with online(project(bake, "django", tmp_path, PYTHON), VERSIONS, tmp_path) as prepared:
             yield prepared
     else:
         with offline(quadrant, releases, tmp_path) as prepared:

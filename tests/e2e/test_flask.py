@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bake
-from tests.support import commit
 
-from . import programs
 from .browser import Browser
-from .quadrants import PYTHON, QUADRANTS, Place, offline, online
+from .quadrants import PYTHON, QUADRANTS, Place, offline, online, project
 from .releases import NAME, Releases, Versions
 from .service import active, answer
 
@@ -27,21 +25,11 @@ VERSIONS: Versions = {
 }
 
 
-def made(bake: Bake, folder: Path, version: str = "") -> Path:
-    """Return a project that has become the app."""
-    answers = {"python_version": version} if version else {}
-    project = folder / NAME
-    bake(project=NAME, **answers).rename(project)
-    programs.overlay(project, "flask")
-    commit(project)
-    return project
-
-
 @pytest.fixture(scope="module")
 def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """Return the releases of the app."""
     folder = tmp_path_factory.mktemp("flask")
-    return Releases(made(bake, folder), folder / "releases", VERSIONS)
+    return Releases(project(bake, "flask", folder), folder / "releases", VERSIONS)
 
 
 @pytest.fixture(params=QUADRANTS)
@@ -51,7 +39,7 @@ def place(
     """Return a machine for each quadrant."""
     quadrant = str(request.param)
     if quadrant == "online-source":
-        with online(made(bake, tmp_path, PYTHON), VERSIONS, tmp_path) as prepared:
+        with online(project(bake, "flask", tmp_path, PYTHON), VERSIONS, tmp_path) as prepared:
             yield prepared
     else:
         with offline(quadrant, releases, tmp_path) as prepared:
