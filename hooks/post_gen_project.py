@@ -12,8 +12,8 @@ PACKAGE = "{{ cookiecutter.__package }}"
 SERVING = """asgi check cli connection conversation ending exchange facts flood health heart limits
     link listener logs metrics middleware notify preparation readiness server service settings
     shared_metrics sockets websocket worker workers""".split()
-TESTS = """apps program start test_before_switch test_check test_connection test_facts test_flood
-    test_hold test_limits test_notify test_observe test_readiness test_serve test_service
+TESTS = """apps load program start test_before_switch test_check test_connection test_facts
+    test_flood test_hold test_limits test_notify test_observe test_readiness test_serve test_service
     test_settings test_stop test_stream test_websocket test_worker test_workers workers""".split()
 REMOVED = {  # folders and files, by the kind that does not have them
     "service": [],
