@@ -33,7 +33,7 @@ USERS = """adm backup bin daemon dbus ftp games gnats halt irc list lp mail man 
     nobody operator proxy root shutdown sshd sync sys uucp www_data""".split()
 # These are no lists in cookiecutter.json: with an answer that is not on a list, cookiecutter ends
 # with a traceback before anything of the template can refuse it.
-KINDS = "service cli".split()
+KINDS = "service worker cli".split()
 PYTHONS = "3.11 3.12 3.13 3.14".split()
 LICENSES = "MIT Apache-2.0 BSD-3-Clause proprietary".split()
 C = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"  # control characters and halves of characters

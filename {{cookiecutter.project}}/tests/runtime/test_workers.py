@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from .program import PATIENCE, Program, free_port, short_folder
+from .process import PATIENCE, short_folder
+from .program import Program, free_port
 from .test_stop import Load, enough
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
