@@ -13,7 +13,7 @@ SERVING = """access_log asgi connection conversation exchange link limits listen
     readiness server service shared_metrics sockets websocket workers""".split()
 RUNNING = """check cli common declared ending environment facts flood health_socket hook logs
     metrics notify preparation registry rules serve settings""".split()
-TESTS_OF_SERVING = """apps program test_connection test_hold test_life test_limits test_observe
+TESTS_OF_SERVING = """apps load program test_connection test_hold test_life test_limits test_observe
     test_readiness test_serve test_service test_stop test_stream test_websocket
     test_workers""".split()
 TESTS_OF_RUNNING = """fixtures process start test_before_switch test_check test_facts test_flood

@@ -132,7 +132,7 @@ def test_the_bill_of_materials_is_the_lock(folder: Path, published: Path) -> Non
     root = bill["metadata"]["component"]
     assert root["version"] == publish.read_manifest(published)["release"]
     edges = {edge["ref"]: edge.get("dependsOn", []) for edge in bill["dependencies"]}
-    assert len(edges[root["bom-ref"]]) == 7  # the Pipfile's six and the interpreter
+    assert len(edges[root["bom-ref"]]) == 8  # the Pipfile's seven and the interpreter
     assert any(ref.startswith("h11==") for ref in edges[components["uvicorn"]["bom-ref"]])
 
 

@@ -60,6 +60,7 @@ def test(session: nox.Session) -> None:
     _locked(session, "packages", "dev-packages", "test")  # invoke, for tests/tasks
     session.run(
         "pytest",
+        "--numprocesses=auto",
         "--cov",
         f"--cov-report=xml:{REPORTS / f'coverage-{session.python}.xml'}",
         "--cov-report=term",

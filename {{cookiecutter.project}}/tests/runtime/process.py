@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """How many seconds to wait for an event before a test fails; tests that pass need far less."""
 
 
