@@ -1,4 +1,4 @@
-"""tasks.deps and tasks.lib.pipenv: a lock made by Pipenv for every Python, or the lock as it was."""
+"""tasks.deps and tasks.lib.pipenv: a lock by Pipenv for every Python, or the lock as it was."""
 
 import json
 import shutil
@@ -88,7 +88,9 @@ def test_only_some_packages(small: Project, answers: Answers, processes: Process
     make_lock("click")
     asked = [call[1:] for call in processes.calls if "/bin/pipenv" in call]
     assert asked == [["upgrade", "--categories", name, "click"] for name in sorted(CATEGORIES)]
-    with pytest.raises(Exit, match=r"^error: --only is 'clack': expected a package that the Pipfile"):
+    with pytest.raises(
+        Exit, match=r"^error: --only is 'clack': expected a package that the Pipfile"
+    ):
         make_lock("clack")
 
 

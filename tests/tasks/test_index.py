@@ -56,9 +56,7 @@ def test_pips_own_index_is_named(small: Project, processes: Processes) -> None:
         ),
     ],
 )
-def test_a_password_stays_out(
-    small: Project, url: str, written: str, taken_out: list[str]
-) -> None:
+def test_a_password_stays_out(small: Project, url: str, written: str, taken_out: list[str]) -> None:
     source, found = index.name(small, url)
     assert (source["url"], found) == (written, taken_out)
     assert source["verify_ssl"] == url.startswith("https")

@@ -59,8 +59,7 @@ def test_a_package_that_is_locked_for_some_pythons(small: Project) -> None:
     with pytest.raises(LockError) as refused:
         pythons.require_usable(small)
     assert str(refused.value) == (
-        "Pipfile.lock does not serve Python 3.13: "
-        f"tool 8.1 is for {OLD}: run `invoke deps.lock`"
+        f"Pipfile.lock does not serve Python 3.13: tool 8.1 is for {OLD}: run `invoke deps.lock`"
     )
 
 
@@ -84,7 +83,7 @@ def test_a_package_that_is_not_locked(small: Project) -> None:
         (
             "Back.Port>=2; python_version >= '3.13'",
             "3.13",
-            "write `back-port = {version = \"*\", markers = \"python_version >= '3.13'\"}` "
+            'write `back-port = {version = "*", markers = "python_version >= \'3.13\'"}` '
             "into the Pipfile, and run `invoke deps.lock`",
         ),
     ],
