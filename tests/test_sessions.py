@@ -15,7 +15,7 @@ import pytest
 from tasks.lib import interpreter
 
 from tests.conftest import Bake
-from tests.support import PYTHONS, offered_here, run
+from tests.support import KINDS, PYTHONS, offered_here, run
 
 NOX = [sys.executable, "-m", "nox"]
 HERE = [version for version in PYTHONS if interpreter.present(version)]
@@ -99,8 +99,11 @@ def test_a_fresh_project_is_green(folder: Path, advisories: Advisories) -> None:
         assert suite["skipped"] == suite["failures"] == "0"
 
 
-def test_a_fresh_command_is_green(bake: Bake, advisories: Advisories) -> None:
-    folder = bake(git=True, python_version=offered_here(), kind="cli")
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {"service"}))
+def test_a_fresh_project_of_another_kind_is_green(
+    bake: Bake, advisories: Advisories, kind: str
+) -> None:
+    folder = bake(git=True, python_version=offered_here(), kind=kind)
     said = nox(folder, OSV_URL=advisories.url)
     for session in ["lint", *(f"test-{version}" for version in HERE), "security"]:
         assert f"* {session}: success" in said

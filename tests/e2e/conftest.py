@@ -17,7 +17,6 @@ from .fleet import Fleet, fleet
 from .machine import TOOLS, Machine, machine
 from .releases import NAME, Releases, exclusive
 
-collect_ignore = ["worker"]  # its tests go into a project
 NewMachine = Callable[[str], Machine]
 
 

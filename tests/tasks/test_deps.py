@@ -9,7 +9,7 @@ import pytest
 from invoke.context import MockContext
 from invoke.exceptions import Exit
 from tasks import deps
-from tasks.lib import lock, pipenv
+from tasks.lib import lock, pipenv, project
 from tasks.lib.interpreter import Interpreter, InterpreterError
 from tasks.lib.project import Project
 
@@ -24,7 +24,7 @@ Answers = dict[str, dict[str, Any]]
 def _here(small: Project, python: Interpreter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
     monkeypatch.setattr(pipenv, "find", lambda _: python)
-    monkeypatch.setattr(deps.project, "load", lambda: small)
+    monkeypatch.setattr(project, "load", lambda: small)
 
 
 @pytest.fixture

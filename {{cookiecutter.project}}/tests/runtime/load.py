@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 
-from .program import PATIENCE
+from .process import PATIENCE
 
 CLIENTS = 3
 

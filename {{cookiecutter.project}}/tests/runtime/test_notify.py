@@ -1,17 +1,14 @@
 """The messages to systemd."""
 
-import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from .program import PATIENCE, Program, short_folder
-
-Start = Callable[..., Program]
+from .process import PATIENCE, short_folder
 
 
 @pytest.fixture
@@ -60,29 +57,3 @@ def test_watchdog_is_for_the_process_it_names(
     environ = {"NOTIFY_SOCKET": "/x", "WATCHDOG_USEC": microseconds, "WATCHDOG_PID": pid, "A": "b"}
     assert service.notify.from_systemd(environ).watchdog_seconds == seconds
     assert environ == {"A": "b"}
-
-
-def test_signs_of_life_are_repeated(service: ModuleType, manager: socket.socket) -> None:
-    notifier = service.notify.Notifier(manager.getsockname(), 0.02)
-
-    async def live() -> None:
-        task = asyncio.create_task(notifier.stay_alive())
-        for _ in range(3):
-            assert await asyncio.to_thread(manager.recv, 1000) == b"WATCHDOG=1"
-        task.cancel()
-
-    asyncio.run(live())
-
-
-def test_life_of_a_service(
-    start: Start, manager: socket.socket, monkeypatch: pytest.MonkeyPatch, listener: socket.socket
-) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
-    monkeypatch.setenv("WATCHDOG_USEC", str(60_000_000))
-    program = start("serve", listener=listener)
-    assert manager.recv(1000) == b"READY=1\nSTATUS=accepting"
-    assert program.get_at(listener.getsockname(), "/readyz") == 200
-    assert manager.recv(1000) == b"WATCHDOG=1"
-    program.terminate()
-    assert manager.recv(1000) == b"STOPPING=1\nSTATUS=stopping"
-    assert program.ended() == 0

@@ -15,7 +15,8 @@ import pytest
 from click.testing import Result
 
 from .load import enough, under_load
-from .program import PATIENCE, Program, free_port, short_folder
+from .process import PATIENCE, short_folder
+from .program import Program, free_port
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
 
