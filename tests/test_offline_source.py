@@ -373,12 +373,6 @@ def test_a_stale_or_missing_lock_is_refused(copied: Path) -> None:
         assert build(copied, *options, code=1) == gone
 
 
-def test_markers_are_judged_for_the_target(copied: Path) -> None:
-    markers = {"elsewhere": "sys_platform == 'win32'", "never": "python_version < '3.0'"}
-    edit_lock(copied, {name: {**NOWHERE, "markers": text} for name, text in markers.items()})
-    build(copied)
-
-
 def test_a_program_that_does_not_run_is_not_published(folder: Path, published: Path) -> None:
     before = contents(published)
     append(folder / "src/my_service/app.py", "\nraise SystemExit('it breaks here')\n")
