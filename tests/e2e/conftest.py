@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def host() -> None:
     for tool in TOOLS:
         if shutil.which(tool) is None:
             missing(f"the command {tool} (tests/install-packages.sh)")
+
+
+@pytest.fixture(scope="session")
+def bake(bake: Bake) -> Bake:
+    """Return the function that makes projects; here all of them are lent bases."""
+    return partial(bake, warm=True)
 
 
 @pytest.fixture(scope="session")

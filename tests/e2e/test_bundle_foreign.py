@@ -54,7 +54,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
 
 @pytest.fixture(scope="module")
 def project(bake: Bake) -> Path:
-    return bake(git=True, warm=True, project=NAME, python_version="3.13")
+    return bake(git=True, project=NAME, python_version="3.13")
 
 
 @pytest.fixture(scope="module")

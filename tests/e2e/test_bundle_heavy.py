@@ -51,7 +51,7 @@ USED = {"numpy": 0.75, "cryptography": "x", "lxml": "1", "psycopg": "binary", "d
 @pytest.fixture(scope="module")
 def project(bake: Bake) -> Path:
     """Return the project."""
-    project = bake(warm=True, project=NAME, python_version=offered_here())
+    project = bake(project=NAME, python_version=offered_here())
     lock = project / "Pipfile.lock"
     content = json.loads(lock.read_text())
     content["default"] = json.loads(LOCK.read_text())["default"] | content["default"] | NOT_HERE
