@@ -49,9 +49,14 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports", "--no-cache")
     session.run("python", *served.question(THIS), env={"PYTHONPATH": "src"})
     helps = commands.helps(THIS, lambda *command: _ask(session, *command))
-    for page in commands.pages(ROOT):
-        if wrong := commands.unknown(page, helps, THIS.program):
-            session.error(f"{page.relative_to(ROOT)} names what does not exist: {'; '.join(wrong)}")
+    found = {page: commands.unknown(page, helps, THIS.program) for page in commands.pages(ROOT)}
+    wrong = [
+        f"{page.relative_to(ROOT)} names what does not exist: {'; '.join(names)}"
+        for page, names in found.items()
+        if names
+    ]
+    if wrong:
+        session.error("\n".join(wrong))
 
 
 @nox.session(python=THIS.pythons)
