@@ -359,7 +359,11 @@ def pool() -> None:
     \"\"\"Work in other processes.\"\"\"
     import importlib
     import multiprocessing
+    import pkgutil
 
+    import parcel
+
+    click.echo(sorted(module.name for module in pkgutil.iter_modules(parcel.__path__)))
     click.echo(importlib.import_module("colorsys").rgb_to_hls(0, 0, 0))
     for method in ("spawn", "forkserver"):
         with multiprocessing.get_context(method).Pool(2) as workers:
@@ -378,10 +382,11 @@ look("parcel." + "out_of_sight" + ".Logger")
 def test_one_file_with_hidden_imports_and_helper_processes(
     folder: Path, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its dependency has a module that only a string names, and one that nothing names."""
+    """Its dependency has a module that only a string names, and two that nothing names."""
     for tool in ("UV", "PIP"):
         monkeypatch.setenv(f"{tool}_FIND_LINKS", str(tmp_path))
-    parcel = wheel(tmp_path, "parcel", __init__=SEEN, by_string="", out_of_sight="")
+    modules = {"by_string": "", "out_of_sight": "", "not_imported": ""}
+    parcel = wheel(tmp_path, "parcel", __init__=SEEN, **modules)
     edit_lock(folder, {"parcel": parcel})
     before = contents(published)
     append(folder / CODE, POOL)
@@ -393,15 +398,16 @@ def test_one_file_with_hidden_imports_and_helper_processes(
     assert contents(published) == before
     settings = folder / "invoke.yaml"
     text = settings.read_text()
-    hidden = "hidden_imports: [colorsys, parcel.out_of_sight]"
-    settings.write_text(text.replace("hidden_imports: []", hidden))
+    text = text.replace("hidden_imports: []", "hidden_imports: [colorsys]")
+    settings.write_text(text.replace("collect_submodules: []", "collect_submodules: [parcel]"))
     build(folder, "--onefile")
     names = sorted(path.name for path in published.iterdir())
     assert len(names) == 4
     single = published / next(name for name in names if name.endswith(".run"))
     home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     said = run([single, "pool"], cwd=tmp_path, env=home).stdout
-    assert said.splitlines() == [str(colorsys.rgb_to_hls(0, 0, 0)), "[1, 2]", "[1, 2]"]
+    shown = [str(sorted(modules)), str(colorsys.rgb_to_hls(0, 0, 0)), "[1, 2]", "[1, 2]"]
+    assert said.splitlines() == shown
     assert publish.verify(published) == []
 
 

@@ -19,6 +19,7 @@ from .fleet import Fleet, fleet
 from .machine import TOOLS, Machine, machine
 from .releases import NAME, Releases, exclusive
 
+collect_ignore_glob = ["programs/*/*"]  # their tests go into projects
 NewMachine = Callable[[str], Machine]
 
 

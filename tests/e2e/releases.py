@@ -21,7 +21,7 @@ TRIAL_SECONDS = 10
 """How long a release of the tests is on trial: a restart in that time goes back."""
 
 Edit = tuple[str, str, str]
-"""A file of the project, lines of it, and the lines that replace them."""
+"""A file of the project, lines of it, and the lines that replace them; no lines: a new file."""
 Versions = Mapping[str, tuple[str, tuple[Edit, ...]]]
 
 # True on a machine only: a program that fails where it is built is not even packed.
@@ -177,17 +177,18 @@ class Release:
 class Releases:
     """The releases of one project."""
 
-<<<<<<< HEAD
-    def __init__(self, project: Path, store: Path, versions: Versions = VERSIONS) -> None:
+    def __init__(
+        self,
+        project: Path,
+        store: Path,
+        versions: Versions = VERSIONS,
+        *,
+        bases: Bases | None = None,
+    ) -> None:
         self._project = project
         self._store = store
         self._versions = versions
-=======
-    def __init__(self, project: Path, store: Path, bases: Bases | None = None) -> None:
-        self._project = project
-        self._store = store
         self._bases = bases
->>>>>>> quick-builds
 
     def __getitem__(self, which: str) -> Release:
         """Return a release, by its name in the versions."""
@@ -223,7 +224,8 @@ class Releases:
         number = ("pyproject.toml", 'version = "0.1.0"\n', f'version = "{version}"\n')
         for name, before, after in (number, *edits):
             path = self._project / name
-            text = path.read_text(encoding="utf-8")
+            assert path.exists() is bool(before), f"{name} is there, or not"
+            text = path.read_text(encoding="utf-8") if before else before
             assert text.count(before) == 1, f"{name} has no line {before!r} to edit"
             path.write_text(text.replace(before, after), encoding="utf-8")
         if edits or version != "0.1.0":

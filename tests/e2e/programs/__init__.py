@@ -1,9 +1,9 @@
 """Real programs, each as the folder of what its author writes; a bake needs nothing else.
 
-fastapi/
-    src/, tests/            laid over the project's own folders
-    Pipfile, Pipfile.lock   what is added to the project's: `nox -s locks` renews the lock
-    edits.toml              lines that replace others, and files of the sample to remove
+    fastapi/
+        src/, tests/            laid over the project's own folders
+        Pipfile, Pipfile.lock   what is added to the project's: `nox -s locks` renews the lock
+        edits.toml              lines that replace others, and files of the sample to remove
 """
 
 import json

@@ -60,6 +60,13 @@ def test_all(service: ModuleType, write: Callable[..., Path], name: str) -> None
     assert facts.health_path == facts.ready_path == ""
 
 
+def test_commands(service: ModuleType, write: Callable[..., Path], name: str) -> None:
+    assert service.facts.read(write(USUAL)).commands == {}
+    more = '[tool.program.commands]\nmanage = "PACKAGE.manage:main"\n'
+    found = service.facts.read(write(USUAL + more)).commands
+    assert found == {"manage": f"{name}.manage:main"}
+
+
 def test_a_build_has_its_own_copy(service: ModuleType, package: Path, name: str) -> None:
     program = {"kind": "service", "app": f"{name}.web:app"}
     (package / "release.json").write_text(json.dumps({"release": "1", "program": program}))
@@ -87,7 +94,7 @@ REFERENCE = "expected MODULE:NAME in PACKAGE, such as PACKAGE.app:"
         (
             USUAL + "run = 1",
             "tool.program has 'run': expected "
-            "app, before_switch, health_path, kind, metrics_path, ready, ready_path",
+            "app, before_switch, commands, health_path, kind, metrics_path, ready, ready_path",
         ),
         (
             USUAL + 'helth_path = "/x"\n',
@@ -96,7 +103,7 @@ REFERENCE = "expected MODULE:NAME in PACKAGE, such as PACKAGE.app:"
         (
             USUAL + "x = 2020-01-01\n",
             "tool.program has 'x': expected "
-            "app, before_switch, health_path, kind, metrics_path, ready, ready_path",
+            "app, before_switch, commands, health_path, kind, metrics_path, ready, ready_path",
         ),
         (USUAL + "ready = true\n", f"tool.program.ready is True: {REFERENCE}ready"),
         (USUAL + 'ready = ""\n', f"tool.program.ready is '': {REFERENCE}ready"),
@@ -107,6 +114,27 @@ REFERENCE = "expected MODULE:NAME in PACKAGE, such as PACKAGE.app:"
         (
             USUAL.replace("PACKAGE.app", "other.app"),
             f"tool.program.app is 'other.app:app': {REFERENCE}app",
+        ),
+        (
+            USUAL + "commands = 1\n",
+            "tool.program.commands is 1: "
+            "expected a table such as { manage = 'PACKAGE.manage:main' }",
+        ),
+        *(
+            (
+                USUAL + f"commands = {{ '{wrong}' = 'PACKAGE.manage:main' }}\n",
+                f"tool.program.commands has '{wrong}': expected small letters, digits and "
+                "hyphens, but not before-switch, check, serve, version",
+            )
+            for wrong in ("serve", "Manage", "", "--help")
+        ),
+        *(
+            (
+                USUAL + f"commands = {{ manage = {wrong} }}\n",
+                f"tool.program.commands.manage is {shown}: "
+                "expected MODULE:NAME in PACKAGE, such as PACKAGE.manage:main",
+            )
+            for wrong, shown in (("'manage'", "'manage'"), ("true", "True"), ("'a:b'", "'a:b'"))
         ),
         (
             USUAL + 'ready_path = "ready"\n',

@@ -3,12 +3,13 @@
 import click
 
 from . import NAME, release
+from .commands import Commands
 from .common import Failure, Misuse, chosen, declared
 from .reference import ProgramError
 from .serve import serve, where
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Run the program, or check a running one; environment variables are the settings (README)."""
 

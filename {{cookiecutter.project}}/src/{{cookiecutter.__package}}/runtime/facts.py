@@ -1,7 +1,7 @@
 """What ``[tool.program]`` in pyproject.toml may say of a service. Standard library only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,12 @@ from . import declared
 from .check import READY_PATH
 from .reference import ProgramError
 from .release import HERE
-from .rules import Rule, exactly, reference
+from .rules import Rule, commands, exactly, reference
 
 KIND = "service"
 HEALTH_PATH = "/healthz"
 METRICS_PATH = "/metrics"
+_PROBES = ("health_path", "ready_path", "metrics_path")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Facts:
     """Where the function is that says whether the program is ready, if there is one."""
     before_switch: str = ""
     """Where the function is that prepares the data for a new release, if there is one."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """The program's own commands: where the function of each is, by its name."""
     health_path: str = HEALTH_PATH
     """Where the service says that it is alive. An empty path switches a probe off."""
     ready_path: str = READY_PATH
@@ -47,11 +50,11 @@ RULES = {
     "app": reference("app:app"),
     "ready": reference("app:ready"),
     "before_switch": reference("data:migrate"),
+    "commands": commands(),
     "health_path": _PROBE,
     "ready_path": _PROBE,
     "metrics_path": _PROBE,
 }
-_PROBES = ("health_path", "ready_path", "metrics_path")
 
 
 def read(package: Path = HERE) -> Facts:

@@ -2,7 +2,8 @@
 
     python -m my_service.runtime.program
 
-finds it and its hooks, and ends; if it cannot be run, that prints one line, and the exit code is 1.
+finds it, its hooks and its commands, and ends; if it cannot be run, that prints one line, and the
+exit code is 1.
 """
 
 import inspect
@@ -10,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from . import facts, hook, reference
+from . import commands, facts, hook, reference
 from .asgi import App
 from .reference import LIBRARY, ProgramError
 
@@ -70,6 +71,8 @@ def _look() -> None:
     described = facts.read()
     find(described)
     hook.find("before_switch", described.before_switch)
+    for name in described.commands:
+        commands.find(described, name)
 
 
 def main() -> int:

@@ -1,12 +1,16 @@
 """Rules for what can be set: how a value is read, and what is allowed. Standard library only."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from . import PACKAGE
-from .reference import is_own
+from .reference import ProgramError, is_own
 
+OF_RUNTIME = ("before-switch", "check", "serve", "version")
+"""The runtime's own commands."""
+_COMMAND = re.compile("[a-z][a-z0-9-]*")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -37,6 +41,12 @@ def reference(like: str) -> Rule:
     return Rule(_only(is_own), f"MODULE:NAME in {PACKAGE}, such as {PACKAGE}.{like}")
 
 
+def commands() -> Rule:
+    """Return the rule of a table of commands; a mistake in it is named as ProgramError."""
+    allowed = f"a table such as {{ manage = '{PACKAGE}.manage:main' }}"
+    return Rule(_commands, allowed, dict)
+
+
 def whole_number(least: int, most: int, what: str = "a whole number") -> Rule:
     """Return the rule of a number that stands in a text."""
 
@@ -61,3 +71,14 @@ def _only(is_allowed: Callable[[str], bool]) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _commands(table: Mapping[str, object]) -> Mapping[str, object]:
+    for name, named in table.items():
+        if name in OF_RUNTIME or not _COMMAND.fullmatch(name):
+            allowed = f"small letters, digits and hyphens, but not {', '.join(OF_RUNTIME)}"
+            raise ProgramError(f"tool.program.commands has '{name}': expected {allowed}")
+        if not (isinstance(named, str) and is_own(named)):
+            wrong = f"tool.program.commands.{name} is {named!r}"
+            raise ProgramError(f"{wrong}: expected {reference('manage:main').allowed}")
+    return table

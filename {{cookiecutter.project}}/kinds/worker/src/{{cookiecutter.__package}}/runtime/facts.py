@@ -1,11 +1,12 @@
 """What ``[tool.program]`` in pyproject.toml may say of a worker. Standard library only."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import declared
 from .release import HERE
-from .rules import Rule, exactly, reference
+from .rules import Rule, commands, exactly, reference
 
 KIND = "worker"
 _MOST_SECONDS = 86400
@@ -20,6 +21,8 @@ class Facts:
     """Where the function is that works: ``my_worker.work:run``."""
     before_switch: str = ""
     """Where the function is that prepares the data for a new release, if there is one."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """The program's own commands: where the function of each is, by its name."""
     heartbeat_seconds: int = 60
     """How old the last heartbeat may be while the worker is healthy."""
 
@@ -34,6 +37,7 @@ RULES = {
     "kind": exactly(KIND),
     "run": reference("work:run"),
     "before_switch": reference("data:migrate"),
+    "commands": commands(),
     "heartbeat_seconds": Rule(_seconds, f"a whole number from 1 to {_MOST_SECONDS}", int),
 }
 
