@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bases import Bases
 from tests.support import commit, run
 
 from .machine import Result
@@ -176,10 +177,18 @@ class Release:
 class Releases:
     """The releases of one project."""
 
-    def __init__(self, project: Path, store: Path, versions: Versions = VERSIONS) -> None:
+    def __init__(
+        self,
+        project: Path,
+        store: Path,
+        versions: Versions = VERSIONS,
+        *,
+        bases: Bases | None = None,
+    ) -> None:
         self._project = project
         self._store = store
         self._versions = versions
+        self._bases = bases
 
     def __getitem__(self, which: str) -> Release:
         """Return a release, by its name in the versions."""
@@ -198,6 +207,8 @@ class Releases:
             with exclusive(self._store.with_suffix(".lock")):
                 if not folder.exists():
                     self.edit(which)
+                    if self._bases:
+                        self._bases.lend(self._project)
                     invoke(self._project, f"deploy.{quadrant}", settings=settings)
                     published = self._project / "dist" / quadrant
                     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -33,9 +33,8 @@ def own(service: ModuleType, write: Callable[[str], str], monkeypatch: pytest.Mo
 
     def own(**commands: str) -> str:
         named = {name: f"{module}:{function}" for name, function in commands.items()}
-        given = service.facts.Facts("service", f"{module}:say", commands=named)
+        given = service.facts.Facts(service.facts.KIND, f"{module}:say", commands=named)
         monkeypatch.setattr(service.facts, "read", lambda: given)
-        monkeypatch.setattr(service.program, "read", lambda: given)
         return module
 
     return own
@@ -94,7 +93,7 @@ def test_builds_look_for_it_too(
     service: ModuleType, own: Own, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     module = own(manage="gret")
-    monkeypatch.setattr(service.program, "_FINDERS", {"service": lambda facts: facts})
+    monkeypatch.setattr(service.program, "find", lambda described: described)
     assert service.program.main() == 1
     said = f"error: tool.program.commands.manage is '{module}:gret'{WRONG['gret']}"
     assert capsys.readouterr().err == said

@@ -1,11 +1,13 @@
 """The program's own commands, which ``[tool.program.commands]`` in pyproject.toml names."""
 
+import inspect
 import sys
 from typing import Any
 
 import click
 
-from . import NAME, facts
+from . import NAME, facts, reference
+from .common import Failure, declared
 
 
 class Commands(click.Group):
@@ -13,14 +15,14 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return [*super().list_commands(ctx), *sorted(_described().commands)]
+        return [*super().list_commands(ctx), *sorted(declared().commands)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of a name; None if there is none."""
         found = super().get_command(ctx, cmd_name)
-        if found or not (reference := _described().commands.get(cmd_name)):
+        if found or not (named := declared().commands.get(cmd_name)):
             return found
-        return _Own(cmd_name, help=f"Call {reference}.", add_help_option=False)
+        return _Own(cmd_name, help=f"Call {named}.", add_help_option=False)
 
 
 class _Own(click.Command):
@@ -33,28 +35,27 @@ class _Own(click.Command):
 
     def invoke(self, ctx: click.Context) -> None:
         """Call the function. It may return or raise what it likes, as in a script."""
-        from . import program
-
         name = str(self.name)
-        function: Any  # a hook, or a command of click's
         try:
-            function = program.command(_described(), name)
-        except facts.ProgramError as error:
-            raise _failure(error) from None
+            function = find(declared(), name)
+        except reference.ProgramError as error:
+            raise Failure(str(error)) from None
         sys.argv = [f"{NAME} {name}", *ctx.args]
         # With `python -m`, click would find another name for its help.
         shown = {"prog_name": sys.argv[0]} if isinstance(function, click.Command) else {}
         raise SystemExit(function(**shown))
 
 
-def _described() -> facts.Facts:
+def find(described: facts.Facts, name: str) -> Any:
+    """Return the function of a command. Raise ProgramError if it needs arguments."""
+    key, named = f"tool.program.commands.{name}", described.commands[name]
+    found = reference.find(key, named)
     try:
-        return facts.read()
-    except facts.ProgramError as error:
-        raise _failure(error) from None
-
-
-def _failure(error: facts.ProgramError) -> click.ClickException:
-    from .cli import Failure
-
-    return Failure(str(error))
+        inspect.signature(found).bind()
+    except TypeError:
+        wrong = f"{key} is '{named}', {reference.shown(found)}"
+        expected = "expected a function that needs no arguments"
+        raise reference.ProgramError(f"{wrong}: {expected}") from None
+    except ValueError:  # written in C, and it does not say
+        pass
+    return found

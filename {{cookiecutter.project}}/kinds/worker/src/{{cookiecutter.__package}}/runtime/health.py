@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import NAME
 from .check import READY_PATH
-from .facts import HEALTH_PATH, METRICS_PATH
 from .heart import HELD, READY, Heart
 from .release import Release
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+HEALTH_PATH = "/healthz"
+METRICS_PATH = "/metrics"
 CALLER_SECONDS = 5.0
 """How long a caller may keep a thread waiting."""
 _POLL_SECONDS = 0.05
