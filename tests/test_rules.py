@@ -10,7 +10,7 @@ from tasks.lib.console import TaskError
 
 REFUSED = [
     ({"keep_relases": 9}, "deploy has 'keep_relases': did you mean 'keep_releases'?"),
-    ({"x": 1}, "deploy has 'x': expected end_of_life, health_seconds, keep_releases, offline_"),
+    ({"x": 1}, "deploy has 'x': expected before_switch_seconds, end_of_life, health_seconds, "),
     ({"keep_releases": "1"}, "deploy.keep_releases is '1': expected a whole number of at least 2"),
     (
         {"keep_releases": True},
