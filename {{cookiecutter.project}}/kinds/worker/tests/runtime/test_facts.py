@@ -80,7 +80,8 @@ REFERENCE = "expected MODULE:NAME in PACKAGE, such as PACKAGE."
         ),
         (
             USUAL + "app = 1\n",
-            "tool.program has 'app': expected before_switch, commands, heartbeat_seconds, kind, run",
+            "tool.program has 'app': "
+            "expected before_switch, commands, heartbeat_seconds, kind, run",
         ),
         (
             USUAL + "hartbeat_seconds = 5\n",
