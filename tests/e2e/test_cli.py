@@ -1,4 +1,4 @@
-"""A click command in the offline quadrants, on a machine with systemd that it does not need."""
+"""A click command through the offline quadrants; the machine has systemd, and needs none."""
 
 from collections.abc import Callable
 from pathlib import Path

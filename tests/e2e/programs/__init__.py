@@ -5,7 +5,7 @@
         Pipfile, Pipfile.lock   what is added to the project's: `nox -s locks` renews the lock
         edits.toml              lines that replace others, and files of the sample to remove
 
-Each belongs to a project called my-service.
+Each is of a project that is called my-service.
 """
 
 import json

@@ -10,8 +10,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-READY_PATH = "/readyz"
-"""The path at which the health socket, and most services, say whether they are ready."""
+HEALTH_PATH, READY_PATH = "/healthz", "/readyz"
+"""Where the health socket, and most services, say whether they are alive, and ready."""
 TRY_SECONDS = 5.0
 """How long one try waits for its answer."""
 PAUSE_SECONDS = 0.1

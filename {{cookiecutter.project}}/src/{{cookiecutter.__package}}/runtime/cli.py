@@ -45,14 +45,16 @@ def before_switch() -> None:
 @main.command()
 @click.option("--url", help="Where to ask: http://HOST:PORT or unix:/PATH.")
 @click.option("--release", "expected", help="The release id that must answer.")
+@click.option("--alive", is_flag=True, help="Ask only whether it runs, whatever else it needs.")
 @click.option("--wait", default=0, type=click.FloatRange(min=0), help="Retry for so many seconds.")
-def check(url: str | None, expected: str | None, wait: float) -> None:
+def check(url: str | None, expected: str | None, alive: bool, wait: float) -> None:
     """Ask a running program whether it is ready, by default where its settings let it answer."""
     from . import check as checks
 
-    url, path = where(url)
+    url, path = where(url, alive=alive)
+    said = "alive" if alive else "ready"
     try:
-        click.echo(f"ready: {checks.plain(checks.wait(url, expected, wait, path))}")
+        click.echo(f"{said}: {checks.plain(checks.wait(url, expected, wait, path))}")
     except checks.NotReady as error:
         click.echo(checks.plain(str(error)), err=True)
         raise SystemExit(1) from None

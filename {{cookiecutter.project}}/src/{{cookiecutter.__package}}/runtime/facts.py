@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from . import declared
-from .check import READY_PATH
+from .check import HEALTH_PATH, READY_PATH
 from .reference import ProgramError
 from .release import HERE
 from .rules import Rule, commands, exactly, reference
 
 KIND = "service"
-HEALTH_PATH = "/healthz"
 METRICS_PATH = "/metrics"
 _PROBES = ("health_path", "ready_path", "metrics_path")
 

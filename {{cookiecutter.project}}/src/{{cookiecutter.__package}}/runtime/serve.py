@@ -5,7 +5,7 @@ import os
 import click
 
 from . import release
-from .check import READY_PATH, is_health_socket
+from .check import HEALTH_PATH, READY_PATH, is_health_socket
 from .common import Failure, chosen, declared
 from .reference import ProgramError
 
@@ -50,10 +50,12 @@ def serve(hold: bool, **options: str | None) -> None:
     ending.end()
 
 
-def where(url: str | None) -> tuple[str, str]:
+def where(url: str | None, *, alive: bool = False) -> tuple[str, str]:
     """Return the address to ask, `url` if one is given, and the path to ask for there."""
     url = url or chosen().url
-    path = READY_PATH if is_health_socket(url) else declared().ready_path
+    name = "health_path" if alive else "ready_path"
+    usual = HEALTH_PATH if alive else READY_PATH
+    path = usual if is_health_socket(url) else getattr(declared(), name)
     if not path:
-        raise Failure("tool.program.ready_path is '': only the health socket can be asked")
+        raise Failure(f"tool.program.{name} is '': only the health socket can be asked")
     return url, path

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from . import NAME
-from .check import READY_PATH
+from .check import HEALTH_PATH, READY_PATH
 from .common import Failure, chosen, declared
 from .health_socket import HEALTH, SocketError
 from .reference import ProgramError
@@ -28,9 +28,9 @@ def serve(hold: bool) -> None:
     raise SystemExit(code)
 
 
-def where(url: str | None) -> tuple[str, str]:
+def where(url: str | None, *, alive: bool = False) -> tuple[str, str]:
     """Return the address to ask, `url` if one is given, and the path to ask for there."""
-    return url or f"unix:{health_path(os.environ)}", READY_PATH
+    return url or f"unix:{health_path(os.environ)}", HEALTH_PATH if alive else READY_PATH
 
 
 def health_path(environ: Mapping[str, str]) -> Path:
