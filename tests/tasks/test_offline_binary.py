@@ -20,6 +20,8 @@ from tasks.lib import project
 from tasks.lib.console import TaskError
 from tasks.lib.environment import Environment
 
+from tests.support import KINDS
+
 
 @pytest.mark.parametrize(
     ("version", "expected"),
