@@ -123,10 +123,11 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False, python=OLDEST)
 def locks(session: nox.Session) -> None:
-    """Renew every Pipfile.lock: the template's, those of generated projects and that of a test."""
+    """Renew every Pipfile.lock: the template's, those of generated projects and those of tests."""
     install(session, "locks")
     kinds = sorted((PROJECT / "kinds").iterdir())
-    for folder in (ROOT, PROJECT, *kinds, ROOT / "tests" / "e2e" / "heavy"):
+    programs = sorted(path.parent for path in ROOT.glob("tests/e2e/programs/*/Pipfile"))
+    for folder in (ROOT, PROJECT, *kinds, ROOT / "tests" / "e2e" / "heavy", *programs):
         # pipenv leaves its requests and responses behind, so it works on a copy.
         copy = Path(session.create_tmp(), "lock")
         shutil.rmtree(copy, ignore_errors=True)

@@ -17,7 +17,8 @@ from .fleet import Fleet, fleet
 from .machine import TOOLS, Machine, machine
 from .releases import NAME, Releases, exclusive
 
-collect_ignore = ["worker"]  # its tests go into a project
+collect_ignore = ["worker"]  # its tests go into a project, as those of the programs do
+collect_ignore_glob = ["programs/*/*"]
 NewMachine = Callable[[str], Machine]
 
 
