@@ -31,6 +31,8 @@ OLDEST = min(PYTHONS, key=lambda version: [int(part) for part in version.split("
 TOGETHER = ["--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder", "--durations=20"]
 
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # which Python runs is the user's choice
+# Without kept bytecode each of the tests' thousands of Python processes would compile what it runs.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "security", "test", "e2e"]

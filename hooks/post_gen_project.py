@@ -9,22 +9,39 @@ from pathlib import Path
 
 KIND = "{{ cookiecutter.kind }}"
 PACKAGE = "{{ cookiecutter.__package }}"
-SERVING = """asgi check cli connection conversation ending exchange facts flood health heart limits
-    link listener logs metrics middleware notify preparation readiness server service settings
-    shared_metrics sockets websocket worker workers""".split()
-TESTS = """apps program start test_before_switch test_check test_connection test_facts test_flood
-    test_hold test_limits test_notify test_observe test_readiness test_serve test_service
-    test_settings test_stop test_stream test_websocket test_worker test_workers workers""".split()
+SERVING = """access_log asgi connection conversation exchange link limits listener middleware
+    readiness server service shared_metrics sockets websocket workers""".split()
+RUNNING = """check cli commands common declared ending environment facts flood health_socket hook
+    logs metrics notify preparation registry rules serve settings""".split()
+TESTS_OF_SERVING = """apps load program test_connection test_hold test_life test_limits test_observe
+    test_readiness test_serve test_service test_stop test_stream test_websocket
+    test_workers""".split()
+TESTS_OF_RUNNING = """fixtures process start test_before_switch test_check test_commands test_facts
+    test_flood test_notify test_reference test_settings""".split()
+OF_A_SERVICE = [
+    "deploy/ansible/roles/firewall",
+    "docs/frameworks",
+    f"src/{PACKAGE}/app.py",
+    *(f"src/{PACKAGE}/runtime/{module}.py" for module in SERVING),
+    "tests/test_app.py",
+    *(f"tests/runtime/{module}.py" for module in TESTS_OF_SERVING),
+]
 REMOVED = {  # folders and files, by the kind that does not have them
     "service": [],
-    "cli": [
-        "deploy/units",
-        *(f"deploy/ansible/roles/{role}" for role in ("account", "firewall", "journal", "units")),
+    "worker": [
+        *OF_A_SERVICE,
+        "deploy/ansible/roles/units/templates/listen.conf.j2",
+        "deploy/ansible/roles/units/vars",
+        "deploy/units/socket.in",
         "docs/switch.svg",
-        f"src/{PACKAGE}/app.py",
-        *(f"src/{PACKAGE}/runtime/{module}.py" for module in SERVING),
-        "tests/test_app.py",
-        *(f"tests/runtime/{module}.py" for module in TESTS),
+    ],
+    "cli": [
+        *OF_A_SERVICE,
+        *(f"deploy/ansible/roles/{role}" for role in ("account", "journal", "units")),
+        "deploy/units",
+        "docs/switch.svg",
+        *(f"src/{PACKAGE}/runtime/{module}.py" for module in RUNNING),
+        *(f"tests/runtime/{module}.py" for module in TESTS_OF_RUNNING),
     ],
 }
 

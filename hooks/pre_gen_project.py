@@ -26,14 +26,15 @@ def listed(choices: Sequence[str]) -> str:
 
 MODULES = [*sys.stdlib_module_names, "test", "annotationlib", "compression"]  # two are 3.14's
 TOP_LEVEL = "build deploy dist docs noxfile ops reports src tasks tests".split()
-NEEDED = """a2wsgi anyio certifi click coverage ecs_logging h11 httpcore2 httpx2 idna iniconfig
-    invoke nox packaging pip pluggy prometheus_client pygments pytest pytest_cov setuptools
-    starlette truststore typing_extensions uvicorn""".split()
+NEEDED = """a2wsgi anyio certifi click coverage ecs_logging execnet h11 httpcore2 httpx2 idna
+    iniconfig invoke nox packaging pip pluggy prometheus_client pygments pytest pytest_cov
+    pytest_xdist setuptools starlette truststore typing_extensions uvicorn websockets
+    xdist""".split()
 USERS = """adm backup bin daemon dbus ftp games gnats halt irc list lp mail man messagebus news
     nobody operator proxy root shutdown sshd sync sys uucp www_data""".split()
 # These are no lists in cookiecutter.json: with an answer that is not on a list, cookiecutter ends
 # with a traceback before anything of the template can refuse it.
-KINDS = "service cli".split()
+KINDS = "service worker cli".split()
 PYTHONS = "3.11 3.12 3.13 3.14".split()
 LICENSES = "MIT Apache-2.0 BSD-3-Clause proprietary".split()
 C = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"  # control characters and halves of characters

@@ -14,7 +14,7 @@ import pytest
 
 from tests.bases import Bases
 from tests.soak import SEED, SOAK
-from tests.support import ROOT, commit, literal, missing, run, tracked
+from tests.support import ROOT, cache, commit, literal, missing, run, tracked
 
 LONGEST_FIRST = (
     "test_sessions", "test_own_program", "test_offline_binary", "test_offline_source", "test_menu",
@@ -56,7 +56,7 @@ class Bake(Protocol):
     ) -> Path:
         """Bake into a folder of its own.
 
-        `git` also commits what was baked; `warm` adds the bases that builds of other warm projects
+        `git` also commits what was baked; `warm` lends the project all bases that other projects
         have filled. The answers are carried as they are, whatever they hold.
         """
 
@@ -115,11 +115,20 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bake(
-    command_line: CommandLine, run_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Bake:
+def bases() -> Bases:
+    """Return the bases that projects share; the user's cache keeps them."""
+    return Bases(cache() / "bases")
+
+
+@pytest.fixture(autouse=True)
+def _take_bases(bases: Bases) -> Iterator[None]:
+    yield
+    bases.take()
+
+
+@pytest.fixture(scope="session")
+def bake(command_line: CommandLine, bases: Bases, tmp_path_factory: pytest.TempPathFactory) -> Bake:
     """Return the function that makes projects from the template."""
-    bases = Bases(run_folder / "bases")
 
     def bake(*, git: bool = False, warm: bool = False, **answers: Unpack[Answers]) -> Path:
         output = tmp_path_factory.mktemp("baked")

@@ -38,6 +38,12 @@ def run(
     return done
 
 
+def cache() -> Path:
+    """Return the folder of what the tests make once per machine, in the user's cache."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home, "cookiecutter-quadrant")
+
+
 def literal(text: str) -> str:
     """Return `text` spelled so that cookiecutter keeps it, which renders each KEY=VALUE."""
     return f"{{{{ {text!r} }}}}"
@@ -119,7 +125,9 @@ def wheel(folder: Path, name: str, **modules: str) -> dict[str, object]:
     texts[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in (*texts, f"{info}/RECORD"))
     with zipfile.ZipFile(path, "w") as archive:
         for file, text in texts.items():
-            archive.writestr(file, text)
+            member = zipfile.ZipInfo(file)  # dated 1980: the same hash each time
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, text)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return {"version": "==1.0", "hashes": [f"sha256:{digest}"]}
 

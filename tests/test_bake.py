@@ -128,7 +128,7 @@ def test_a_folder_that_is_there_is_not_baked_into(
             "license=GPL-3.0",
             f"license is 'GPL-3.0': expected {', '.join(LICENSES[:3])} or {LICENSES[3]}",
         ),
-        ("kind=daemon", "kind is 'daemon': expected service or cli"),
+        ("kind=daemon", "kind is 'daemon': expected service, worker or cli"),
         ("python_version=3.9", "python_version is '3.9': expected 3.11, 3.12, 3.13 or 3.14"),
     ],
 )

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tasks.deploy.build import bases
 
+from tests.bases import Bases
+
 
 class Filling:
     """Counts how often a base is filled."""
@@ -102,3 +104,30 @@ def test_the_newest_are_kept_and_what_a_killed_build_left_is_not(
         os.utime(made[-1], (number, number))
     last = bases.obtain(cache, ["last"], [], filling)
     assert set(cache.iterdir()) == {*made[3:], last}
+
+
+# What the tests' projects share
+
+
+def test_a_project_gets_what_another_one_has_filled(tmp_path: Path, filling: Filling) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for project in (one, other):
+        shared = Bases(tmp_path / "store")
+        shared.lend(project)
+        bases.obtain(project / "build/offline-source", ["facts"], [], filling)
+        shared.take()
+    assert filling.times == 1
+    (lent,) = (other / "build/offline-source").iterdir()
+    assert lent.is_symlink()
+    assert (lent / "content").read_text() == "content"
+
+
+def test_a_base_that_is_outdated_is_not_lent(tmp_path: Path, filling: Filling) -> None:
+    shared = Bases(tmp_path / "store")
+    shared.lend(tmp_path / "one")
+    bases.obtain(tmp_path / "one/build/offline-source", ["facts"], [], filling)
+    shared.take()
+    filling.library.write_bytes(b"upgraded")
+    shared.lend(tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    assert list((tmp_path / "store").glob("*/*")) == []

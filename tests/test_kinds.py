@@ -9,70 +9,135 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bake
-from tests.support import PROJECT, contents, offered_here, run, tree
+from tests.support import KINDS, PROJECT, contents, offered_here, run, tree
 from tests.test_bake import HOSTILE, STATEMENT, scars
 from tests.test_pages import broken, pages
 
-OTHERS = re.compile(r"(?i)uvicorn|starlette|asgi|/healthz|/readyz|systemctl|journalctl|LOG_LEVEL")
-"""What only a service has."""
-OF_THE_PERSON = r"src/|tests/(?!tasks/)|docs/|deploy/inventory/|[^/]+$"
+OTHERS = sorted({*KINDS} - {"service"})
+"""The kinds that have a folder in kinds/."""
+PROGRAM = {
+    "service": {"app": "my_program.app:app"},
+    "worker": {"run": "my_program.work:run"},
+    "cli": {},
+}
+SCRIPT = {"service": "runtime.cli:main", "worker": "runtime.cli:main", "cli": "cli:main"}
+DESCRIPTION = {
+    "service": "A small web service",
+    "worker": "A small worker",
+    "cli": "A small command",
+}
+SAMPLE = {"service": "app", "worker": "work", "cli": "cli"}
+OWN = {  # what of the runtime only one kind has
+    "service": {"access_log", "asgi", "readiness", "server", "service", "sockets", "websocket"},
+    "worker": {"health", "heart", "worker"},
+}
+UNITS = {
+    "service": {"env.in", "service.in", "socket.in", "user.service.in"},
+    "worker": {"env.in", "service.in", "user.service.in"},
+    "cli": set[str](),
+}
+ROLES = {"service": set[str](), "worker": {"firewall"}}
+ROLES["cli"] = {"account", "firewall", "journal", "units"}
+"""The roles that a kind has not."""
+SERVING = r"uvicorn|starlette|a2wsgi|asgi|websocket|health_url|deploy_listen|:8000|\bport\s*="
+STRANGE = {  # words of what a kind has not
+    "service": r"heartbeat|\bheart\b|\bwork\.py|work:run|stop\.wait",
+    "worker": rf"(?i){SERVING}|NAME\.socket|app\.py|--port",
+    "cli": rf"(?i){SERVING}|/healthz|/readyz|systemctl|journalctl|LOG_LEVEL|heartbeat",
+}
+OF_THE_PERSON = r"src/|tests/(?!tasks/)|docs/|deploy/(inventory|units)/|[^/]+$"
+LOCKED = {"worker": {"click", "ecs-logging", "prometheus-client"}, "cli": {"click"}}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Return one kind after the other."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def command(bake: Bake) -> Path:
-    """Return a project for a command, to be read and not changed."""
-    return bake(project="my-command", kind="cli")
+def project(bake: Bake, kind: str) -> Path:
+    """Return a project of the kind, to be read and not changed."""
+    return bake(project="my-program", kind=kind)
 
 
-def test_a_command_has_its_own_files(command: Path) -> None:
-    package = tree(command / "src/my_command")
-    runtime = {f"runtime/{name}.py" for name in ("__init__", "__main__", "program", "release")}
-    assert package == {"__init__.py", "cli.py", "runtime", *runtime}
-    assert not {"kinds", "deploy/units", "deploy/ansible/roles/units"} & tree(command)
-    settings = tomllib.loads((command / "pyproject.toml").read_text("utf-8"))
-    assert settings["tool"]["program"] == {"kind": "cli"}
-    assert settings["project"]["scripts"] == {"my-command": "my_command.cli:main"}
-    assert settings["project"]["description"] == "A small command"
+def test_a_project_says_what_it_is(project: Path, kind: str) -> None:
+    settings = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
+    assert settings["tool"]["program"] == {"kind": kind, **PROGRAM[kind]}
+    assert settings["project"]["scripts"] == {"my-program": f"my_program.{SCRIPT[kind]}"}
+    assert settings["project"]["description"] == DESCRIPTION[kind]
 
 
-def test_a_command_has_nothing_of_a_service(command: Path) -> None:
+def test_a_project_has_its_sample_alone(project: Path, kind: str) -> None:
+    name = SAMPLE[kind]
+    package = {path.name for path in (project / "src/my_program").iterdir()}
+    assert package == {"__init__.py", f"{name}.py", "runtime"}
+    assert {path.name for path in (project / "tests").glob("*.py")} == {f"test_{name}.py"}
+
+
+def test_a_project_has_its_own_runtime_alone(project: Path, kind: str) -> None:
+    runtime = {path.stem for path in (project / "src/my_program/runtime").glob("*.py")}
+    for owner, modules in OWN.items():
+        assert runtime & modules == (modules if owner == kind else set())
+    if kind == "cli":
+        assert runtime == {"__init__", "__main__", "program", "reference", "release"}
+    assert {f"test_{name}" for name in ("program", "release")} <= {
+        path.stem for path in (project / "tests/runtime").glob("*.py")
+    }
+
+
+def test_a_project_has_its_own_units_and_roles_alone(project: Path, kind: str) -> None:
+    assert "kinds" not in tree(project)
+    units = project / "deploy/units"
+    assert {path.name for path in units.glob("*")} == UNITS[kind]
+    assert units.exists() == bool(UNITS[kind])
+    roles = {path.name for path in (project / "deploy/ansible/roles").iterdir()}
+    shared = {path.name for path in (PROJECT / "deploy/ansible/roles").iterdir()}
+    assert shared - roles == ROLES[kind]
+    named = re.findall(r"role: (\w+)", (project / "deploy/ansible/setup.yml").read_text("utf-8"))
+    assert {*named} <= roles
+
+
+def test_a_project_has_nothing_of_another_kind(project: Path, kind: str) -> None:
     found = {
         name: match[0]
-        for name, data in contents(command).items()
-        if re.match(OF_THE_PERSON, name) and (match := OTHERS.search(data.decode("utf-8")))
+        for name, data in contents(project).items()
+        if re.match(OF_THE_PERSON, name)
+        and (match := re.search(STRANGE[kind], data.decode("utf-8")))
     }
     assert found == {}
 
 
-def test_a_service_has_nothing_of_a_command(baked: Path) -> None:
-    assert not {"kinds", "src/my_service/cli.py", "tests/test_cli.py"} & tree(baked)
-
-
-def test_a_command_has_no_file_twice(template: Path) -> None:
-    """A file that is the same for both kinds stands in the project, and not in kinds/ too."""
+@pytest.mark.parametrize("other", OTHERS)
+def test_no_file_is_there_twice(template: Path, other: str) -> None:
+    """A file that a kind shares with services stands in the project, and not in kinds/ too."""
     shared = contents(template / PROJECT.name)
-    own = contents(template / PROJECT.name / "kinds/cli")
+    own = contents(template / PROJECT.name / "kinds" / other)
     assert [name for name, data in own.items() if shared.get(name) == data] == []
 
 
-def test_hostile_answers_scar_no_command(bake: Bake) -> None:
+@pytest.mark.parametrize("other", OTHERS)
+def test_hostile_answers_scar_no_kind(bake: Bake, other: str) -> None:
     answers = HOSTILE.copy()
     answers["description"] = HOSTILE["description"].replace(STATEMENT, "")
-    answers["kind"] = "cli"
+    answers["kind"] = other
     assert scars(bake(**answers)) == []
 
 
-def test_links_of_a_command_lead_somewhere(command: Path) -> None:
-    assert len(pages(command)) > 5
-    assert [link for page in pages(command) for link in broken(page)] == []
+def test_links_lead_somewhere(project: Path) -> None:
+    assert len(pages(project)) > 5
+    assert [link for page in pages(project) for link in broken(page)] == []
 
 
-def test_the_menu_of_a_command(command: Path) -> None:
-    listed = run([sys.executable, "-m", "invoke", "--list"], cwd=command).stdout
-    assert re.findall(r"^  (\w+)(?: |$)", listed, re.MULTILINE) == ["clean", "run"]
+def test_the_menu(project: Path, kind: str) -> None:
+    listed = run([sys.executable, "-m", "invoke", "--list"], cwd=project).stdout
+    verb = "run" if kind == "cli" else "serve"
+    assert re.findall(r"^  (\w+)(?: |$)", listed, re.MULTILINE) == sorted(["clean", verb])
+    has_port = "--port" in run([sys.executable, "-m", "invoke", "--help", verb], cwd=project).stdout
+    assert has_port == (kind == "service")
 
 
-def test_it_runs_from_its_source(bake: Bake) -> None:
+def test_a_command_runs_from_its_source(bake: Bake) -> None:
     folder = bake(kind="cli", python_version=offered_here())
     asking = [sys.executable, "-m", "invoke", "run"]
     assert "Count what is in texts." in run(asking, cwd=folder).stdout
@@ -82,17 +147,25 @@ def test_it_runs_from_its_source(bake: Bake) -> None:
     assert said.stderr == 'error: --arguments is "it\'s": no closing quotation\n'
 
 
-@pytest.mark.parametrize("category", ["default", "test", "build", "bundle", "lint", "security"])
-def test_kinds_are_locked_alike(category: str) -> None:
-    service, command = (
-        json.loads((folder / "Pipfile.lock").read_text("utf-8"))[category]
-        for folder in (PROJECT, PROJECT / "kinds/cli")
+def locks(kind: str) -> tuple[dict[str, dict[str, object]], dict[str, dict[str, object]]]:
+    """Return the locks of a service and of another kind."""
+    service, other = (
+        json.loads((folder / "Pipfile.lock").read_text("utf-8"))
+        for folder in (PROJECT, PROJECT / "kinds" / kind)
     )
-    assert command
-    assert {name: service.get(name) for name in command} == command
+    return service, other
 
 
-def test_the_lock_of_a_command_has_no_server() -> None:
-    lock = json.loads((PROJECT / "kinds/cli/Pipfile.lock").read_text("utf-8"))
-    assert set(lock["default"]) == {"click"}
-    assert not {"starlette", "httpx2"} & set(lock["test"])
+@pytest.mark.parametrize("category", ["default", "test", "build", "bundle", "lint", "security"])
+@pytest.mark.parametrize("other", OTHERS)
+def test_kinds_are_locked_alike(other: str, category: str) -> None:
+    service, own = (lock[category] for lock in locks(other))
+    assert own
+    assert {name: service.get(name) for name in own} == own
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_only_the_lock_of_a_service_has_a_server(other: str) -> None:
+    _, own = locks(other)
+    assert set(own["default"]) == LOCKED[other]
+    assert not {"starlette", "httpx2"} & set(own["test"])

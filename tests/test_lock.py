@@ -13,15 +13,15 @@ from tasks.lib.lock import LockError, admits, categories, require_fitting, requi
 from tasks.lib.pythons import require_usable
 
 from tests.conftest import Bake
-from tests.support import PROJECT, PYTHONS, ROOT, missing, run
+from tests.support import KINDS, PROJECT, PYTHONS, ROOT, missing, run
 
 LOCKS = {
     "template": ROOT / "Pipfile.lock",
     "project": PROJECT / "Pipfile.lock",
-    "command": PROJECT / "kinds/cli/Pipfile.lock",
+    **{lock.parent.name: lock for lock in PROJECT.glob("kinds/*/Pipfile.lock")},
     "heavier": ROOT / "tests/e2e/heavy/Pipfile.lock",
 }
-OWN = {name: lock for name, lock in LOCKS.items() if name != "project"}
+OWN = {name: LOCKS[name] for name in ("template", "heavier")}
 # A machine need not have every Python that is offered. For those that are not here,
 # test_every_package_has_a_locked_wheel_for_it still unpacks the locked wheels.
 HERE = [version for version in PYTHONS if present(version)]
@@ -82,8 +82,11 @@ def test_the_lock_fits_its_pipfile(lock: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", PYTHONS)
-def test_the_lock_fits_the_pipfile_of_each_answer(bake: Bake, version: str, tmp_path: Path) -> None:
-    made = project.load(bake(python_version=version))
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_lock_fits_the_pipfile_of_each_answer(
+    bake: Bake, kind: str, version: str, tmp_path: Path
+) -> None:
+    made = project.load(bake(kind=kind, python_version=version))
     verify(made.lock, tmp_path)
     require_usable(made)
 

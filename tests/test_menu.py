@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -118,9 +119,23 @@ QUADRANTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def project(bake: Bake) -> Path:
+    """Return a project whose environments, caches and bases several tests use."""
+    return bake(git=True, warm=True)
+
+
+@pytest.fixture
+def folder(project: Path) -> Iterator[Path]:
+    """Return the project to a test that deletes a part of it; restore it afterwards."""
+    yield project
+    run(["git", "checkout", "--quiet", "."], cwd=project)
+    left = run(["git", "status", "--porcelain"], cwd=project).stdout
+    assert left == "", "the project is as it was baked"
+
+
 @pytest.mark.parametrize("quadrant", QUADRANTS)
-def test_a_quadrant_can_be_deleted(bake: Bake, quadrant: str) -> None:
-    folder = bake(git=True, warm=True)
+def test_a_quadrant_can_be_deleted(folder: Path, quadrant: str) -> None:
     page = (folder / f"docs/deploy/{quadrant}.md").read_text()
     for part in (f"tasks/deploy/{quadrant.replace('-', '_')}", *QUADRANTS[quadrant]):
         assert f"`{part}" in page, "the page names what belongs to the quadrant"
@@ -144,8 +159,7 @@ OF_HOSTS = {
 }
 
 
-def test_what_sets_hosts_up_and_compares_them_can_be_deleted(bake: Bake) -> None:
-    folder = bake(git=True)
+def test_what_sets_hosts_up_and_compares_them_can_be_deleted(folder: Path) -> None:
     for page, parts in OF_HOSTS.items():
         text = (folder / page).read_text()
         for part in parts:

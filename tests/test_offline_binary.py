@@ -59,11 +59,23 @@ def append(path: Path, text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(bake: Bake) -> Path:
-    """Return a project whose first package is built."""
+def built(bake: Bake) -> tuple[Path, Path]:
+    """Return a project whose first package is built, and a copy of it that stays as it is."""
     made = bake(git=True, warm=True, python_version=offered_here())
     build(made)
-    return made
+    return made, shutil.copytree(made, made.with_name("pristine"), symlinks=True)
+
+
+@pytest.fixture(scope="module")
+def folder(built: tuple[Path, Path]) -> Path:
+    """Return the project; tests change it one after the other."""
+    return built[0]
+
+
+@pytest.fixture(scope="module")
+def pristine(built: tuple[Path, Path]) -> Path:
+    """Return the project as it was after its first build, which no test may change."""
+    return built[1]
 
 
 @pytest.fixture
@@ -132,7 +144,7 @@ def test_the_bill_of_materials_is_the_lock(folder: Path, published: Path) -> Non
     root = bill["metadata"]["component"]
     assert root["version"] == publish.read_manifest(published)["release"]
     edges = {edge["ref"]: edge.get("dependsOn", []) for edge in bill["dependencies"]}
-    assert len(edges[root["bom-ref"]]) == 7  # the Pipfile's six and the interpreter
+    assert len(edges[root["bom-ref"]]) == 8  # the Pipfile's seven and the interpreter
     assert any(ref.startswith("h11==") for ref in edges[components["uvicorn"]["bom-ref"]])
 
 
@@ -255,28 +267,29 @@ def test_a_wrong_release_id_is_not_published(folder: Path, published: Path) -> N
     assert "release is 0.0.9+lies, expected 0.1.0+" in build(folder, code=1)
 
 
-def test_a_kill_at_any_moment_leaves_what_was_there(folder: Path, published: Path) -> None:
-    build(folder)  # the test before this one may have left another release
+def test_a_kill_at_any_moment_leaves_what_was_there(
+    pristine: Path, copied: Path, tmp_path: Path
+) -> None:
+    published = copied / "dist" / "offline-binary"
     before = contents(published)
-    append(folder / CODE, "# killed\n")
+    elsewhere = shutil.copytree(pristine, tmp_path / "elsewhere", symlinks=True)
+    append(elsewhere / CODE, "# killed\n")
     start = time.monotonic()
-    build(folder)
+    build(elsewhere)
     whole = time.monotonic() - start
-    after = contents(published)
+    after = contents(elsewhere / "dist" / "offline-binary")
     assert after != before
-    run(["git", "checkout", "--quiet", "."], cwd=folder)
-    build(folder)
-    append(folder / CODE, "# killed\n")
+    append(copied / CODE, "# killed\n")
     for part in some(range(1, 10), 4, "killed builds"):
         with subprocess.Popen(
-            BUILD, cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL
+            BUILD, cwd=copied, start_new_session=True, stdout=subprocess.DEVNULL
         ) as building:
             try:
                 building.wait(whole * part / 9)
             except subprocess.TimeoutExpired:
                 os.killpg(building.pid, signal.SIGKILL)
         assert contents(published) in (before, after)
-    build(folder)
+    build(copied)
     assert contents(published) == after
     assert [path.name for path in published.parent.iterdir()] == ["offline-binary"]
 
@@ -346,7 +359,11 @@ def pool() -> None:
     \"\"\"Work in other processes.\"\"\"
     import importlib
     import multiprocessing
+    import pkgutil
 
+    import parcel
+
+    click.echo(sorted(module.name for module in pkgutil.iter_modules(parcel.__path__)))
     click.echo(importlib.import_module("colorsys").rgb_to_hls(0, 0, 0))
     for method in ("spawn", "forkserver"):
         with multiprocessing.get_context(method).Pool(2) as workers:
@@ -365,10 +382,11 @@ look("parcel." + "out_of_sight" + ".Logger")
 def test_one_file_with_hidden_imports_and_helper_processes(
     folder: Path, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its dependency has a module that only a string names, and one that nothing names."""
+    """Its dependency has a module that only a string names, and two that nothing names."""
     for tool in ("UV", "PIP"):
         monkeypatch.setenv(f"{tool}_FIND_LINKS", str(tmp_path))
-    parcel = wheel(tmp_path, "parcel", __init__=SEEN, by_string="", out_of_sight="")
+    modules = {"by_string": "", "out_of_sight": "", "not_imported": ""}
+    parcel = wheel(tmp_path, "parcel", __init__=SEEN, **modules)
     edit_lock(folder, {"parcel": parcel})
     before = contents(published)
     append(folder / CODE, POOL)
@@ -380,24 +398,23 @@ def test_one_file_with_hidden_imports_and_helper_processes(
     assert contents(published) == before
     settings = folder / "invoke.yaml"
     text = settings.read_text()
-    hidden = "hidden_imports: [colorsys, parcel.out_of_sight]"
-    settings.write_text(text.replace("hidden_imports: []", hidden))
+    text = text.replace("hidden_imports: []", "hidden_imports: [colorsys]")
+    settings.write_text(text.replace("collect_submodules: []", "collect_submodules: [parcel]"))
     build(folder, "--onefile")
     names = sorted(path.name for path in published.iterdir())
     assert len(names) == 4
     single = published / next(name for name in names if name.endswith(".run"))
     home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     said = run([single, "pool"], cwd=tmp_path, env=home).stdout
-    assert said.splitlines() == [str(colorsys.rgb_to_hls(0, 0, 0)), "[1, 2]", "[1, 2]"]
+    shown = [str(sorted(modules)), str(colorsys.rgb_to_hls(0, 0, 0)), "[1, 2]", "[1, 2]"]
+    assert said.splitlines() == shown
     assert publish.verify(published) == []
 
 
 @pytest.fixture
-def copied(folder: Path, published: Path, tmp_path: Path) -> Path:
-    """Return a copy of the project, with its base and its packages, that any test may change."""
-    copy = shutil.copytree(folder, tmp_path / "copied", symlinks=True)
-    build(copy)  # an earlier test may have left another form
-    return copy
+def copied(pristine: Path, tmp_path: Path) -> Path:
+    """Return a copy of the project, with its base and its packages, for one test alone."""
+    return shutil.copytree(pristine, tmp_path / "copied", symlinks=True)
 
 
 @pytest.fixture
@@ -475,9 +492,8 @@ def test_a_key_that_is_not_there_stops_a_build_before_anything(
     assert {k: v for k, v in contents(fresh).items() if "__pycache__" not in k} == before
 
 
-def test_a_release_has_a_rank(folder: Path, published: Path, tmp_path: Path) -> None:
-    build(folder)
-    with tarfile.open(next(published.glob("*.tar.gz"))) as archive:
+def test_a_release_has_a_rank(pristine: Path, tmp_path: Path) -> None:
+    with tarfile.open(next((pristine / "dist/offline-binary").glob("*.tar.gz"))) as archive:
         archive.extractall(tmp_path, filter="data")
     facts = json.loads(next(tmp_path.glob("*/host/release.json")).read_text())
     assert facts["rank"] == release_rank.rank("0.1.0", 1_767_225_600)

@@ -374,12 +374,6 @@ def test_a_stale_or_missing_lock_is_refused(copied: Path) -> None:
         assert build(copied, *options, code=1) == gone
 
 
-def test_markers_are_judged_for_the_target(copied: Path) -> None:
-    markers = {"elsewhere": "sys_platform == 'win32'", "never": "python_version < '3.0'"}
-    edit_lock(copied, {name: {**NOWHERE, "markers": text} for name, text in markers.items()})
-    build(copied)
-
-
 def test_a_program_that_cannot_be_served_is_refused(folder: Path, published: Path) -> None:
     before = contents(published)
     (folder / "src/my_service/app.py").write_text("import flask\n\napp = flask.Flask(__name__)\n")

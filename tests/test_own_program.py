@@ -40,18 +40,27 @@ def app(environ, start_response):
 SECONDS = 20
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the Python of an environment with the packages of the program and of its tests."""
+def environment(folder: Path, lock: Path) -> str:
+    """Return the Python of an environment with the packages of a program and of its tests."""
     uv = shutil.which("uv") or missing("uv")
-    folder = tmp_path_factory.mktemp("environment")
     listing = folder / "requirements.txt"
-    lock = PROJECT / "Pipfile.lock"
     listing.write_text(requirements(lock, ["packages", "dev-packages", "test"]), "utf-8")
     run([uv, "venv", "--python", find(offered_here()).path, "made"], cwd=folder)
     sync = ["pip", "sync", "--quiet", "--require-hashes", "--python", "made"]
     run([uv, *sync, listing], cwd=folder)
     return str(folder / "made/bin/python")
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the Python of a service's environment."""
+    return environment(tmp_path_factory.mktemp("service"), PROJECT / "Pipfile.lock")
+
+
+@pytest.fixture(scope="module")
+def worker_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the Python of a worker's environment."""
+    return environment(tmp_path_factory.mktemp("worker"), PROJECT / "kinds/worker/Pipfile.lock")
 
 
 @pytest.fixture(params=[ASGI, WSGI], ids=["ASGI", "WSGI"])
@@ -120,15 +129,8 @@ def test_it_is_served(folder: Path, python: str) -> None:
 
 @pytest.fixture
 def worker(bake: Bake) -> Path:
-    """Return a project whose sample was replaced by a worker."""
-    folder = bake()
-    (folder / "src/my_service/app.py").unlink()
-    (folder / "tests/test_app.py").unlink()
-    for name, to in (("work.py", "src/my_service"), ("test_work.py", "tests")):
-        shutil.copy(Path(__file__).parent / "e2e/worker" / name, folder / to)
-    edit(folder, 'kind = "service"\napp = "my_service.app:app"\n',
-         'kind = "worker"\nrun = "my_service.work:run"\n')  # fmt: skip
-    return folder
+    """Return a worker's project."""
+    return bake(project="my-service", kind="worker")
 
 
 def edit(folder: Path, before: str, after: str) -> None:
@@ -138,16 +140,18 @@ def edit(folder: Path, before: str, after: str) -> None:
     pyproject.write_text(text.replace(before, after))
 
 
-def test_the_tests_of_the_runtime_pass_for_a_worker(worker: Path, python: str) -> None:
-    tests = ["tests/test_work.py", *(f"tests/runtime/test_{name}.py" for name in (
-        "check", "facts", "hold", "notify", "program", "settings", "worker"))]  # fmt: skip
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-    assert " passed" in run(command, cwd=worker, env=environ(worker)).stdout
+def test_the_tests_of_the_runtime_pass_for_any_worker(worker: Path, worker_python: str) -> None:
+    """Its environment has no server: nothing of a service is needed."""
+    (worker / "src/my_service/work.py").write_text("def run(stop): stop.wait()\n")
+    (worker / "tests/test_work.py").unlink()
+    command = [worker_python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    options = ["--cov", "--cov-fail-under=90", "tests/runtime"]
+    assert " passed" in run([*command, *options], cwd=worker, env=environ(worker)).stdout
 
 
-def test_a_worker_is_run(worker: Path, python: str, short: Path) -> None:
+def test_a_worker_is_run(worker: Path, worker_python: str, short: Path) -> None:
     settings = {**environ(worker), "RUNTIME_DIRECTORY": str(short), "STATE_DIRECTORY": str(short)}
-    command = [python, "-m", "my_service.runtime"]
+    command = [worker_python, "-m", "my_service.runtime"]
     with subprocess.Popen([*command, "serve"], env=settings, cwd=worker) as process:
         try:
             asked = run([*command, "check", "--wait", str(SECONDS)], cwd=worker, env=settings)
@@ -175,26 +179,31 @@ def test_a_worker_is_run(worker: Path, python: str, short: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_worker_is_one_line(
-    worker: Path, python: str, before: str, after: str, said: str
+    worker: Path, worker_python: str, before: str, after: str, said: str
 ) -> None:
     whole = "my_service.work:run"
     edit(worker, whole, whole.replace(before, after))
-    command = [python, "-m", "my_service.runtime.program"]
+    command = [worker_python, "-m", "my_service.runtime.program"]
     done = run(command, cwd=worker, env=environ(worker), code=1)
     assert done.stdout + done.stderr == f"error: tool.program.run {said}\n"
 
 
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        ('kind = "daemon"', "tool.program.kind is 'daemon': expected service or worker"),
-        ('kind = "worker"', "tool.program has 'app': that is for a service"),
-        ('kind = "service"\nappp = ""', "tool.program has 'appp': did you mean 'app'?"),
-    ],
-)
-def test_a_mistake_is_one_line(bake: Bake, python: str, kind: str, said: str) -> None:
-    folder = bake()
-    edit(folder, 'kind = "service"', kind)
+WRONG = [
+    ("service", "daemon", "tool.program.kind is 'daemon': expected service"),
+    ("service", "worker", "tool.program.kind is 'worker': expected service"),
+    ("service", 'service"\nappp = "', "tool.program has 'appp': did you mean 'app'?"),
+    ("worker", "service", "tool.program.kind is 'service': expected worker"),
+    ("worker", 'worker"\nrnu = "', "tool.program has 'rnu': did you mean 'run'?"),
+]
+
+
+@pytest.mark.parametrize(("kind", "wrong", "said"), WRONG)
+def test_a_mistake_is_one_line(
+    bake: Bake, request: pytest.FixtureRequest, kind: str, wrong: str, said: str
+) -> None:
+    python = request.getfixturevalue({"service": "python", "worker": "worker_python"}[kind])
+    folder = bake(project="my-service", kind=kind)
+    edit(folder, f'kind = "{kind}"', f'kind = "{wrong}"')
     for module, *words in (("my_service.runtime", "serve"), ("my_service.runtime.program",)):
         command = [python, "-m", module, *words]
         done = run(command, cwd=folder, env=environ(folder), code=1)

@@ -1,5 +1,6 @@
 """tasks.deploy.targets: the settings of a target in invoke.yaml, and which are refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,16 @@ def test_what_is_wrong_is_named(baked: Path, settings: dict[str, Any], expected:
     with pytest.raises(TaskError) as refusal:
         find(baked, settings, "offline-source")
     assert str(refusal.value).startswith(expected)
+
+
+@pytest.mark.parametrize("kind", ["worker", "cli"])
+def test_only_a_service_is_asked_as_callers_do(baked: Path, kind: str) -> None:
+    this = replace(project.load(baked), serves={"kind": kind})
+    settings = HOSTS | {"health_url": "http://HOST/readyz"}
+    with pytest.raises(TaskError) as refusal:
+        targets.find(this, {"targets": {"t": settings}}, "t")
+    name, said = "deploy.targets.t.health_url", f"expected nothing for a {kind}"
+    assert str(refusal.value) == f"{name} is 'http://HOST/readyz': {said}"
 
 
 def test_an_unknown_target_is_refused_with_those_that_exist(baked: Path) -> None:

@@ -49,9 +49,14 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports", "--no-cache")
     session.run("python", *served.question(THIS), env={"PYTHONPATH": "src"})
     helps = commands.helps(THIS, lambda *command: _ask(session, *command))
-    for page in commands.pages(ROOT):
-        if wrong := commands.unknown(page, helps, THIS.program):
-            session.error(f"{page.relative_to(ROOT)} names what does not exist: {'; '.join(wrong)}")
+    found = {page: commands.unknown(page, helps, THIS.program) for page in commands.pages(ROOT)}
+    wrong = [
+        f"{page.relative_to(ROOT)} names what does not exist: {'; '.join(names)}"
+        for page, names in found.items()
+        if names
+    ]
+    if wrong:
+        session.error("\n".join(wrong))
 
 
 @nox.session(python=THIS.pythons)
@@ -60,6 +65,7 @@ def test(session: nox.Session) -> None:
     _locked(session, "packages", "dev-packages", "test")  # invoke, for tests/tasks
     session.run(
         "pytest",
+        "--numprocesses=auto",
         "--cov",
         f"--cov-report=xml:{REPORTS / f'coverage-{session.python}.xml'}",
         "--cov-report=term",

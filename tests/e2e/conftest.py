@@ -6,10 +6,12 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.bases import Bases
 from tests.conftest import Bake
 from tests.support import missing
 
@@ -17,8 +19,7 @@ from .fleet import Fleet, fleet
 from .machine import TOOLS, Machine, machine
 from .releases import NAME, Releases, exclusive
 
-collect_ignore = ["worker"]  # its tests go into a project, as those of the programs do
-collect_ignore_glob = ["programs/*/*"]
+collect_ignore_glob = ["programs/*/*"]  # their tests go into projects
 NewMachine = Callable[[str], Machine]
 
 
@@ -33,14 +34,20 @@ def host() -> None:
 
 
 @pytest.fixture(scope="session")
-def releases(bake: Bake, run_folder: Path) -> Releases:
+def bake(bake: Bake) -> Bake:
+    """Return the function that makes projects; here all of them are lent bases."""
+    return partial(bake, warm=True)
+
+
+@pytest.fixture(scope="session")
+def releases(bake: Bake, bases: Bases, run_folder: Path) -> Releases:
     """Return the releases, built from one bake; parallel test processes share them."""
     project = run_folder / "project" / NAME
     with exclusive(run_folder / "releases.lock"):
         if not project.exists():
             project.parent.mkdir()
             bake(git=True, project=NAME).rename(project)
-    return Releases(project, run_folder / "releases")
+    return Releases(project, run_folder / "releases", bases=bases)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from .service import BASE, Load, active, answer, eventually
 
 ADDRESS = f"{NETWORK}.1"
 TO = ("--to", "fleet")
+UV = Path(sys.executable).with_name("uv")
 
 
 class Controller:
@@ -49,8 +50,21 @@ class Controller:
     def write_inventory(self) -> None:
         """Write the inventory with the variables as they are now."""
         inventory = yaml.safe_load(self.hosts.inventory)
+        # Ansible need not look for it on each host in each run; test_hosts_setup.py lets it do so.
+        inventory["all"]["vars"] |= {"ansible_python_interpreter": "/usr/bin/python3"}
         inventory["all"]["vars"] |= self.variables
         self._inventory.write_text(yaml.safe_dump(inventory), encoding="utf-8")
+
+    @contextmanager
+    def on(self, hosts: Fleet) -> Iterator[Fleet]:
+        """Deploy to these hosts only during the block."""
+        all_of_them, self.hosts = self.hosts, hosts
+        self.write_inventory()
+        try:
+            yield hosts
+        finally:
+            self.hosts = all_of_them
+            self.write_inventory()
 
     def become(self, which: str) -> str:
         """Change the project to a release of `VERSIONS`; return its version."""
@@ -100,9 +114,9 @@ def block(said: Result) -> dict[str, str]:
     return dict(re.findall(r"^  (h\d) +(.+)$", said.stdout.rsplit("\n\n", 1)[-1], re.MULTILINE))
 
 
-def everywhere(text: str) -> dict[str, str]:
-    """Return the same text for each of three hosts."""
-    return dict.fromkeys(("h1", "h2", "h3"), text)
+def everywhere(hosts: Fleet, text: str) -> dict[str, str]:
+    """Return the same text for each host."""
+    return dict.fromkeys(hosts.hosts, text)
 
 
 def serving(hosts: Fleet) -> dict[str, str | None]:
@@ -158,7 +172,7 @@ def repository(folder: Path) -> Iterator[Path]:
 def index(folder: Path, requirements: Path) -> Iterator[str]:
     """Return the address of a package index that has the wheels of a requirements file."""
     venv, wheels = folder / "venv", folder / "wheels"
-    run([sys.executable, "-m", "venv", venv], cwd=folder)
+    run([UV, "venv", "--quiet", "--seed", "--python", sys.executable, venv], cwd=folder)
     run([venv / "bin/pip", "download", "--quiet", "--dest", wheels, "--no-deps",
          "--require-hashes", "--requirement", requirements], cwd=folder)  # fmt: skip
     simple = folder / "index/simple"

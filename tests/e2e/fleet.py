@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .machine import Machine, machine
@@ -24,6 +24,10 @@ class Fleet:
     folder: Path
     connections: Path
     """The folder of SSH's open connections; its path is short enough for sockets."""
+
+    def first(self, count: int) -> "Fleet":
+        """Return the first of the hosts as a fleet."""
+        return replace(self, hosts=dict(list(self.hosts.items())[:count]))
 
     @property
     def inventory(self) -> str:

@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support import cache
+
 TOOLS = ("busybox", "mmdebstrap", "systemd-nspawn", "nsenter", "unshare", "dnf", "rpm", "ip")
 """The commands that a host must have; install-packages.sh brings them."""
 BOOT_SECONDS = 60.0
@@ -75,8 +77,7 @@ RECIPES = {
 def pristine(kind: str) -> Path:
     """Return the root of a kind; make it first (half a minute) if it does not exist yet."""
     recipe = RECIPES[kind]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    roots = cache / "cookiecutter-quadrant" / "roots"
+    roots = cache() / "roots"
     roots.mkdir(parents=True, exist_ok=True)
     root = roots / f"{kind}-{recipe.key}"
     with (roots / ".lock").open("w") as lock:

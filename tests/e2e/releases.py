@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bases import Bases
 from tests.support import commit, run
 
 from .machine import Result
@@ -20,7 +21,7 @@ TRIAL_SECONDS = 10
 """How long a release of the tests is on trial: a restart in that time goes back."""
 
 Edit = tuple[str, str, str]
-"""A file of the project, lines of it, and the lines that replace them."""
+"""A file of the project, lines of it, and the lines that replace them; no lines: a new file."""
 Versions = Mapping[str, tuple[str, tuple[Edit, ...]]]
 
 # True on a machine only: a program that fails where it is built is not even packed.
@@ -176,10 +177,18 @@ class Release:
 class Releases:
     """The releases of one project."""
 
-    def __init__(self, project: Path, store: Path, versions: Versions = VERSIONS) -> None:
+    def __init__(
+        self,
+        project: Path,
+        store: Path,
+        versions: Versions = VERSIONS,
+        *,
+        bases: Bases | None = None,
+    ) -> None:
         self._project = project
         self._store = store
         self._versions = versions
+        self._bases = bases
 
     def __getitem__(self, which: str) -> Release:
         """Return a release, by its name in the versions."""
@@ -198,6 +207,8 @@ class Releases:
             with exclusive(self._store.with_suffix(".lock")):
                 if not folder.exists():
                     self.edit(which)
+                    if self._bases:
+                        self._bases.lend(self._project)
                     invoke(self._project, f"deploy.{quadrant}", settings=settings)
                     published = self._project / "dist" / quadrant
                     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -213,7 +224,8 @@ class Releases:
         number = ("pyproject.toml", 'version = "0.1.0"\n', f'version = "{version}"\n')
         for name, before, after in (number, *edits):
             path = self._project / name
-            text = path.read_text(encoding="utf-8")
+            assert path.exists() is bool(before), f"{name} is there, or not"
+            text = path.read_text(encoding="utf-8") if before else before
             assert text.count(before) == 1, f"{name} has no line {before!r} to edit"
             path.write_text(text.replace(before, after), encoding="utf-8")
         if edits or version != "0.1.0":

@@ -37,6 +37,14 @@ print(json.dumps({
     "docopt": docopt.docopt("usage: x [--y]", ["--y"])["--y"],
 }))
 """
+# There are no such packages, so nothing can be built where a marker is not judged for the target.
+NOT_HERE = {
+    name: {"version": "==1.0", "hashes": [f"sha256:{'0' * 64}"], "markers": marker}
+    for name, marker in {
+        "elsewhere": "sys_platform == 'win32'",
+        "never": "python_version < '3.0'",
+    }.items()
+}
 USED = {"numpy": 0.75, "cryptography": "x", "lxml": "1", "psycopg": "binary", "docopt": True}
 
 
@@ -46,7 +54,7 @@ def project(bake: Bake) -> Path:
     project = bake(project=NAME, python_version=offered_here())
     lock = project / "Pipfile.lock"
     content = json.loads(lock.read_text())
-    content["default"] = json.loads(LOCK.read_text())["default"] | content["default"]
+    content["default"] = json.loads(LOCK.read_text())["default"] | content["default"] | NOT_HERE
     lock.write_text(json.dumps(content, indent=4))
     socket = project / "deploy/units/socket.in"
     socket.write_text(socket.read_text().replace("127.0.0.1:8000\n", f"127.0.0.1:{PORT}\n"))
@@ -96,6 +104,15 @@ def test_the_packaged_program_has_them_as_they_came(project: Path, tmp_path: Pat
     # The build machine's own library is small, since its symbols are stripped.
     (library,) = program.parent.glob("_internal/libpython3.*.so.1.0")
     assert ".symtab" not in run(["readelf", "--sections", library], cwd=tmp_path).stdout
+
+
+def test_markers_are_judged_for_the_target(single: Path, tmp_path: Path) -> None:
+    run(["sh", single, "--extract", tmp_path], cwd=tmp_path)
+    wheels = tmp_path / NAME / "PyPI"
+    lines = (wheels / "requirements.txt").read_text().splitlines()
+    named = {line.partition("==")[0] for line in lines}
+    assert named >= {"numpy", "docopt"}
+    assert not named & NOT_HERE.keys()
 
 
 @pytest.mark.parametrize("kind", ["plain", "old", "busybox"])

@@ -1,4 +1,4 @@
-"""A command through the offline quadrants, on a machine with systemd, which it does not need."""
+"""A click command through the offline quadrants; the machine has systemd, and needs none."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bake
+from tests.support import commit
 
 from .conftest import NewMachine
 from .machine import Machine, Result
+from .programs import overlay
 from .releases import NAME, Release, Releases, invoke
 from .service import BASE, active, error, history, put, status, unpack
 
@@ -30,7 +32,11 @@ Install = Callable[[Machine, Release], Result]
 
 @pytest.fixture(scope="module")
 def project(bake: Bake) -> Path:
-    return bake(git=True, project=NAME, kind="cli")
+    """Return the project of a real command, which finds plugins by their entry points."""
+    project = bake(project=NAME, kind="cli", warm=True)
+    overlay(project, "click")
+    commit(project)
+    return project
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +102,7 @@ def test_a_life(machine: Machine, commands: Releases, way: str) -> None:
     assert_nothing_but_a_command(machine)
 
     assert_help_works(machine, below)
+    assert_plugins_are_found(machine)
 
     assert install(machine, commands["new"]).returncode == 0
     assert version(machine) == "0.2.0"
@@ -126,10 +133,16 @@ def test_a_life(machine: Machine, commands: Releases, way: str) -> None:
 
 def assert_help_works(machine: Machine, below: str) -> None:
     script = COMPLETE.format(file=f"{below}/share/{COMPLETIONS[0]}", name=NAME)
-    assert machine.run("bash", "-c", script).stdout == "count\n"
+    assert machine.run("bash", "-c", script).stdout == "convert\n"
     page = machine.run("cat", f"{below}/share/{MAN}").stdout
     assert page.startswith('.TH "MY\\-SERVICE" "1" ')
-    assert "my\\-service words" in page
+    assert "my\\-service convert" in page
+
+
+def assert_plugins_are_found(machine: Machine) -> None:
+    assert {"tables", "toc"} <= set(machine.run(NAME, "extensions").stdout.split())
+    table = f"printf 'a | b\\n--|--\\n1 | 2\\n' | {NAME} convert --use tables"
+    assert "<table>" in machine.sh(table).stdout
 
 
 def test_settings_are_refused(machine: Machine, commands: Releases) -> None:
@@ -147,6 +160,5 @@ def test_one_file_needs_no_installation(project: Path, machine: Machine) -> None
     (built,) = (project / "dist/offline-binary").glob("*.run")
     machine.run("mv", machine.put(built, "/srv"), f"/usr/local/bin/{NAME}")
     assert machine.run(NAME, "--version").stdout.startswith(f"{NAME} 0.")
-    said = machine.run(NAME, "count", "/etc/hostname").stdout.split()
-    assert said == ["1", "1", "/etc/hostname"]
+    assert_plugins_are_found(machine)
     machine.run("rm", f"/usr/local/bin/{NAME}")

@@ -1,6 +1,7 @@
-"""`deploy.online-source` on three hosts; the test serves them the source, wheels and pyenv.
+"""`deploy.online-source` on hosts to which the test serves the source, wheels and pyenv.
 
-Each host installs the environment with another program: h1 has uv, h2 nothing, h3 pipenv.
+Each of the three hosts installs its first environment with another program: h1 has uv, h2 nothing,
+h3 pipenv. Later releases, which uv makes, are deployed to as many of them as a test needs.
 """
 
 import os
@@ -21,6 +22,7 @@ from tests.support import PROJECT, ROOT, commit_change, missing, run
 from .controller import (
     ADDRESS,
     TO,
+    UV,
     Controller,
     block,
     everywhere,
@@ -56,10 +58,12 @@ def wheels(hosts: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     pinned = lock.requirements(ROOT / "Pipfile.lock", ["locks"])
     listing.write_text(pinned + lock.requirements(PROJECT / "Pipfile.lock", ["packages"]))
     with index(folder, listing) as address:
-        install_uv(hosts.hosts["h1"])
+        for name in ("h1", "h3"):
+            install_uv(hosts.hosts[name])
         hosts.hosts["h3"].sh(
-            "python3 -m venv /opt/pipenv && ln -s /opt/pipenv/bin/pipenv /usr/local/bin/ &&"
-            f" /opt/pipenv/bin/pip install -q --index-url {address} --trusted-host {ADDRESS} pipenv"
+            f"uv venv -q --python {PYTHON} /opt/pipenv &&"
+            f" uv pip install -q --python /opt/pipenv/bin/python --index-url {address} pipenv &&"
+            " ln -s /opt/pipenv/bin/pipenv /usr/local/bin/ && rm /usr/local/bin/uv"
         )
         yield address
 
@@ -88,6 +92,20 @@ def project(bake: Bake, hosts: Fleet, served: Path, wheels: str) -> Controller:
     return made
 
 
+@pytest.fixture
+def pair(project: Controller, hosts: Fleet) -> Iterator[Fleet]:
+    """Return two of the hosts; the target has no others during the test."""
+    with project.on(hosts.first(2)) as two:
+        yield two
+
+
+@pytest.fixture
+def single(project: Controller, hosts: Fleet) -> Iterator[Fleet]:
+    """Return one of the hosts; the target has no others during the test."""
+    with project.on(hosts.first(1)) as one:
+        yield one
+
+
 def git(project: Controller, *arguments: str) -> str:
     who = ["-c", "user.name=T", "-c", "user.email=t@example.com"]
     return run(["git", *who, *arguments], cwd=project.folder).stdout.strip()
@@ -107,7 +125,7 @@ def push(project: Controller, which: str, note: str = "") -> str:
 
 def install_uv(host: Machine) -> None:
     if not host.path("/usr/local/bin/uv").exists():
-        host.put(Path(sys.executable).with_name("uv"), "/usr/local/bin")
+        host.put(UV, "/usr/local/bin")
 
 
 def there(hosts: Fleet) -> dict[str, str | None]:
@@ -121,7 +139,7 @@ def deployed(project: Controller, hosts: Fleet, which: str) -> str:
     release = push(project, which)
     if not put_back(hosts, release):
         project.invoke(*DEPLOY, "--allow-downgrade")
-    assert there(hosts) == everywhere(release)
+    assert there(hosts) == everywhere(hosts, release)
     return release
 
 
@@ -130,7 +148,7 @@ def with_variables(project: Controller, **variables: object) -> None:
     project.write_inventory()
 
 
-def test_a_first_deployment_and_again(project: Controller, hosts: Fleet) -> None:
+def test_a_first_deployment(project: Controller, hosts: Fleet) -> None:
     release = push(project, "old")
     with_variables(project, deploy_settings={})
     would = project.invoke(*DEPLOY, "--check")
@@ -143,17 +161,15 @@ def test_a_first_deployment_and_again(project: Controller, hosts: Fleet) -> None
         re.fullmatch(rf"nothing -> {release}, {re.escape(HEALTHY)}, \d+\.\d s", line)
         for line in block(said).values()
     ), said.stdout
-    assert serving(hosts) == everywhere("0.1.0")
-    again = project.invoke(*DEPLOY)
-    assert block(again) == everywhere(f"{release}, unchanged")
-    assert "\n  changed  0 of 3 hosts\n" in again.stdout
+    assert serving(hosts) == everywhere(hosts, "0.1.0")
     state = block(project.invoke("deploy.status", *TO))
     assert all(line.startswith(f"{release} (online-source) since ") for line in state.values())
 
 
 def test_every_installer_makes_the_same_environment(project: Controller, hosts: Fleet) -> None:
     release = push(project, "old")
-    project.invoke(*DEPLOY)
+    if not put_back(hosts, release):
+        project.invoke(*DEPLOY)
     locked = lock.packages(project.folder / "Pipfile.lock", "packages")
     for name, host in hosts.hosts.items():
         folder = host.path(f"{BASE}/releases/{release}/packages")
@@ -164,95 +180,90 @@ def test_every_installer_makes_the_same_environment(project: Controller, hosts: 
         assert host.sh(f"cd {BASE}/releases/{release} && sha256sum -c --quiet SHA256SUMS")
 
 
-def test_an_upgrade_and_a_rollback(project: Controller, hosts: Fleet) -> None:
-    old = deployed(project, hosts, "old")
+def test_an_upgrade_and_a_rollback(project: Controller, pair: Fleet) -> None:
+    """A run that is killed while a host makes its release is finished by the next run."""
+    old = deployed(project, pair, "old")
     new = push(project, "new")
     would = project.invoke(*DEPLOY, "--check")
     assert all("would be changed" in line for line in block(would).values())
     assert re.search(r"^ ?pyproject\.toml \| 2 \+-$", would.stdout, re.MULTILINE)
-    assert there(hosts) == everywhere(old)
-    with under_load(hosts):
-        project.invoke(*DEPLOY)
-        assert there(hosts) == everywhere(new)
-        project.invoke("deploy.rollback", *TO)
-    assert there(hosts) == everywhere(old)
-
-
-def test_a_tag_that_is_older(project: Controller, hosts: Fleet) -> None:
-    old = push(project, "old")
-    git(project, "tag", "--force", "v0.1.0")
-    git(project, "push", "--quiet", "--force", "origin", "v0.1.0")
-    new = deployed(project, hosts, "new")
-    refused = project.invoke(*DEPLOY, "--ref", "v0.1.0", code=1)
-    assert f"{old} is older than {new}, which is active" in refused.stderr
-    assert there(hosts) == everywhere(new)
-    project.invoke(*DEPLOY, "--ref", "v0.1.0", "--allow-downgrade")
-    assert there(hosts) == everywhere(old)
-
-
-def test_a_broken_release_stops_at_the_first_host(project: Controller, hosts: Fleet) -> None:
-    old = deployed(project, hosts, "old")
-    broken = push(project, "never ready")
-    process = main_pid(hosts.hosts["h1"])
-    with under_load(hosts):
-        done = project.invoke(*DEPLOY, code=1)
-    said = block(done)
-    refused = f"{broken} did not become healthy, {old} is active as before: "
-    assert said["h1"].startswith(f"failed, {old} as before: {refused}")
-    assert main_pid(hosts.hosts["h1"]) == process, "the old release was not interrupted"
-    assert said["h2"] == said["h3"] == f"{old}, not touched"
-    assert there(hosts) == everywhere(old)
-    assert not hosts.hosts["h2"].path(f"{BASE}/releases/{broken}").exists()
-
-
-def test_a_run_killed_while_a_host_makes_its_release(project: Controller, hosts: Fleet) -> None:
-    old = deployed(project, hosts, "old")
-    new = push(project, "new")
-    making = hosts.hosts["h2"].path(f"{BASE}/.engine/making")
-    with under_load(hosts):
+    assert there(pair) == everywhere(pair, old)
+    making = pair.hosts["h2"].path(f"{BASE}/.engine/making")
+    with under_load(pair):
         running = project.begin(*DEPLOY)
         eventually(making.exists, "h2 makes it", 60)
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
-        assert there(hosts)["h3"] == old
+        assert there(pair)["h2"] == old
         project.invoke(*DEPLOY)
-    assert there(hosts) == everywhere(new)
-    assert not making.exists()
+        assert there(pair) == everywhere(pair, new)
+        assert not making.exists()
+        project.invoke("deploy.rollback", *TO)
+    assert there(pair) == everywhere(pair, old)
 
 
-def test_settings_and_secrets_of_the_inventory(project: Controller, hosts: Fleet) -> None:
-    old = deployed(project, hosts, "old")
+def test_a_tag_that_is_older(project: Controller, single: Fleet) -> None:
+    old = push(project, "old")
+    git(project, "tag", "--force", "v0.1.0")
+    git(project, "push", "--quiet", "--force", "origin", "v0.1.0")
+    new = deployed(project, single, "new")
+    refused = project.invoke(*DEPLOY, "--ref", "v0.1.0", code=1)
+    assert f"{old} is older than {new}, which is active" in refused.stderr
+    assert there(single) == everywhere(single, new)
+    project.invoke(*DEPLOY, "--ref", "v0.1.0", "--allow-downgrade")
+    assert there(single) == everywhere(single, old)
+
+
+def test_a_broken_release_stops_at_the_first_host(project: Controller, pair: Fleet) -> None:
+    old = deployed(project, pair, "old")
+    broken = push(project, "never ready")
+    process = main_pid(pair.hosts["h1"])
+    with under_load(pair):
+        done = project.invoke(*DEPLOY, code=1)
+    said = block(done)
+    refused = f"{broken} did not become healthy, {old} is active as before: "
+    assert said["h1"].startswith(f"failed, {old} as before: {refused}")
+    assert main_pid(pair.hosts["h1"]) == process, "the old release was not interrupted"
+    assert said["h2"] == f"{old}, not touched"
+    assert there(pair) == everywhere(pair, old)
+    assert not pair.hosts["h2"].path(f"{BASE}/releases/{broken}").exists()
+
+
+def test_settings_and_secrets_of_the_inventory(project: Controller, pair: Fleet) -> None:
+    old = deployed(project, pair, "old")
     with_variables(project, deploy_settings={"LOG_LEVEL": "warning"},
                    deploy_secrets={"GRACE_SECONDS": 1717})  # fmt: skip
     would = project.invoke(*DEPLOY, "--check")
     assert '+MY_SERVICE_LOG_LEVEL="warning"' in would.stdout
     assert "1717" not in would.stdout
-    assert "warning\n" not in hosts.hosts["h1"].read(f"/etc/{NAME}/{NAME}.env")
-    with under_load(hosts):
+    assert "warning\n" not in pair.hosts["h1"].read(f"/etc/{NAME}/{NAME}.env")
+    with under_load(pair):
         done = project.invoke(*DEPLOY)
     assert "GRACE" not in done.stdout + done.stderr
-    for host in hosts.hosts.values():
+    for host in pair.hosts.values():
         pid = host.run("systemctl", "show", "--value", "-p", "MainPID", NAME).stdout.strip()
         environment = host.read_live(f"/proc/{pid}/environ").split("\0")
         assert "MY_SERVICE_LOG_LEVEL=warning" in environment
         assert "MY_SERVICE_GRACE_SECONDS=1717" in environment
-    assert block(project.invoke(*DEPLOY)) == everywhere(f"{old}, unchanged")
+    again = project.invoke(*DEPLOY)
+    assert block(again) == everywhere(pair, f"{old}, unchanged")
+    assert "\n  changed  0 of 2 hosts\n" in again.stdout
     with_variables(project, deploy_settings={"LOG_LEVEL": "nonsense"})
-    with under_load(hosts):
+    with under_load(pair):
         refused = project.invoke(*DEPLOY, code=1)
     assert "nonsense" in refused.stderr
     assert block(refused)["h2"] == f"{old}, not touched"
-    assert '"warning"' in hosts.hosts["h1"].read(f"/etc/{NAME}/{NAME}.env")
-    assert serving(hosts) == everywhere("0.1.0")
+    assert '"warning"' in pair.hosts["h1"].read(f"/etc/{NAME}/{NAME}.env")
+    assert serving(pair) == everywhere(pair, "0.1.0")
     del project.variables["deploy_settings"], project.variables["deploy_secrets"]
     project.write_inventory()
 
 
-def test_only_what_is_signed(project: Controller, hosts: Fleet, keys: Path) -> None:
-    deployed(project, hosts, "old")
+def test_only_what_is_signed(project: Controller, single: Fleet, keys: Path) -> None:
+    deployed(project, single, "old")
     new = push(project, "new", "to be signed")
-    for host in hosts.hosts.values():
-        shutil.copy(keys / "ours.pub", host.path(f"/etc/{NAME}/signing-key.pub"))
+    known = single.hosts["h1"].path(f"/etc/{NAME}/signing-key.pub")
+    shutil.copy(keys / "ours.pub", known)
     try:
         refused = project.invoke(*DEPLOY, code=1)
         assert "is refused, nothing was changed: it is not signed by a key in" in refused.stderr
@@ -262,15 +273,15 @@ def test_only_what_is_signed(project: Controller, hosts: Fleet, keys: Path) -> N
             git(project, "push", "--quiet", "--force", "origin", tag)
         refused = project.invoke(*DEPLOY, "--ref", "theirs", code=1)
         assert "h1: theirs is refused, nothing was changed: it is not signed" in refused.stderr
-        project.invoke(*DEPLOY, "--ref", "v0.2.0")
-        assert there(hosts) == everywhere(new)
+        with under_load(single):
+            project.invoke(*DEPLOY, "--ref", "v0.2.0")
+        assert there(single) == everywhere(single, new)
     finally:
-        for host in hosts.hosts.values():
-            host.path(f"/etc/{NAME}/signing-key.pub").unlink()
+        known.unlink()
 
 
-def test_a_host_that_callers_do_not_reach_goes_back(project: Controller, hosts: Fleet) -> None:
-    old = deployed(project, hosts, "old")
+def test_a_host_that_callers_do_not_reach_goes_back(project: Controller, single: Fleet) -> None:
+    old = deployed(project, single, "old")
     push(project, "new")
     settings = project.folder / "invoke.yaml"
     kept = settings.read_text()
@@ -286,32 +297,31 @@ def test_a_host_that_callers_do_not_reach_goes_back(project: Controller, hosts: 
     assert re.search(
         rf"h1: {new} does not answer at http://10\.77\.0\.11:8000/readyz: .*refused", done.stderr
     )
-    assert there(hosts) == everywhere(old)
-    for name, host in hosts.hosts.items():
-        eventually(lambda: not status(host)["trial"], f"{name} has the old one for good")  # noqa: B023
-        folder = host.path(f"/etc/systemd/system/{NAME}.socket.d")
-        folder.mkdir()
-        (folder / "listen.conf").write_text("[Socket]\nListenStream=\nListenStream=0.0.0.0:8000\n")
-        host.sh(f"systemctl daemon-reload && systemctl restart {NAME}.socket")
+    assert there(single) == everywhere(single, old)
+    host = single.hosts["h1"]
+    eventually(lambda: not status(host)["trial"], "it has the old one for good")
+    folder = host.path(f"/etc/systemd/system/{NAME}.socket.d")
+    folder.mkdir()
+    (folder / "listen.conf").write_text("[Socket]\nListenStream=\nListenStream=0.0.0.0:8000\n")
+    host.sh(f"systemctl daemon-reload && systemctl restart {NAME}.socket")
     project.invoke(*DEPLOY)
-    assert there(hosts) == everywhere(new)
+    assert there(single) == everywhere(single, new)
 
 
-def test_a_python_from_pyenv(project: Controller, hosts: Fleet, served: Path) -> None:
+def test_a_python_from_pyenv(project: Controller, single: Fleet, served: Path) -> None:
     make_pyenv(served / "pyenv")
     new = push(project, "new", "with a Python from pyenv")
     del project.variables["deploy_python"]
     with_variables(project, deploy_pyenv_source=f"git://{ADDRESS}/pyenv")
     try:
         said = project.invoke(*DEPLOY, "--allow-downgrade")
-        assert there(hosts) == everywhere(new)
-        assert said.stdout.count("Build Python with pyenv") == 3
-        for host in hosts.hosts.values():
-            flags = host.read("/opt/pyenv/versions/3.11.2/flags")
-            assert flags == "--enable-shared --enable-optimizations --with-lto\n"
-            assert "/opt/pyenv/versions/3.11.2/bin/python3" in host.read(
-                f"{BASE}/releases/{new}/bin/{NAME}"
-            )
+        assert there(single) == everywhere(single, new)
+        assert said.stdout.count("Build Python with pyenv") == 1
+        host = single.hosts["h1"]
+        flags = host.read("/opt/pyenv/versions/3.11.2/flags")
+        assert flags == "--enable-shared --enable-optimizations --with-lto\n"
+        command = host.read(f"{BASE}/releases/{new}/bin/{NAME}")
+        assert "/opt/pyenv/versions/3.11.2/bin/python3" in command
         push(project, "new", "with the same Python")
         assert "Build Python" not in project.invoke(*DEPLOY, "--allow-downgrade").stdout
     finally:

@@ -1,12 +1,10 @@
 """A worker on a queue in SQLite: no job is lost or done twice, whatever is installed meanwhile."""
 
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -31,11 +29,9 @@ from .service import (
     whole,
 )
 
-SAMPLE = Path(__file__).with_name("worker")
 DATA = f"/var/lib/{NAME}"
 _WORK = "src/my_service/work.py"
-_SERVICE = 'kind = "service"\napp = "my_service.app:app"\n'
-_WORKER = 'kind = "worker"\nrun = "my_service.work:run"\nheartbeat_seconds = 2\n'
+_RUN = 'run = "my_service.work:run"\n'
 
 # A version does what a test has written into the file `orders`, and writes down each job that it
 # begins. A version that must be alone fails if another one runs, and the other way round.
@@ -88,15 +84,11 @@ def workers(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """Return the releases of a worker."""
     folder = tmp_path_factory.mktemp("worker")
     project = folder / NAME
-    bake(project=NAME).rename(project)
-    (project / "src/my_service/app.py").unlink()
-    (project / "tests/test_app.py").unlink()
-    shutil.copy(SAMPLE / "work.py", project / _WORK)
-    shutil.copy(SAMPLE / "test_work.py", project / "tests/test_work.py")
+    bake(project=NAME, kind="worker").rename(project)
     pyproject = project / "pyproject.toml"
     text = pyproject.read_text(encoding="utf-8")
-    assert text.count(_SERVICE) == 1
-    pyproject.write_text(text.replace(_SERVICE, _WORKER), encoding="utf-8")
+    assert text.count(_RUN) == 1
+    pyproject.write_text(text.replace(_RUN, f"{_RUN}heartbeat_seconds = 2\n"), encoding="utf-8")
     commit(project)
     return Releases(project, folder / "releases", VERSIONS)
 

@@ -67,7 +67,7 @@ def test_a_release_is_read(tmp_path: Path) -> None:
         ({"size_kb": "1"}, "has a wrong 'size_kb'"), ({"size_kb": True}, "wrong 'size_kb'"),
         ({"overlap": 1}, "has a wrong 'overlap'"), ({"health_seconds": -1}, "'health_seconds'"),
         ({"rank": None}, "has a wrong 'rank'"), ({"kind": 1}, "has a wrong 'kind'"),
-        ({"kind": "robot"}, "has the kind 'robot': expected service, worker or cli"),
+        ({"kind": "robot"}, "has the kind 'robot': expected one of service, worker, cli"),
     ],
 )  # fmt: skip
 def test_wrong_facts_are_refused(changed: dict[str, object], why: str, tmp_path: Path) -> None:

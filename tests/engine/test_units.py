@@ -12,7 +12,7 @@ from host.systemd import Systemd
 from host.units import Units, in_place
 
 UNIT = Path(__file__).parents[2] / "{{cookiecutter.project}}/deploy/units/service.in"
-WORKER = UNIT.parent / "worker"
+WORKER = UNIT.parents[2] / "kinds/worker/deploy/units"
 RELEASE = Release("demo", "2", "2-abc", "2", "demo", 1, "x86_64", "none", health_seconds=7)
 
 

@@ -35,7 +35,7 @@ def test_dates_and_owners_do_not_show(folder: Path) -> None:
 
 
 def test_parts_joined_are_one_archive(folder: Path) -> None:
-    one = archive.part([("one", folder / "a")], 0, level=9)
+    one = archive.part([("one", folder / "a")], 0)
     two = archive.part([("two", folder / "b/deep")], 0)
     with tarfile.open(fileobj=io.BytesIO(one + two + archive.end())) as tar:
         texts = {m.name: file.read() for m in tar.getmembers() if (file := tar.extractfile(m))}

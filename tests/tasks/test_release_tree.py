@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tasks.deploy.build.plan import Plan
 from tasks.lib.console import TaskError
 from tasks.lib.environment import Environment
 
+from tests.support import PROJECT
 from tests.support import tree as names
 from tests.tasks.conftest import Processes
 
@@ -51,6 +53,7 @@ def test_a_release_for_hosts(
         "trial_seconds": 60,
         "overlap": True,
         "answers_callers": True,
+        "before_switch_seconds": 0,
         "kind": "service",
         "machine": plan.machine,
         "glibc": "2.31",
@@ -62,10 +65,18 @@ def test_a_release_for_hosts(
     assert processes.ran("release_rank.py")[-2:] == ["1.0rc1", "1700000000"]
 
 
+def give_units(root: Path, units: Path) -> None:
+    """Give the project in `root`, whose deploy/ is the template's, the unit files in `units`."""
+    (root / "deploy").unlink()
+    shutil.copytree(PROJECT / "deploy", root / "deploy", ignore=shutil.ignore_patterns("units"))
+    shutil.copytree(units, root / "deploy/units")
+
+
 def test_a_worker_has_units_of_its_own_and_no_socket(
     tree: Path, plan: Plan, environment: Environment, published: Path, processes: Processes
 ) -> None:
     processes.answer("release_rank.py", "a1.z\n")
+    give_units(plan.project.root, PROJECT / "kinds/worker/deploy/units")
     project = replace(plan.project, serves={"kind": "worker", "run": "my_service.work:run"})
     release_tree.lay_out(tree, replace(plan, project=project), environment, "2.31", published)
     facts = json.loads((tree / "host/release.json").read_text())
@@ -77,11 +88,13 @@ def test_a_worker_has_units_of_its_own_and_no_socket(
         assert "socket" not in (tree / unit).read_text().replace("health.sock", "").lower()
 
 
-def test_a_kind_without_units_is_refused(
-    tree: Path, plan: Plan, environment: Environment, published: Path
+@pytest.mark.parametrize("kind", ["service", "worker"])
+def test_a_project_without_units_is_refused(
+    tree: Path, plan: Plan, environment: Environment, published: Path, kind: str
 ) -> None:
-    project = replace(plan.project, serves={"kind": "robot"})
-    with pytest.raises(TaskError, match=r"^a robot needs deploy/units/robot/service\.in$"):
+    give_units(plan.project.root, PROJECT / "tests/tasks")  # it has none
+    project = replace(plan.project, serves={"kind": kind})
+    with pytest.raises(TaskError, match=rf"^a {kind} needs deploy/units/service\.in$"):
         release_tree.lay_out(tree, replace(plan, project=project), environment, "2.31", published)
 
 

@@ -80,5 +80,4 @@ def test_a_check_changes_nothing(
     )
     assert (playbook, options) == ("setup.yml", ["--check", "--diff"])
     assert variables["quadrant"] == "online-source"
-    assert variables["has_socket"]
     assert "\ncheck of local\n  one      3 changes to make\n" in capsys.readouterr().out

@@ -51,6 +51,16 @@ def test_one_that_callers_cannot_ask_has_a_socket_for_it(plan: Plan, tmp_path: P
     assert f"unix:{folder}/health.sock" in arguments
 
 
+def test_one_that_waits_for_more_is_asked_whether_it_is_alive(plan: Plan, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    made = program(tmp_path, "exec sleep 60", f'echo "$*" > {told}')
+    waiting = replace(plan.project, serves={**plan.project.serves, "ready": "my_service.db:ready"})
+    smoke.check(made, waiting, plan.revision)
+    arguments = told.read_text().split()
+    assert arguments[-1] == "--alive"
+    assert arguments[2].endswith("/health.sock")
+
+
 def test_a_worker_is_held(plan: Plan, tmp_path: Path) -> None:
     told, asked = tmp_path / "told", tmp_path / "asked"
     made = program(

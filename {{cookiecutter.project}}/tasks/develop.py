@@ -11,9 +11,9 @@ from .lib.environment import ensure, interpreter, require_lock
 from .lib.task import task
 
 
-@task(help={"port": "Port that a service listens on (default: the program's own, 8000)."})
+@task(help={"port": "Port that the service listens on (default: its own, 8000)."})
 def serve(_context: Context, port: str = "") -> None:
-    """Run the program from its source; Ctrl-C ends it."""
+    """Run the service from its source; Ctrl-C ends it."""
     this = project.load()
     require_lock(this)
     environment = ensure(this, interpreter(this), "packages")

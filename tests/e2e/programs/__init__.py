@@ -4,6 +4,8 @@
         src/, tests/            laid over the project's own folders
         Pipfile, Pipfile.lock   what is added to the project's: `nox -s locks` renews the lock
         edits.toml              lines that replace others, and files of the sample to remove
+
+Each is of a project that is called my-service.
 """
 
 import json

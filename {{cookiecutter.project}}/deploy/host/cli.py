@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import activate, installation, place, release, settings, signature, status, trial
+from . import activate, foreground, installation, place, release, settings, signature, status, trial
 from . import tree as trees
 from .errors import HostError, Misuse, one_line
 from .installation import Installation
@@ -149,6 +149,10 @@ def _uninstall(call: _Call) -> int:
     return 0
 
 
+def _run(call: _Call) -> int:
+    foreground.run(call.this, call.given.words)
+
+
 def _superseded(call: _Call) -> int:
     status.require_superseded(call.this, call.given.release)
     return 0
@@ -207,6 +211,8 @@ def _parser(name: str) -> argparse.ArgumentParser:
     check = add("verify", _verify, "check every file of a release or a bundle, and its signature")
     check.add_argument("path", nargs="?", metavar="PATH", help="default: the active release")
     _add_signature(check)
+    own = add("run", _run, "run a command of the program as its service runs (NAME --help)")
+    own.add_argument("words", nargs=argparse.REMAINDER, metavar="WORD", help=_WORDS)
     gone = add("uninstall", _uninstall, "remove the service and all releases")
     gone.add_argument("--purge", action="store_true", help="also configuration, data and the user")
     old = add("superseded", _superseded, "(for rpm) fail while a newer package is not active")
@@ -247,6 +253,7 @@ _SETTINGS = (
     "with them, the old ones are back with the old release"
 )
 _BUILT_HERE = "TREE was made on this machine, and whoever made it has checked its origin"
+_WORDS = "the command and its arguments, such as: manage createsuperuser"
 _KEY = "the OpenSSH public key that it must be signed with; kept when none is known yet"
 
 

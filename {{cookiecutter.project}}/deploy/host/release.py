@@ -132,5 +132,5 @@ def _checked(given: dict[str, Any]) -> Release:
     if not _VERSION.fullmatch(release.version):
         raise ValueError("has a wrong 'version'")
     if release.kind not in KINDS:
-        raise ValueError(f"has the kind '{release.kind}': expected {' or '.join(KINDS)}")
+        raise ValueError(f"has the kind '{release.kind}': expected one of {', '.join(KINDS)}")
     return release

@@ -27,7 +27,8 @@ class Systemd:
         self._options = ("--user",) if place.of_user else ()
         # After su or sudo, the environment does not tell where a user's own systemd is.
         runtime = {"XDG_RUNTIME_DIR": str(place.user_runtime)}
-        self._environment = runtime if place.of_user else {}
+        self.environment = runtime if place.of_user else {}
+        """What the commands of systemd find that manager by."""
 
     def runs(self) -> bool:
         """Return whether that manager runs on this machine, for a program that needs it."""
@@ -141,7 +142,7 @@ class Systemd:
         return self._run(command, _SECONDS).stdout
 
     def _run(self, command: Sequence[str], seconds: float) -> CompletedProcess[str]:
-        return run(command, seconds, more=self._environment)
+        return run(command, seconds, more=self.environment)
 
     def _ask(self, *words: str, seconds: float = _SECONDS, wait: bool = True) -> None:
         options = self._options if wait else (*self._options, "--no-block")

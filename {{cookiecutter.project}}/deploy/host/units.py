@@ -105,12 +105,16 @@ class Units:
         own = [
             "",
             "[Service]",
-            *_kept(self._lines(folder)),
+            *self.kept(folder),
             "Type=oneshot",
             f'ExecStart="{program}" before-switch',
             f"TimeoutStartSec={release.before_switch_seconds}",
         ]
         self._write_transient(self.before, "prepare the data for a release", own, settings)
+
+    def kept(self, folder: str) -> list[str]:
+        """Return the lines of a release's service that hold for whatever else runs as it does."""
+        return list(_kept(self._lines(folder)))
 
     def remove(self) -> None:
         """Remove the units. Raises OSError, and SystemdError."""

@@ -30,10 +30,14 @@ def helps(project: Project, ask: Callable[..., str]) -> dict[str, dict[str, str]
     sessions = dict.fromkeys(_SESSION.findall(ask("nox", "--list")), "")
     tasks = _COMMAND.findall(ask("invoke", "--list"))
     verbs = _COMMAND.findall(ask(*program, "--help"))
+    # What the program's own commands do with --help, nobody knows.
+    own = project.serves.get("commands", {})
     return {
         "nox -s": sessions,
         "invoke": {name: ask("invoke", "--help", name) for name in tasks},
-        project.program: {verb: ask(*program, verb, "--help") for verb in verbs},
+        project.program: {
+            verb: "" if verb in own else ask(*program, verb, "--help") for verb in verbs
+        },
         f"{project.program}-admin": {
             verb: ask(*admin, verb, "--help") for verb in _VERB.findall(ask(*admin, "--help"))
         },

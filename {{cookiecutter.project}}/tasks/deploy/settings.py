@@ -23,6 +23,7 @@ class Settings:
     overlap: bool = True
     """Whether a new release starts beside the old one; false where it must not run twice."""
     hidden_imports: tuple[str, ...] = ()
+    collect_submodules: tuple[str, ...] = ()
     collect_data: tuple[str, ...] = ()
     signing_key: str = ""
     """Path of the OpenSSH private key that signs checksums; its public half is beside it."""
@@ -57,6 +58,7 @@ RULES: rules.Rules = {
     },
     "offline_binary": {
         "hidden_imports": rules.MODULES,
+        "collect_submodules": rules.MODULES,
         "collect_data": rules.MODULES,
     },
 }

@@ -58,6 +58,9 @@ def find(project: Project, deploy: Mapping[str, Any], name: str) -> HostSettings
     given = rules.read(where, dict(targets[name] or {}), RULES)
     if "inventory" not in given:
         raise TaskError(f"{where} has no 'inventory'")
+    if "health_url" in given and project.kind != "service":
+        url = given["health_url"]
+        raise TaskError(f"{where}.health_url is '{url}': expected nothing for a {project.kind}")
     inventory = project.root / given.pop("inventory")
     if not inventory.exists():
         shown = inventory.relative_to(project.root)

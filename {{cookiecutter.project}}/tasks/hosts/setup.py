@@ -25,12 +25,7 @@ def setup(context: Context, to: str, check: bool = False) -> None:
     start = time.monotonic()
     this = project.load()
     settings = find(this, context.config.get("deploy", {}), to)
-    variables = {
-        "program": this.program,
-        "user": this.user,
-        "quadrant": settings.quadrant,
-        "has_socket": this.kind == "service",
-    }
+    variables = {"program": this.program, "user": this.user, "quadrant": settings.quadrant}
     options = ("--check", "--diff") if check else ()
     hosts = play(settings, _PLAYBOOK, variables, *options)
     rows = {host: _line(came, "to make" if check else "made") for host, came in hosts.items()}

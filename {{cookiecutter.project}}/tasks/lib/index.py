@@ -40,7 +40,7 @@ def name(project: Project, url: str = "") -> tuple[dict[str, Any], list[str]]:
     path.write_text(_added(path.read_text(encoding="utf-8"), source), encoding="utf-8")
     content = lock.read(project.lock)
     content["_meta"]["sources"] = []
-    content["_meta"]["hash"]["sha256"] = lock.fingerprint(pipfile, [source])
+    content["_meta"]["hash"] = {"sha256": lock.fingerprint(pipfile, [source])}
     for section in content.keys() - {"_meta"}:
         for entry in content[section].values():
             entry.pop("index", None)

@@ -41,7 +41,8 @@ def renewed(project: Project, only: Sequence[str] = ()) -> Content:
             more = _locked(project, python, version, [[pipenv, *step] for step in steps])
             made = _joined(made, more, version) if version != oldest(project) else more
     made["_meta"]["requires"] = pipfile.get("requires", {})
-    made["_meta"]["hash"]["sha256"] = lock.fingerprint(pipfile, pipfile.get("source", lock.USUAL))
+    known = lock.fingerprint(pipfile, pipfile.get("source", lock.USUAL))
+    made["_meta"]["hash"] = {"sha256": known}
     return made
 
 

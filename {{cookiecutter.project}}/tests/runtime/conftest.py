@@ -1,14 +1,11 @@
-"""Fixtures that the tests share. Only this module looks up the package's name."""
+"""Fixtures of a service's tests."""
 
-import importlib
 import io
 import json
 import logging
 import os
-import pkgutil
 import socket
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,45 +13,21 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from .apps import ROUTES
+from .fixtures import PACKAGE, ROOT, clean_environment, command, listener, run, service, write
 from .program import Program
 
-ROOT = Path(__file__).parents[2]
-SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
-[(COMMAND, ENTRY)] = SCRIPTS.items()
-PACKAGE = ENTRY.partition(".")[0]
-
-
-@pytest.fixture(scope="session")
-def service() -> ModuleType:
-    """Return the package under test; its modules are its attributes."""
-    package = importlib.import_module(f"{PACKAGE}.runtime")
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name != "__main__":
-            importlib.import_module(f"{package.__name__}.{module.name}")
-    return package
-
-
-@pytest.fixture(scope="session")
-def command() -> str:
-    """Return the program's name on the command line."""
-    return str(COMMAND)
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith((service.PREFIX, "LISTEN_", "NOTIFY_", "WATCHDOG_", "RUNTIME_")):
-            monkeypatch.delenv(name)
+__all__ = ["clean_environment", "command", "listener", "run", "service", "write"]
+SAMPLE = "def main(environ, start_response): ..."
+"""A program that can be run."""
 
 
 @pytest.fixture(autouse=True)
 def _usual_program(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = service.facts.Facts(kind="service", app=f"{PACKAGE}.app:app")
+    usual = service.facts.Facts(service.facts.KIND, app=f"{PACKAGE}.app:app")
     monkeypatch.setattr(service.facts, "read", lambda: usual)
 
 
@@ -72,7 +45,7 @@ def serving(service: ModuleType) -> Callable[..., Any]:
     """
 
     def serving(app: Any, hook: Any = None, **facts: str) -> Any:
-        described = service.facts.Facts(kind="service", app="", **facts)
+        described = service.facts.Facts(service.facts.KIND, app="", **facts)
         program = service.program.Program(described, app, hook)
         release = service.release.Release("1.2.3", "abc", "1.2.3+abc")
         return service.service.Service(program, release)
@@ -97,47 +70,12 @@ def client(served: Any) -> Iterator[TestClient]:
 def logged(service: ModuleType) -> Iterator[Callable[[], list[Any]]]:
     """Collect everything logged in the test, as it would be written."""
     stream, root = io.StringIO(), logging.getLogger()
-    handler, level = service.logs.handler(stream, "1.2.3+abc"), root.level
+    handler, level = service.access_log.handler(stream, "1.2.3+abc"), root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root.setLevel(level)
     root.removeHandler(handler)
-
-
-@pytest.fixture
-def run(service: ModuleType) -> Callable[..., Result]:
-    """Run the command line in this process: ``run("check", "--url", url, PORT="8001")``."""
-
-    def run(*words: str, **settings: str) -> Result:
-        variables = {service.PREFIX + name: text for name, text in settings.items()}
-        return CliRunner().invoke(service.cli.main, words, env=variables)
-
-    return run
-
-
-@pytest.fixture
-def write(service: ModuleType, tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Return a function that adds a module to the program's package, and returns its name."""
-    package = sys.modules[service.PACKAGE]
-    package.__path__.append(str(tmp_path))
-    name = f"{service.PACKAGE}.written"
-
-    def write(text: str) -> str:
-        (tmp_path / "written.py").write_text(text)
-        return name
-
-    yield write
-    package.__path__.remove(str(tmp_path))
-    sys.modules.pop(name, None)
-    vars(package).pop("written", None)
-
-
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    """Hold a listening socket, as systemd would."""
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as sock:
-        yield sock
 
 
 @pytest.fixture

@@ -8,14 +8,16 @@ from types import ModuleType
 import pytest
 from click.testing import Result
 
-from .conftest import PACKAGE
+from .conftest import SAMPLE
+from .fixtures import PACKAGE
 
 Run = Callable[..., Result]
 Write = Callable[[str], str]
 Hook = Callable[[str], None]
 
-HOOKS = """
+HOOKS = f"""
 import os
+{SAMPLE}
 ran = []
 def prepare(): ran.append(os.environ["PLACE"])
 async def prepare_later(): ran.append("later")
@@ -23,7 +25,8 @@ def fail(): raise ValueError("no such table: things\\n(see above)")
 async def fail_later(): raise ValueError("later")
 def leave(): raise SystemExit("given up")
 def needs(one): ...
-def serve(environ, start_response): ...
+def many(*any): ...
+builtin = print
 """
 
 
@@ -33,10 +36,9 @@ def hook(service: ModuleType, write: Write, monkeypatch: pytest.MonkeyPatch) -> 
     module = write(HOOKS)
 
     def hook(name: str) -> None:
-        app = f"{module}:serve"
-        given = service.facts.Facts("service", app, before_switch=f"{module}:{name}")
+        this = (service.facts.KIND, f"{module}:main")
+        given = service.facts.Facts(*this, before_switch=f"{module}:{name}")
         monkeypatch.setattr(service.facts, "read", lambda: given)
-        monkeypatch.setattr(service.program, "read", lambda: given)
 
     return hook
 
@@ -60,6 +62,8 @@ def test_it_is_called_once(
         ("fail_later", "before_switch failed: ValueError: later"),
         ("leave", "before_switch failed: SystemExit: given up"),
         ("needs", "tool.program.before_switch is "),
+        ("many", "tool.program.before_switch is "),
+        ("builtin", "tool.program.before_switch is "),
         ("nothing", "tool.program.before_switch is "),
     ],
 )

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 from click.testing import Result
 
-from .program import free_port, short_folder
+from .process import short_folder
 
 Run = Callable[..., Result]
 
@@ -114,13 +114,6 @@ def test_gives_up_with_what_it_saw_last(run: Run, stub: Stub) -> None:
     assert time.monotonic() - began < 1
 
 
-def test_nobody_there(run: Run) -> None:
-    port = free_port()
-    result = run("check", PORT=str(port))
-    line = f"no answer from http://127.0.0.1:{port}: connection refused\n"
-    assert (result.exit_code, result.output) == (1, line)
-
-
 def test_silence(run: Run, listener: socket.socket) -> None:
     # a socket that systemd holds accepts callers while nothing serves: each try must end
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -132,7 +125,7 @@ def test_silence(run: Run, listener: socket.socket) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["localhost:8000", "ftp://a", "http://", "http://a:b", "http://[a", "unix:a", "unix://a/b"],
+    ["localhost:80", "ftp://a", "http://", "http://a:b", "http://[a", "unix:a", "unix://a/b"],
 )
 def test_wrong_url(run: Run, url: str) -> None:
     result = run("check", "--url", url)

@@ -43,7 +43,6 @@ def write(package: Path, name: str) -> Callable[..., Path]:
 
 
 USUAL = '[tool.program]\nkind = "service"\napp = "PACKAGE.app:app"\n'
-WORKER = '[tool.program]\nkind = "worker"\nrun = "PACKAGE.work:run"\n'
 
 
 def test_defaults(service: ModuleType, write: Callable[..., Path], name: str) -> None:
@@ -61,10 +60,11 @@ def test_all(service: ModuleType, write: Callable[..., Path], name: str) -> None
     assert facts.health_path == facts.ready_path == ""
 
 
-def test_a_worker(service: ModuleType, write: Callable[..., Path], name: str) -> None:
-    facts = service.facts.read(write(WORKER))
-    assert (facts.kind, facts.run, facts.heartbeat_seconds) == ("worker", f"{name}.work:run", 60)
-    assert service.facts.read(write(WORKER + "heartbeat_seconds = 5\n")).heartbeat_seconds == 5
+def test_commands(service: ModuleType, write: Callable[..., Path], name: str) -> None:
+    assert service.facts.read(write(USUAL)).commands == {}
+    more = '[tool.program.commands]\nmanage = "PACKAGE.manage:main"\n'
+    found = service.facts.read(write(USUAL + more)).commands
+    assert found == {"manage": f"{name}.manage:main"}
 
 
 def test_a_build_has_its_own_copy(service: ModuleType, package: Path, name: str) -> None:
@@ -79,37 +79,22 @@ REFERENCE = "expected MODULE:NAME in PACKAGE, such as PACKAGE.app:"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "pyproject.toml has no [tool.program]: expected kind service or worker"),
+        ("", "pyproject.toml has no [tool.program]: expected kind service"),
         ("[tool]\nprogram = 1", "cannot read [tool.program]: 'int' object is not iterable"),
-        ("[tool.program]\n", "tool.program has no 'kind': expected service or worker"),
+        ("[tool.program]\n", "tool.program has no 'kind': expected service"),
         (
             '[tool.program]\nkind = "service"\n',
             f"tool.program has no 'app': {REFERENCE}app",
         ),
+        (USUAL.replace("service", "daemon"), "tool.program.kind is 'daemon': expected service"),
         (
-            USUAL.replace("service", "daemon"),
-            "tool.program.kind is 'daemon': expected service or worker",
-        ),
-        (USUAL.replace("service", "worker"), "tool.program has 'app': that is for a service"),
-        (
-            USUAL + "heartbeat_seconds = 5\n",
-            "tool.program has 'heartbeat_seconds': that is for a worker",
+            USUAL.replace("service", "worker") + "run = 1",
+            "tool.program.kind is 'worker': expected service",
         ),
         (
-            '[tool.program]\nkind = "worker"\n',
-            "tool.program has no 'run': expected MODULE:NAME in PACKAGE, such as PACKAGE.work:run",
-        ),
-        (
-            WORKER + "hartbeat_seconds = 5\n",
-            "tool.program has 'hartbeat_seconds': did you mean 'heartbeat_seconds'?",
-        ),
-        *(
-            (
-                WORKER + f"heartbeat_seconds = {wrong}\n",
-                f"tool.program.heartbeat_seconds is {shown}: "
-                "expected a whole number from 1 to 86400",
-            )
-            for wrong, shown in {"0": "0", "true": "True", "1.5": "1.5", '"5"': "'5'"}.items()
+            USUAL + "run = 1",
+            "tool.program has 'run': expected "
+            "app, before_switch, commands, health_path, kind, metrics_path, ready, ready_path",
         ),
         (
             USUAL + 'helth_path = "/x"\n',
@@ -118,7 +103,7 @@ REFERENCE = "expected MODULE:NAME in PACKAGE, such as PACKAGE.app:"
         (
             USUAL + "x = 2020-01-01\n",
             "tool.program has 'x': expected "
-            "app, before_switch, health_path, kind, metrics_path, ready, ready_path",
+            "app, before_switch, commands, health_path, kind, metrics_path, ready, ready_path",
         ),
         (USUAL + "ready = true\n", f"tool.program.ready is True: {REFERENCE}ready"),
         (USUAL + 'ready = ""\n', f"tool.program.ready is '': {REFERENCE}ready"),
@@ -129,6 +114,27 @@ REFERENCE = "expected MODULE:NAME in PACKAGE, such as PACKAGE.app:"
         (
             USUAL.replace("PACKAGE.app", "other.app"),
             f"tool.program.app is 'other.app:app': {REFERENCE}app",
+        ),
+        (
+            USUAL + "commands = 1\n",
+            "tool.program.commands is 1: "
+            "expected a table such as { manage = 'PACKAGE.manage:main' }",
+        ),
+        *(
+            (
+                USUAL + f"commands = {{ '{wrong}' = 'PACKAGE.manage:main' }}\n",
+                f"tool.program.commands has '{wrong}': expected small letters, digits and "
+                "hyphens, but not before-switch, check, serve, version",
+            )
+            for wrong in ("serve", "Manage", "", "--help")
+        ),
+        *(
+            (
+                USUAL + f"commands = {{ manage = {wrong} }}\n",
+                f"tool.program.commands.manage is {shown}: "
+                "expected MODULE:NAME in PACKAGE, such as PACKAGE.manage:main",
+            )
+            for wrong, shown in (("'manage'", "'manage'"), ("true", "True"), ("'a:b'", "'a:b'"))
         ),
         (
             USUAL + 'ready_path = "ready"\n',
@@ -143,17 +149,17 @@ REFERENCE = "expected MODULE:NAME in PACKAGE, such as PACKAGE.app:"
 def test_a_mistake_is_named(
     service: ModuleType, write: Callable[..., Path], name: str, text: str, said: str
 ) -> None:
-    with pytest.raises(service.facts.ProgramError) as refused:
+    with pytest.raises(service.reference.ProgramError) as refused:
         service.facts.read(write(text))
     assert str(refused.value) == said.replace("PACKAGE", name)
 
 
 def test_no_file_and_no_toml(service: ModuleType, write: Callable[..., Path]) -> None:
     package = write("[tool")
-    with pytest.raises(service.facts.ProgramError, match=r"^cannot read \[tool.program\]: "):
+    with pytest.raises(service.reference.ProgramError, match=r"^cannot read \[tool.program\]: "):
         service.facts.read(package)
     (package.parents[1] / "pyproject.toml").unlink()
-    with pytest.raises(service.facts.ProgramError, match=r"^there is no .*pyproject\.toml"):
+    with pytest.raises(service.reference.ProgramError, match=r"^there is no .*pyproject\.toml"):
         service.facts.read(package)
 
 

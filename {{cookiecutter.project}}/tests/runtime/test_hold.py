@@ -13,7 +13,8 @@ import pytest
 from click.testing import Result
 from starlette.applications import Starlette
 
-from .program import Program, free_port, short_folder
+from .process import short_folder
+from .program import Program, free_port
 
 Start = Callable[..., Program]
 Run = Callable[..., Result]

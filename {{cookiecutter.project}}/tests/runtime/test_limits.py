@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from .program import PATIENCE, Program
+from .process import PATIENCE
+from .program import Program
 
 Start = Callable[..., Program]
 Logged = Callable[[], list[Any]]

@@ -1,17 +1,14 @@
 """The messages to systemd."""
 
-import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from .program import PATIENCE, Program, short_folder
-
-Start = Callable[..., Program]
+from .process import PATIENCE, short_folder
 
 
 @pytest.fixture
@@ -46,7 +43,7 @@ def test_manager_that_cannot_be_told_is_no_error(service: ModuleType, address: s
 @pytest.mark.parametrize(
     ("pid", "microseconds", "seconds"),
     [
-        (str(os.getpid()), "30000000", 30),
+        ("ours", "30000000", 30),
         ("", "500000", 0.5),
         ("1", "30000000", 0),
         ("", "often", 0),
@@ -56,32 +53,7 @@ def test_manager_that_cannot_be_told_is_no_error(service: ModuleType, address: s
 def test_watchdog_is_for_the_process_it_names(
     service: ModuleType, pid: str, microseconds: str, seconds: float
 ) -> None:
+    pid = str(os.getpid()) if pid == "ours" else pid
     environ = {"NOTIFY_SOCKET": "/x", "WATCHDOG_USEC": microseconds, "WATCHDOG_PID": pid, "A": "b"}
     assert service.notify.from_systemd(environ).watchdog_seconds == seconds
     assert environ == {"A": "b"}
-
-
-def test_signs_of_life_are_repeated(service: ModuleType, manager: socket.socket) -> None:
-    notifier = service.notify.Notifier(manager.getsockname(), 0.02)
-
-    async def live() -> None:
-        task = asyncio.create_task(notifier.stay_alive())
-        for _ in range(3):
-            assert await asyncio.to_thread(manager.recv, 1000) == b"WATCHDOG=1"
-        task.cancel()
-
-    asyncio.run(live())
-
-
-def test_life_of_a_service(
-    start: Start, manager: socket.socket, monkeypatch: pytest.MonkeyPatch, listener: socket.socket
-) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
-    monkeypatch.setenv("WATCHDOG_USEC", str(60_000_000))
-    program = start("serve", listener=listener)
-    assert manager.recv(1000) == b"READY=1\nSTATUS=accepting"
-    assert program.get_at(listener.getsockname(), "/readyz") == 200
-    assert manager.recv(1000) == b"WATCHDOG=1"
-    program.terminate()
-    assert manager.recv(1000) == b"STOPPING=1\nSTATUS=stopping"
-    assert program.ended() == 0

@@ -149,3 +149,19 @@ def test_log_has_no_colours(logged: Logged, service: ModuleType) -> None:
     service.server.logger.info("plain", extra={"color_message": "\033[36mplain\033[0m"})
     assert "033" not in str(logged())
     assert "color_message" not in logged()[0]
+
+
+def test_each_request_has_its_line(client: TestClient, logged: Logged) -> None:
+    for _ in range(30):
+        client.get("/nothing")
+    assert [line["message"] for line in logged()].count("GET /nothing 404") == 30
+
+
+def test_whatever_the_url_holds(client: TestClient, logged: Logged) -> None:
+    client.get(
+        "/%0A%0D%E2%80%A8%C2%85%1B[31m%FF%00" + "x" * 5000, headers={"User-Agent": "u" * 5000}
+    )
+    [line] = [line for line in logged() if "url" in line]
+    assert line["url"]["path"].startswith("/\n\r\u2028\x85\x1b[31m\ufffd\x00xxx")
+    assert len(line["url"]["path"]) == 1000
+    assert len(line["user_agent"]["original"]) == 1000

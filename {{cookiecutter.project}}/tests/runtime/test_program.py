@@ -108,7 +108,7 @@ EXPECTED = (
 )
 def test_no_app(service: ModuleType, write: Write, find: Find, name: str, said: str) -> None:
     module = write(WRONG)
-    with pytest.raises(service.facts.ProgramError) as refused:
+    with pytest.raises(service.reference.ProgramError) as refused:
         find(f"{module}:{name}")
     line = str(refused.value)
     begun, _, ended = said.replace("NAME", module).partition("0x")
@@ -116,70 +116,18 @@ def test_no_app(service: ModuleType, write: Write, find: Find, name: str, said: 
     assert line.endswith(ended)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "tool.program.app is 'NAME:app', but there is no 'app': expected "),
-        ("apps = 1", "tool.program.app is 'NAME:app', but there is no 'app': did you mean 'apps'?"),
-        (
-            "\nimport no_such.thing",
-            "NAME needs the module 'no_such' (NAME, line 2), which is not installed: "
-            "add it to [packages] of the Pipfile, and lock",
-        ),
-        (
-            "from .nothing import x",
-            "NAME cannot be imported: ModuleNotFoundError: No module named 'PACKAGE.nothing' "
-            "(NAME, line 1)",
-        ),
-        (
-            "from json import nothing",
-            "NAME cannot be imported: ImportError: cannot import name 'nothing' from 'json' ",
-        ),
-        (
-            "def f():\n    raise ValueError('first\\nlast')\nf()",
-            "NAME cannot be imported: last (NAME, line 2)",
-        ),
-        ("1 +", "NAME cannot be imported: SyntaxError: invalid syntax"),
-        ("raise SystemExit('over')", "NAME cannot be imported: SystemExit: over (NAME, line 1)"),
-    ],
-)
-def test_module_that_cannot_be_used(
-    service: ModuleType, write: Write, find: Find, text: str, said: str
-) -> None:
-    module = write(text)
-    with pytest.raises(service.facts.ProgramError) as refused:
-        find(f"{module}:app")
-    line = str(refused.value)
-    assert line.startswith(said.replace("NAME", module).replace("PACKAGE", service.PACKAGE))
-    assert "\n" not in line
-    assert ".runtime." not in line, "it names our code"
-
-
-def test_no_such_module(service: ModuleType, find: Find) -> None:
-    name = f"{service.PACKAGE}.no.app"
-    with pytest.raises(service.facts.ProgramError) as refused:
-        find(f"{name}:app")
-    line = f"tool.program.app is '{name}:app', but there is no module {service.PACKAGE}.no"
-    assert str(refused.value) == line
-
-
-def test_interrupt_is_no_failure(write: Write, find: Find) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        find(f"{write('raise KeyboardInterrupt')}:app")
-
-
 def test_wsgi_without_its_library(
     service: ModuleType, write: Write, find: Find, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "a2wsgi", None)
-    with pytest.raises(service.facts.ProgramError, match=r"^a WSGI app needs the module"):
+    with pytest.raises(service.reference.ProgramError, match=r"^a WSGI app needs the module"):
         find(f"{write(WSGI)}:function")
 
 
 def test_ready_hook(service: ModuleType, write: Write, find: Find) -> None:
     module = write(f"{WSGI}\ndef ready(timeout=1): return True\ndef two(a, b): ...\n")
     assert find(f"{module}:function", f"{module}:ready").ready() is True
-    with pytest.raises(service.facts.ProgramError) as refused:
+    with pytest.raises(service.reference.ProgramError) as refused:
         find(f"{module}:function", f"{module}:two")
     line = str(refused.value)
     assert line.startswith(f"tool.program.ready is '{module}:two', <function two at 0x")

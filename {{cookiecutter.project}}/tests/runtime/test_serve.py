@@ -132,3 +132,10 @@ def test_small_commands_import_no_server(service: ModuleType, words: tuple[str, 
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False
     )
     assert found.stdout.endswith("heavy:\n"), found
+
+
+def test_nobody_there(run: Run) -> None:
+    port = free_port()
+    result = run("check", PORT=str(port))
+    line = f"no answer from http://127.0.0.1:{port}: connection refused\n"
+    assert (result.exit_code, result.output) == (1, line)

@@ -4,17 +4,16 @@ import asyncio
 import contextlib
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from http.client import HTTPConnection, HTTPException
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from .load import enough, under_load
 from .program import Program
 
 Start = Callable[..., Program]
@@ -217,65 +216,17 @@ def queued(listener: socket.socket) -> set[tuple[str, int]]:
     return found
 
 
-class Load:
-    """Clients that ask without pause, and count what they get."""
-
-    def __init__(self, address: tuple[str, int], clients: int, keep_alive: bool) -> None:
-        self.address, self.keep_alive = address, keep_alive
-        self.answered, self.failed = 0, []  # type: int, list[str]
-        self.done = threading.Event()
-        self.threads = [threading.Thread(target=self.ask) for _ in range(clients)]
-
-    def ask(self) -> None:
-        end = time.monotonic() + 15
-        connection = HTTPConnection(*self.address, timeout=10)
-        while not self.done.is_set() and time.monotonic() < end:
-            try:
-                connection.request("GET", "/")
-                response = connection.getresponse()
-                response.read()
-                if response.status != 200:
-                    self.failed.append(str(response.status))
-            except (OSError, HTTPException) as error:
-                self.failed.append(repr(error))
-                connection.close()
-            self.answered += 1
-            if not self.keep_alive:
-                connection.close()
-        connection.close()
-
-
 def test_restart_under_load_fails_no_request(start: Start, listener: socket.socket) -> None:
-    address = listener.getsockname()
-    loads = [Load(address, 3, keep_alive=False), Load(address, 3, keep_alive=True)]
-    programs = [start("serve", listener=listener, LOG_LEVEL="error")]
-    for load in loads:
-        for thread in load.threads:
-            thread.start()
     counts = []
-    for _ in range(2):
+    programs = [start("serve", listener=listener, LOG_LEVEL="error")]
+    with under_load(listener.getsockname()) as loads:
+        for _ in range(2):
+            counts.append(enough(loads))
+            programs[-1].process.terminate()
+            assert programs[-1].ended() == 0
+            programs.append(start("serve", listener=listener, LOG_LEVEL="error"))
         counts.append(enough(loads))
-        programs[-1].process.terminate()
-        assert programs[-1].ended() == 0
-        programs.append(start("serve", listener=listener, LOG_LEVEL="error"))
-    counts.append(enough(loads))
-    for load in loads:
-        load.done.set()
-    for load in loads:
-        for thread in load.threads:
-            thread.join()
-    assert [load.failed for load in loads] == [[], []]
     assert all(later > sooner for sooner, later in pairwise(counts))
-
-
-def enough(loads: list[Load]) -> int:
-    """Wait until each load has got 100 more answers, and return the sum of all."""
-    before = [load.answered for load in loads]
-    end = time.monotonic() + 10
-    while any(load.answered < n + 100 for load, n in zip(loads, before, strict=True)):
-        assert time.monotonic() < end, "the load got no answers"
-        time.sleep(0.01)
-    return sum(load.answered for load in loads)
 
 
 def test_second_interrupt_ends_it_at_once(service: ModuleType, served: Any) -> None:

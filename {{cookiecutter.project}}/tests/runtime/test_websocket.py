@@ -14,7 +14,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from .program import PATIENCE, Program, short_folder
+from .process import PATIENCE, short_folder
+from .program import Program
 from .test_connection import LATE, Caller
 
 Start = Callable[..., Program]

@@ -1,4 +1,4 @@
-"""Serve the program that ``[tool.program]`` in pyproject.toml names. The template's own.
+"""Run the program that ``[tool.program]`` in pyproject.toml names. The template's own.
 
 The command, its unit and its environment variables are named after the package.
 """

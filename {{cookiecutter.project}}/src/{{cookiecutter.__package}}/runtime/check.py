@@ -1,4 +1,4 @@
-"""Ask a running service whether it is ready, and which release it is. Standard library only."""
+"""Ask a running program whether it is ready, and which release it is. Standard library only."""
 
 import contextlib
 import http.client
@@ -10,8 +10,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-READY_PATH = "/readyz"
-"""The path at which the health socket, and most services, say whether they are ready."""
+HEALTH_PATH, READY_PATH = "/healthz", "/readyz"
+"""Where the health socket, and most services, say whether they are alive, and ready."""
 TRY_SECONDS = 5.0
 """How long one try waits for its answer."""
 PAUSE_SECONDS = 0.1
@@ -22,7 +22,7 @@ LONGEST = 300
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """An HTTP connection over a Unix socket, such as the health socket of a service."""
+    """An HTTP connection over a Unix socket, such as the health socket of a program."""
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
@@ -39,7 +39,7 @@ CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSCon
 
 
 class NotReady(Exception):  # noqa: N818
-    """The service is not ready, or is another release; the message says what was seen."""
+    """The program is not ready, or is another release; the message says what was seen."""
 
 
 def wait(url: str, release: str | None, seconds: float, path: str = READY_PATH) -> str:
@@ -105,7 +105,7 @@ def _get(url: str, path: str, seconds: float) -> tuple[int, bytes]:
 
 
 def is_health_socket(url: str) -> bool:
-    """Return whether `url` names a Unix socket: always the runtime's own, see sockets.health()."""
+    """Return whether `url` names a Unix socket: always the runtime's own (health_socket.py)."""
     return url.startswith("unix:/") and not url.startswith("unix://")
 
 

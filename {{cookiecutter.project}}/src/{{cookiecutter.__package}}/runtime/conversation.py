@@ -4,7 +4,7 @@ import asyncio
 import json
 from http import HTTPStatus
 
-from . import logs
+from . import access_log
 from .asgi import Header, Message, Receive, Send
 from .exchange import REQUEST_ID, failures
 
@@ -77,7 +77,7 @@ class Conversation:
             await self.send({"type": "websocket.close", "code": code})
 
     async def _refuse(self, status: HTTPStatus) -> None:
-        body = {"error": status.phrase, "request_id": logs.request_id.get()}
+        body = {"error": status.phrase, "request_id": access_log.request_id.get()}
         headers: list[Header] = [(b"content-type", b"application/json")]
         start = {"type": "websocket.http.response.start", "status": status, "headers": headers}
         await self.send(start)

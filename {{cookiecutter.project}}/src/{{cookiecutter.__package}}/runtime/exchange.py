@@ -4,7 +4,7 @@ import asyncio
 import logging
 from http import HTTPStatus
 
-from . import logs
+from . import access_log
 from .asgi import Message, Receive, Send, answer_json
 
 REQUEST_ID = b"x-request-id"
@@ -62,7 +62,7 @@ class Exchange:
             raise error
         status = self._judge(error)
         if not self.status:
-            body = {"error": status.phrase, "request_id": logs.request_id.get()}
+            body = {"error": status.phrase, "request_id": access_log.request_id.get()}
             await answer_json(self.send, status, body)
 
     async def _end_events(self) -> None:

@@ -3,7 +3,6 @@
 import logging
 import re
 import sys
-from contextvars import ContextVar
 from typing import TextIO
 
 import ecs_logging
@@ -11,13 +10,7 @@ import ecs_logging
 from . import NAME
 from .flood import Flood
 
-request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the request being answered; every line logged meanwhile carries it."""
-
-ACCESS = f"{__package__}.access"
-"""The logger that writes one line for each request."""
 NOISE = (
-    "color_message",  # uvicorn's text once more, with terminal colours
     "log.original",  # the message once more
     "process.name",
     "process.thread",
@@ -27,27 +20,34 @@ NOISE = (
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def configure(level: str, release: str) -> None:
-    """Log to stdout from `level` on, including Python's warnings."""
-    logging.basicConfig(level=level.upper(), handlers=[handler(sys.stdout, release)], force=True)
+def configure(level: str, release: str, made: logging.Handler | None = None) -> None:
+    """Log to stdout from `level` on, including Python's warnings; `made` may be the handler."""
+    handlers = [made or handler(sys.stdout, release)]
+    logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
-    # uvicorn logs each step of starting and stopping, as we do
-    root = logging.getLogger()
-    logging.getLogger("uvicorn").setLevel(max(root.level, logging.WARNING))
 
 
-def handler(stream: TextIO, release: str) -> logging.Handler:
-    """Return a handler that writes ECS lines to `stream`, naming this service and `release`."""
+def handler(
+    stream: TextIO,
+    release: str,
+    *,
+    exempt: frozenset[str] = frozenset(),
+    noise: tuple[str, ...] = (),
+) -> logging.Handler:
+    """Return a handler that writes ECS lines to `stream`, naming this program and `release`.
+
+    It limits identical lines, except those of the loggers in `exempt`, and leaves out the fields
+    in `noise`.
+    """
     made = logging.StreamHandler(stream)
     made.setFormatter(
         Formatter(
             extra={"service.name": NAME, "service.version": release},
-            exclude_fields=NOISE,
+            exclude_fields=NOISE + noise,
             ensure_ascii=False,
         )
     )
-    made.addFilter(Flood(lambda record: _write(made, record), frozenset({ACCESS})))
-    made.addFilter(_name_request)
+    made.addFilter(Flood(lambda record: _write(made, record), exempt))
     return made
 
 
@@ -74,9 +74,3 @@ def _write(to: logging.Handler, record: logging.LogRecord) -> None:
         to.emit(record)
     finally:
         to.release()
-
-
-def _name_request(record: logging.LogRecord) -> bool:
-    if found := request_id.get():
-        record.__dict__["http.request.id"] = found
-    return True

@@ -4,7 +4,7 @@ Where several workers serve, each writes its counts to a file, and any of them a
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +12,15 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    GCCollector,
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    disable_created_metrics,
 )
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from .registry import common
 from .release import Release
 from .shared_metrics import folder, pids
 
@@ -31,9 +30,6 @@ OTHER = "other"
 
 _TOTALS = {"process_start_time_seconds": min, "process_max_fds": min}
 """How a number for all workers comes from theirs, if it is no sum."""
-
-# they add a series to each of ours, and nobody asks when counting began
-disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -78,33 +74,6 @@ class Metrics:
         self.requests.labels(method, route, int(status)).inc()
         if seconds is not None:
             self.duration.labels(method, route).observe(seconds)
-
-
-def common(release: Release) -> CollectorRegistry:
-    """Return the metrics that every program has."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    Gauge(
-        "build_info",
-        "Always 1; its labels say which release this is.",
-        ("version", "commit", "release"),
-        registry=registry,
-        multiprocess_mode="max",
-    ).labels(release.version, release.commit or "", release.release).set(1)
-    return registry
-
-
-def of_worker(release: Release, age: Callable[[], float]) -> CollectorRegistry:
-    """Return the metrics of a worker, whose last heartbeat is as old as `age` says."""
-    registry = common(release)
-    Gauge(
-        "worker_heartbeat_age_seconds",
-        "How long ago the worker's last heartbeat was.",
-        registry=registry,
-    ).set_function(age)
-    return registry
 
 
 class Processes(Collector):

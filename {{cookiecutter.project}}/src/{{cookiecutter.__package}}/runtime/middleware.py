@@ -7,7 +7,7 @@ import re
 import time
 from http import HTTPStatus
 
-from . import logs
+from . import access_log
 from .asgi import App, Receive, Scope, Send
 from .conversation import Conversation
 from .exchange import REQUEST_ID, Exchange
@@ -21,7 +21,7 @@ _KINDS: dict[str, type[Exchange] | type[Conversation]] = {
     "websocket": Conversation,
 }
 
-access = logging.getLogger(logs.ACCESS)
+access = logging.getLogger(access_log.ACCESS)
 
 
 class Observe:
@@ -43,7 +43,7 @@ class Observe:
             return
         headers = dict(scope["headers"])
         request_id = _sane_id(headers.get(REQUEST_ID, b""))
-        logs.request_id.set(request_id)  # never reset: each request is a task of its own
+        access_log.request_id.set(request_id)  # never reset: each request is a task of its own
         seen = _KINDS[scope["type"]](receive, send, request_id)
         began = time.perf_counter_ns()
         try:

@@ -1,4 +1,4 @@
-"""Report the service's state to systemd, as sd_notify(3) does. Standard library only."""
+"""Report the program's state to systemd, as sd_notify(3) does. Standard library only."""
 
 import contextlib
 import os
@@ -27,14 +27,6 @@ class Notifier:
         ):
             sock.settimeout(SEND_SECONDS)
             sock.sendto("\n".join(lines).encode(), self._address)
-
-    async def stay_alive(self) -> None:
-        """Send a sign of life twice as often as asked, for as long as the event loop runs."""
-        import asyncio  # slow to import, and a worker has no event loop
-
-        while self.watchdog_seconds:
-            self.send("WATCHDOG=1")
-            await asyncio.sleep(self.watchdog_seconds / 2)
 
 
 def from_systemd(environ: MutableMapping[str, str]) -> Notifier:

@@ -4,8 +4,9 @@ import asyncio
 import inspect
 import logging
 import traceback
-from collections.abc import Callable
 from typing import Any
+
+from .hook import Hook
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +15,7 @@ class PreparationError(Exception):
     """The function failed; the message is one line that says how."""
 
 
-def run(hook: Callable[[], Any]) -> None:
+def run(hook: Hook) -> None:
     """Call `hook`, and wait for it if it is asynchronous.
 
     Raise PreparationError if it fails, after the log has all of that.

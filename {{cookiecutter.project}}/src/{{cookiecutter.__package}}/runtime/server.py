@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from . import limits, logs
 from .connection import Connection
+from .health_socket import BACKLOG
 from .limits import Patience
 from .link import ACCEPT, HEALTH, Link
 from .listener import Listener
@@ -26,7 +27,7 @@ from .notify import Notifier
 from .readiness import STOPPING
 from .service import Service
 from .settings import Settings
-from .sockets import BACKLOG, name
+from .sockets import name
 
 UNATTENDED_SECONDS = 0.5
 """How long callers must wait in the queue before we assume that no other process accepts them."""
@@ -121,7 +122,7 @@ class Server(uvicorn.Server):
             logger.log(self._level, "held: accepting nobody until SIGUSR1")
         status = "accepting" if self._accepting else "held"
         self._notifier.send("READY=1", f"STATUS={status}")
-        self._alive = asyncio.create_task(self._notifier.stay_alive())
+        self._alive = asyncio.create_task(stay_alive(self._notifier))
 
     def _listen(self, sockets: list[socket.socket]) -> None:
         self.servers = []
@@ -277,6 +278,13 @@ class Server(uvicorn.Server):
             self._health.sock.close()
             if self._health_state.tasks:
                 await asyncio.wait(self._health_state.tasks, timeout=1)
+
+
+async def stay_alive(notifier: Notifier) -> None:
+    """Send a sign of life twice as often as asked, for as long as the event loop runs."""
+    while notifier.watchdog_seconds:
+        notifier.send("WATCHDOG=1")
+        await asyncio.sleep(notifier.watchdog_seconds / 2)
 
 
 def _unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -7,8 +7,7 @@ from http import HTTPStatus
 from prometheus_client.exposition import choose_encoder
 
 from .asgi import App, Receive, Scope, Send, answer, answer_json
-from .check import READY_PATH
-from .facts import HEALTH_PATH
+from .check import HEALTH_PATH, READY_PATH
 from .metrics import Metrics
 from .middleware import Observe
 from .program import Program

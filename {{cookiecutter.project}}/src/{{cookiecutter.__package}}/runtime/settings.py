@@ -1,20 +1,15 @@
-"""The settings: which environment variables are read, and which values each may have."""
+"""The settings of a service: which environment variables there are, and what each may say."""
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from . import PREFIX
+from . import environment
+from .rules import Rule, log_level, seconds, whole_number
 
 _HOST = re.compile(r"[\w:%-]{1,63}([.][\w:%-]{1,63})*", re.ASCII)
 _MOST_WORKERS = 256 if hasattr(os, "fork") else 1
-LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
-
-
-class SettingsError(Exception):
-    """A setting is unknown or its value is not allowed; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +21,9 @@ class Settings:
     port: int = 8000
     """The TCP port to listen on. Not used on a socket from systemd."""
     log_level: str = "info"
-    """The least severe of `LOG_LEVELS` that is logged."""
+    """The least severe of `rules.LOG_LEVELS` that is logged."""
     grace_seconds: int = 25
-    """How long requests being answered, or a job in hand, may go on after SIGTERM."""
+    """How long requests being answered may go on after SIGTERM."""
     drain_seconds: int = 2
     """How long a connection without a request may still send one after SIGTERM."""
     head_seconds: int = 10
@@ -53,80 +48,30 @@ class Settings:
         return f"http://{host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class Rule:
-    """How the text of one setting is read, and how to say what is allowed."""
-
-    read: Callable[[Any], Any]
-    """Return the value, or raise ValueError."""
-    allowed: str
-
-
-def _whole_number(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        # int() alone would also take "1_000", " 80" and other alphabets' digits
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise ValueError(text)
-        return int(text)
-
-    return read
-
-
-def _seconds(least: int) -> Rule:
-    allowed = f"a whole number of seconds from {least} to 3600"
-    return Rule(_whole_number(least, 3600), allowed)
-
-
 def _host(text: str) -> str:
     if not _HOST.fullmatch(text):
         raise ValueError(text)
     return text
 
 
-def _log_level(text: str) -> str:
-    return LOG_LEVELS[LOG_LEVELS.index(text.lower())]
-
-
 RULES = {
     "host": Rule(_host, "an address or a host name"),
-    "port": Rule(_whole_number(1, 65535), "a whole number from 1 to 65535"),
-    "log_level": Rule(_log_level, f"one of {', '.join(LOG_LEVELS)}"),
-    "grace_seconds": _seconds(0),
-    "drain_seconds": _seconds(0),
-    "head_seconds": _seconds(1),
-    "idle_seconds": _seconds(1),
-    "stall_seconds": _seconds(1),
-    "workers": Rule(_whole_number(1, _MOST_WORKERS), f"a whole number from 1 to {_MOST_WORKERS}"),
-    "max_connections": Rule(_whole_number(1, 1_000_000), "a whole number from 1 to 1000000"),
-    "max_message_bytes": Rule(_whole_number(1, 2**30), "a whole number from 1 to 1073741824"),
+    "port": whole_number(1, 65535),
+    "log_level": log_level(),
+    "grace_seconds": seconds(0),
+    "drain_seconds": seconds(0),
+    "head_seconds": seconds(1),
+    "idle_seconds": seconds(1),
+    "stall_seconds": seconds(1),
+    "workers": whole_number(1, _MOST_WORKERS),
+    "max_connections": whole_number(1, 1_000_000),
+    "max_message_bytes": whole_number(1, 2**30),
 }
-OF_KIND = {"service": tuple(RULES), "worker": ("log_level", "grace_seconds")}
-"""The settings that a program of each kind has."""
 
 
-def load(
-    environ: Mapping[str, str], options: Mapping[str, str | None] = {}, kind: str = "service"
-) -> Settings:
+def load(environ: Mapping[str, str], options: Mapping[str, str | None] = {}) -> Settings:
     """Return the settings from `environ`, overridden by the command line's `options`.
 
-    Raise SettingsError for a value that is not allowed, and for an unknown variable with our
-    prefix: a misspelt setting must not seem to be applied.
+    Raise SettingsError for a value that is not allowed, and for an unknown variable.
     """
-    known = {PREFIX + field.upper(): field for field in OF_KIND[kind]}
-    ours = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
-    if strangers := sorted(ours.keys() - known):
-        raise SettingsError(f"{strangers[0]} is no setting: expected one of {', '.join(known)}")
-    values = {known[name]: _read(known[name], text, name) for name, text in ours.items()}
-    for field, text in options.items():
-        if text is not None and field not in OF_KIND[kind]:
-            raise SettingsError(f"--{field} is {text!r}: a {kind} has no {field}")
-        if text is not None:
-            values[field] = _read(field, text, f"--{field}")
-    return Settings(**values)
-
-
-def _read(field: str, text: str, name: str) -> Any:
-    try:
-        return RULES[field].read(text)
-    except ValueError:
-        raise SettingsError(f"{name} is {text!r}: expected {RULES[field].allowed}") from None
+    return Settings(**environment.values(RULES, environ, options))

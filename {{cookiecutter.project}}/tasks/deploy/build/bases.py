@@ -64,8 +64,8 @@ def _fill(base: Path, fill: Fill) -> None:
 
 
 def _key(facts: object, code: Iterable[Path]) -> str:
-    files = sorted(file for path in code for file in _files(path))
-    contents = [(path.name, sha256(path)) for path in files]
+    files = {file for path in code for file in _files(path)}
+    contents = sorted((file.name, sha256(file)) for file in files)  # wherever they are
     return hashlib.sha256(json.dumps([facts, contents], sort_keys=True).encode()).hexdigest()[:12]
 
 

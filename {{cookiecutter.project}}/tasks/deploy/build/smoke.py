@@ -46,7 +46,8 @@ def _says(program: Path, project: Project, revision: Revision) -> None:
 def _serves(program: Path, project: Project, revision: Revision) -> None:
     """Start the program, let it check that it answers as the right release, and stop it.
 
-    A worker is held: it must not work on what it finds where it is built.
+    A worker is held: it must not work on what it finds where it is built. A service with a `ready`
+    hook is asked whether it is alive: what the hook looks for, such as a database, is not here.
     The check is the program's own command, on which every switch on a machine relies. Raises
     `TaskError` where the program exits, is not ready as this release, or does not stop.
     """
@@ -56,7 +57,8 @@ def _serves(program: Path, project: Project, revision: Revision) -> None:
         address = f"http://127.0.0.1:{port}"
         if project.kind == "service":
             settings |= {f"{project.prefix}HOST": "127.0.0.1", f"{project.prefix}PORT": str(port)}
-        if not project.answers_callers:
+        waits_for_more = bool(project.serves.get("ready"))
+        if waits_for_more or not project.answers_callers:
             settings["RUNTIME_DIRECTORY"] = folder
             address = f"unix:{folder}/health.sock"
         start = ["serve"] if project.kind == "service" else ["serve", "--hold"]
@@ -65,7 +67,9 @@ def _serves(program: Path, project: Project, revision: Revision) -> None:
             [program, *start], env=kept | settings, stdout=log, stderr=log, cwd=folder
         ) as serving:
             try:
-                _wait(serving, _asking(program, address, revision.release), kept | settings)
+                question = _asking(program, address, revision.release)
+                question += ["--alive"] * waits_for_more
+                _wait(serving, question, kept | settings)
                 serving.send_signal(signal.SIGTERM)
                 serving.wait(_STOP_SECONDS)
             except (TaskError, subprocess.TimeoutExpired) as error:

@@ -24,6 +24,8 @@ from ..build.render import render
 
 FOLDER = Path("deploy/offline-binary")
 _SPEC = "program.spec"
+_HOOK = "listing.py"
+"""What the program runs first."""
 _ENTRIES = ("entry.py.in", "admin.py.in")
 """Templates of the scripts that start the program and its engine."""
 _NO_LIBRARY = ("PythonLibraryNotFound", "Python was built without a shared library")
@@ -69,10 +71,11 @@ def obtain(plan: Plan, environment: Environment) -> ProgramBase:
         **_imports(project, environment),
         "distributions": loading.modules(environment.python, *runtime),
         "hidden_imports": settings.hidden_imports,
+        "collect_submodules": settings.collect_submodules,
         "collect_data": settings.collect_data,
     }
     facts = [environment.folder.name, wanted]
-    code = [Path(__file__), *(folder / name for name in (_SPEC, *_ENTRIES))]
+    code = [Path(__file__), *(folder / name for name in (_SPEC, _HOOK, *_ENTRIES))]
     collection = _Collection(project, environment, wanted)
     return ProgramBase(bases.obtain(plan.build, facts, code, collection.fill))
 
@@ -115,7 +118,8 @@ class _Collection:
         named = run([self.environment.python, "-I", "-B", SCRIPTS / "named.py", *runtime])
         wanted = {**self.wanted, "named": json.loads(named)}
         (work / "plan.json").write_text(json.dumps(wanted), encoding="utf-8")
-        shutil.copyfile(folder / _SPEC, work / _SPEC)
+        for name in (_SPEC, _HOOK):
+            shutil.copyfile(folder / name, work / name)
         shutil.copyfile(SCRIPTS / "probe.py", work / "probe.py")
         for name in _ENTRIES:
             text = (folder / name).read_text(encoding="utf-8")

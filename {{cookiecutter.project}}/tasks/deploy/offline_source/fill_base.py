@@ -20,7 +20,6 @@ from .launcher import FOLDER, TEMPLATE, Launcher
 
 MAKE_RELEASE = FOLDER / "make_release.py"
 BYTECODE = SCRIPTS / "bytecode.py"
-_LEVEL = 9
 _NEEDED = ("installer/*.py", "installer/_scripts/__init__.py", "installer-*.dist-info/licenses/*")
 
 
@@ -91,7 +90,7 @@ class _Filling:
 
     def _pack(self) -> None:
         members = archive.below(self.base.bundle, f"{self.plan.project.program}/")
-        part = archive.part(members, EARLIEST, level=_LEVEL)
+        part = archive.part(members, EARLIEST)
         (self.base.folder / "part.tar.gz").write_bytes(part)
 
     def _wheels(self, requirements: str) -> None:

@@ -3,7 +3,8 @@
 import sys
 
 from . import NAME
-from .program import ProgramError, find
+from .program import find
+from .reference import ProgramError
 
 try:
     command = find()

@@ -4,46 +4,22 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 from click.testing import Result
 
-from .conftest import ROOT
-from .program import PATIENCE, Program, short_folder
+from .process import PATIENCE, Process
 
-Start = Callable[..., Program]
+Start = Callable[..., Process]
 Run = Callable[..., Result]
-DOCUMENTED = ROOT / "deploy/units/worker/env.in"
 
 
 @pytest.fixture(autouse=True)
-def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Make the folder that systemd gives a worker while it runs."""
-    with short_folder() as folder:
-        monkeypatch.setenv("RUNTIME_DIRECTORY", str(folder))
-        yield folder
-
-
-@pytest.fixture
-def manager(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """Listen as systemd does, which asks for a sign of life every 0.4 s."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(str(folder / "notify"))
-        sock.settimeout(PATIENCE)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(folder / "notify"))
-        monkeypatch.setenv("WATCHDOG_USEC", "400000")
-        yield sock
-
-
-@pytest.fixture
-def check(folder: Path, run: Run, service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Run:
+def check(folder: Path, run: Run) -> Run:
     """Return a function that checks the worker of this test."""
-    facts = service.facts.Facts(kind="worker", run="")
-    monkeypatch.setattr(service.facts, "read", lambda: facts)
     return lambda *words: run("check", *words)
 
 
@@ -59,13 +35,13 @@ def messages(manager: socket.socket, seconds: float) -> list[str]:
     return told
 
 
-def stop(program: Program) -> int:
+def stop(program: Process) -> int:
     program.terminate()
     return program.ended()
 
 
 def test_it_runs_until_told_to_stop(start: Start, check: Run, folder: Path) -> None:
-    program = start("serve", program="workers:steady")
+    program = start("steady", "serve")
     said = check("--wait", "10")
     assert (said.exit_code, said.output[:7]) == (0, "ready: ")
     other = check("--release", "0+other")
@@ -77,7 +53,7 @@ def test_it_runs_until_told_to_stop(start: Start, check: Run, folder: Path) -> N
 
 
 def test_interrupted_at_a_terminal(start: Start) -> None:
-    program = start("serve", program="workers:hanging")
+    program = start("hanging", "serve")
     program.wait_for("at work")
     program.process.send_signal(signal.SIGINT)
     program.wait_for("stopping")
@@ -87,7 +63,7 @@ def test_interrupted_at_a_terminal(start: Start) -> None:
 
 
 def test_held_until_told(start: Start, check: Run) -> None:
-    program = start("serve", "--hold", program="workers:steady")
+    program = start("steady", "serve", "--hold")
     program.wait_for("held")
     assert check("--wait", "10").exit_code == 0
     time.sleep(0.3)
@@ -98,14 +74,14 @@ def test_held_until_told(start: Start, check: Run) -> None:
 
 
 def test_a_stop_while_it_is_held_begins_nothing(start: Start) -> None:
-    program = start("serve", "--hold", program="workers:steady")
+    program = start("steady", "serve", "--hold")
     program.wait_for("held")
     assert stop(program) == 0
     assert "at work" not in program.output()
 
 
 def test_a_signal_to_begin_means_nothing_to_one_at_work(start: Start) -> None:
-    program = start("serve", program="workers:steady")
+    program = start("steady", "serve")
     program.wait_for("at work")
     program.process.send_signal(signal.SIGUSR1)
     assert stop(program) == 0
@@ -113,7 +89,7 @@ def test_a_signal_to_begin_means_nothing_to_one_at_work(start: Start) -> None:
 
 
 def test_the_job_in_hand_is_finished(start: Start) -> None:
-    program = start("serve", program="workers:finishing")
+    program = start("finishing", "serve")
     program.wait_for("at work")
     assert stop(program) == 0
     assert [line["message"] for line in program.lines()][-4:] == [
@@ -122,7 +98,7 @@ def test_the_job_in_hand_is_finished(start: Start) -> None:
 
 
 def test_after_the_grace_it_ends_anyway(start: Start) -> None:
-    program = start("serve", program="workers:hanging", GRACE_SECONDS=1)
+    program = start("hanging", "serve", GRACE_SECONDS=1)
     program.wait_for("at work")
     began = time.monotonic()
     assert stop(program) == 1
@@ -139,13 +115,13 @@ def test_after_the_grace_it_ends_anyway(start: Start) -> None:
     ],
 )
 def test_one_that_fails_ends_the_process_with_one_line(start: Start, which: str, said: str) -> None:
-    program = start("serve", program=f"workers:{which}")
+    program = start(which, "serve")
     assert program.ended() == 1
     assert [line["message"] for line in program.lines()] == ["begun", said]
 
 
 def test_one_that_fails_while_it_stops_has_failed(start: Start, check: Run) -> None:
-    program = start("serve", program="workers:failing_late")
+    program = start("failing_late", "serve")
     check("--wait", "10")
     assert stop(program) == 1
     last = program.lines()[-1]
@@ -154,13 +130,13 @@ def test_one_that_fails_while_it_stops_has_failed(start: Start, check: Run) -> N
 
 
 def test_threads_of_its_own_do_not_keep_it(start: Start, check: Run) -> None:
-    program = start("serve", program="workers:with_threads")
+    program = start("with_threads", "serve")
     assert check("--wait", "10").exit_code == 0
     assert stop(program) == 0
 
 
 def test_the_manager_is_told(start: Start, manager: socket.socket) -> None:
-    program = start("serve", program="workers:steady")
+    program = start("steady", "serve")
     assert manager.recv(1000) == b"STATUS=starting"
     assert manager.recv(1000) == b"READY=1\nSTATUS=working"
     signs = messages(manager, 1.0)
@@ -172,7 +148,7 @@ def test_the_manager_is_told(start: Start, manager: socket.socket) -> None:
 
 
 def test_the_manager_is_told_of_a_hold(start: Start, manager: socket.socket) -> None:
-    program = start("serve", "--hold", program="workers:steady")
+    program = start("steady", "serve", "--hold")
     assert manager.recv(1000) == b"READY=1\nSTATUS=held"
     program.wait_for("held")
     program.process.send_signal(signal.SIGUSR1)
@@ -181,7 +157,7 @@ def test_the_manager_is_told_of_a_hold(start: Start, manager: socket.socket) -> 
 
 
 def test_without_a_heartbeat_it_is_not_ready(start: Start, manager: socket.socket) -> None:
-    program = start("serve", program="workers:mute")
+    program = start("mute", "serve")
     program.wait_for("at work")
     assert messages(manager, 1.5) == ["STATUS=starting"]
 
@@ -189,7 +165,7 @@ def test_without_a_heartbeat_it_is_not_ready(start: Start, manager: socket.socke
 def test_one_that_hangs_gives_no_sign_of_life(
     start: Start, manager: socket.socket, check: Run
 ) -> None:
-    program = start("serve", program="workers:hanging")
+    program = start("hanging", "serve")
     program.wait_for("at work")
     assert "WATCHDOG=1" in messages(manager, 1.5)
     assert messages(manager, 0.8) == []
@@ -199,7 +175,7 @@ def test_one_that_hangs_gives_no_sign_of_life(
 
 
 def test_a_long_job_that_beats_is_healthy(start: Start, check: Run) -> None:
-    program = start("serve", program="workers:beating")
+    program = start("beating", "serve")
     assert check("--wait", "10").exit_code == 0
     time.sleep(1.5)
     assert check().exit_code == 0
@@ -207,14 +183,14 @@ def test_a_long_job_that_beats_is_healthy(start: Start, check: Run) -> None:
 
 
 def test_before_the_first_heartbeat(start: Start, check: Run) -> None:
-    program = start("serve", program="workers:mute")
+    program = start("mute", "serve")
     program.wait_for("at work")
     said = check()
     assert (said.exit_code, said.output) == (1, "not ready: 503 starting: no heartbeat yet\n")
 
 
-def test_nothing_of_services_is_imported(start: Start, manager: socket.socket) -> None:
-    program = start("serve", program="workers:lean")
+def test_nothing_that_is_slow_is_imported(start: Start, manager: socket.socket) -> None:
+    program = start("lean", "serve")
     program.wait_for("imported: []")
     program.wait_for("told: []")
     assert stop(program) == 0
@@ -232,7 +208,7 @@ def ask(service: ModuleType, folder: Path, path: str) -> tuple[int, str]:
 def test_what_the_health_socket_answers(
     start: Start, check: Run, service: ModuleType, folder: Path
 ) -> None:
-    program = start("serve", program="workers:steady")
+    program = start("steady", "serve")
     assert check("--wait", "10").exit_code == 0
     assert ask(service, folder, "/healthz")[1].startswith('{"status":"alive","heartbeat_age":')
     status, metrics = ask(service, folder, "/metrics")
@@ -248,7 +224,7 @@ def test_what_the_health_socket_answers(
 def test_a_caller_who_says_nothing_keeps_nobody_waiting(
     start: Start, check: Run, folder: Path
 ) -> None:
-    program = start("serve", program="workers:steady")
+    program = start("steady", "serve")
     assert check("--wait", "10").exit_code == 0
     with socket.socket(socket.AF_UNIX) as silent:
         silent.connect(str(folder / "health.sock"))
@@ -263,97 +239,15 @@ def test_a_socket_that_cannot_be(check: Run, run: Run, monkeypatch: pytest.Monke
     assert (said.exit_code, said.output) == (1, line)
 
 
-def test_what_is_for_services_alone_is_refused(check: Run, run: Run, service: ModuleType) -> None:
-    said = run("serve", "--port", "80")
-    assert (said.exit_code, said.output) == (2, "error: --port is '80': a worker has no port\n")
-    said = run("serve", PORT="80")
-    names = f"{service.PREFIX}LOG_LEVEL, {service.PREFIX}GRACE_SECONDS"
-    line = f"error: {service.PREFIX}PORT is no setting: expected one of {names}\n"
-    assert (said.exit_code, said.output) == (2, line)
-
-
-@pytest.mark.skipif(not DOCUMENTED.exists(), reason="not deployed to machines")
-def test_every_setting_is_documented_with_its_default(service: ModuleType) -> None:
-    shown = dict(re.findall(r"^#@prefix@(\w+)=(.*)$", DOCUMENTED.read_text("utf-8"), re.MULTILINE))
-    usual, fields = service.settings.Settings(), service.settings.OF_KIND["worker"]
-    assert shown == {field.upper(): str(getattr(usual, field)) for field in fields}
-
-
 def test_where_check_looks(
     service: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = service.sockets.health_path
+    path = service.serve.health_path
     assert path({"RUNTIME_DIRECTORY": "/run/a:/run/b"}) == Path("/run/a/health.sock")
     assert path({"XDG_RUNTIME_DIR": str(folder)}) == Path(f"/run/{service.NAME}/health.sock")
     (folder / service.NAME).mkdir()
     (folder / service.NAME / "health.sock").touch()
     assert path({"XDG_RUNTIME_DIR": str(folder)}) == folder / service.NAME / "health.sock"
-
-
-FUNCTIONS = """
-class Class:
-    def __init__(self, stop): ...
-    def method(self, stop): ...
-instance = Class(1)
-def run(stop): ...
-def more(stop, log=None): ...
-def nothing(): ...
-def two(stop, queue): ...
-def named(stop, *, queue): ...
-async def later(stop): ...
-def yielding(stop): yield
-"""
-
-
-@pytest.fixture
-def find(service: ModuleType, write: Callable[[str], str]) -> Callable[[str], Any]:
-    """Return a function that finds a worker's function in a module."""
-
-    def find(name: str) -> Any:
-        facts = service.facts.Facts(kind="worker", run=f"{write(FUNCTIONS)}:{name}")
-        return service.program.find_run(facts)
-
-    return find
-
-
-@pytest.mark.parametrize("name", ["run", "more", "instance.method"])
-def test_a_function_with_one_argument_is_found(find: Callable[[str], Any], name: str) -> None:
-    assert find(name).__name__ in name
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("rnu", "there is no 'rnu': did you mean 'run'?"),
-        ("__name__", "expected something to call"),
-        ("Class", "expected a function that takes one argument, its stop"),
-        ("nothing", "expected a function that takes one argument, its stop"),
-        ("two", "expected a function that takes one argument, its stop"),
-        ("named", "expected a function that takes one argument, its stop"),
-        ("later", "expected a plain function (it may call asyncio.run)"),
-        ("yielding", "expected a plain function (it may call asyncio.run)"),
-    ],
-)
-def test_a_wrong_one_is_named(
-    service: ModuleType, find: Callable[[str], Any], name: str, said: str
-) -> None:
-    with pytest.raises(service.facts.ProgramError) as refused:
-        find(name)
-    line = str(refused.value)
-    assert line.startswith(f"tool.program.run is '{service.PACKAGE}.written:{name}', ")
-    assert line.endswith(said)
-    assert "\n" not in line
-
-
-def test_lint_looks_for_a_worker_too(
-    service: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    facts = service.facts.Facts(kind="worker", run=f"{service.PACKAGE}.nowhere:run")
-    monkeypatch.setattr(service.program, "read", lambda: facts)
-    assert service.program.main() == 1
-    name = f"{service.PACKAGE}.nowhere"
-    line = f"error: tool.program.run is '{name}:run', but there is no module {name}\n"
-    assert capsys.readouterr().err == line
 
 
 def test_waiting_and_asking_are_heartbeats(service: ModuleType) -> None:
@@ -377,6 +271,6 @@ def test_without_a_health_socket_it_runs_as_well(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RUNTIME_DIRECTORY")
-    program = start("serve", program="workers:steady")
+    program = start("steady", "serve")
     program.wait_for("at work")
     assert stop(program) == 0

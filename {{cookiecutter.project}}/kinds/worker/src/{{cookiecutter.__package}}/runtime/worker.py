@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import facts, logs, notify, program, release, sockets
+from . import facts, health_socket, logs, notify, program, release
 from .heart import Heart, Stop
 from .settings import Settings
 
@@ -33,10 +33,10 @@ def work(described: facts.Facts, settings: Settings, *, hold: bool) -> int:
     SocketError if the health socket cannot be opened.
     """
     notifier = notify.from_systemd(os.environ)
-    listening = sockets.health(os.environ)
+    listening = health_socket.listen(os.environ)
     this = release.current()
     logs.configure(settings.log_level, this.release)  # the program may log while it is imported
-    worker = Worker(program.find_run(described), described.heartbeat_seconds, settings, notifier)
+    worker = Worker(program.find(described), described.heartbeat_seconds, settings, notifier)
     if not listening:
         return worker.run(hold=hold)
     from .health import Health  # not on Windows, where nothing asks

@@ -15,14 +15,14 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import TYPE_CHECKING, Any
 
 from . import NAME
-from .check import READY_PATH
-from .facts import HEALTH_PATH, METRICS_PATH
+from .check import HEALTH_PATH, READY_PATH
 from .heart import HELD, READY, Heart
 from .release import Release
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+METRICS_PATH = "/metrics"
 CALLER_SECONDS = 5.0
 """How long a caller may keep a thread waiting."""
 _POLL_SECONDS = 0.05

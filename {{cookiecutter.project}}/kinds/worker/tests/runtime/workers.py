@@ -74,8 +74,8 @@ def with_threads(stop: Any) -> None:
 
 
 def lean(stop: Any) -> None:
-    """Say which packages of services were imported."""
-    heavy = {"starlette", "uvicorn", "a2wsgi", "prometheus_client", "asyncio"} & set(sys.modules)
+    """Say what was imported that starts slowly."""
+    heavy = {"prometheus_client", "asyncio"} & set(sys.modules)
     logger.info("imported: %s", sorted(heavy))
     logger.info("told: %s", sorted({"NOTIFY_SOCKET", "WATCHDOG_USEC"} & os.environ.keys()))
     stop.wait()

@@ -1,0 +1,1 @@
+"""The site: its settings, its paths, and the app that is served."""

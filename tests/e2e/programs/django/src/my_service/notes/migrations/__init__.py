@@ -1,0 +1,1 @@
+"""The steps of the database, from the first to the last."""

@@ -1,0 +1,83 @@
+"""A program on a machine, brought there by any quadrant."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.lib import lock
+
+from tests.conftest import Answers, Bake
+from tests.support import commit, run
+
+from . import bundles, programs
+from .controller import ADDRESS, TO, Controller, index, repository
+from .fleet import fleet
+from .machine import Machine, machine
+from .releases import NAME, Releases, Versions
+from .service import install
+
+QUADRANTS = ("offline-binary", "offline-source", "online-source")
+PYTHON = "3.11"
+"""The Python of the hosts that make an environment themselves."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A machine, and how a release gets onto it."""
+
+    machine: Machine
+    install: Callable[[str], object]
+    """Installs a release, by its name in the versions, or upgrades to it."""
+
+
+def project(bake: Bake, program: str, folder: Path, python: str = "") -> Path:
+    """Return a bake that has become the project of a program, committed."""
+    answers: Answers = {"project": NAME}
+    if python:
+        answers["python_version"] = python
+    made = folder / NAME
+    bake(**answers).rename(made)
+    programs.overlay(made, program)
+    commit(made)
+    return made
+
+
+@contextmanager
+def offline(quadrant: str, releases: Releases, folder: Path) -> Iterator[Place]:
+    """Yield a machine without a network, on which a package or a bundle is installed."""
+    by = {"offline-binary": install, "offline-source": bundles.install}[quadrant]
+    with machine("systemd", folder / "m") as made:
+        yield Place(made, lambda which: by(made, releases[which]))
+
+
+@contextmanager
+def online(source: Path, versions: Versions, folder: Path) -> Iterator[Place]:
+    """Yield a host that gets a project's source by Git, and its packages from an index."""
+    with fleet(1, folder / "f") as hosts, repository(folder) as served:
+        listing = folder / "requirements.txt"
+        listing.write_text(lock.requirements(source / "Pipfile.lock", ["packages"]))
+        with index(folder, listing) as address:
+            [host] = hosts.hosts.values()
+            host.put(Path(sys.executable).with_name("uv"), "/usr/local/bin")
+            controller = Controller(source, hosts, quadrant="online-source")
+            controller.releases = Releases(source, folder, versions)
+            controller.variables = {
+                "deploy_python": f"/usr/bin/python{PYTHON}",
+                "deploy_environment": {"UV_DEFAULT_INDEX": address},
+            }
+            controller.write_inventory()
+            controller.prepare()
+            run(["git", "init", "--quiet", "--bare", served / NAME], cwd=served)
+            remote = ("git", "remote")
+            run([*remote, "add", "origin", f"git://{ADDRESS}/{NAME}"], cwd=source)
+            run([*remote, "set-url", "--push", "origin", str(served / NAME)], cwd=source)
+            yield Place(host, lambda which: _deploy(controller, which))
+
+
+def _deploy(controller: Controller, which: str) -> None:
+    controller.become(which)
+    push = ["git", "push", "--quiet", "--force", "origin", "HEAD:refs/heads/main"]
+    run(push, cwd=controller.folder)
+    controller.invoke("deploy.online-source", *TO)

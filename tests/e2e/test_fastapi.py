@@ -1,0 +1,108 @@
+"""A FastAPI program with a database: its migrations run before each switch, in every quadrant."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Bake
+
+from .browser import Browser
+from .quadrants import PYTHON, QUADRANTS, Place, offline, online, project
+from .releases import NAME, Releases, Versions
+from .service import active, answer, history, status
+
+ADMIN = f"{NAME}-admin"
+_SOURCE = "src/my_service"
+_MIGRATIONS = f"{_SOURCE}/migrations/versions"
+_HEAD = """\"\"\"Notes.\"\"\"
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{}"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+"""
+_DONE = f"""{_HEAD.format("0002")}    op.add_column(
+        "notes", sa.Column("done", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+"""
+_FAILS = f"""{_HEAD.format("0003")}    op.create_table("tags", sa.Column("name", sa.String()))
+    op.drop_column("notes", "no_such_column")
+"""
+
+VERSIONS: Versions = {
+    "old": ("0.1.0", ()),
+    # The old release can work with the new table, as the new column has a default in the database.
+    "new": (
+        "0.2.0",
+        (
+            (f"{_MIGRATIONS}/0002_done.py", "", _DONE),
+            (f"{_SOURCE}/models.py", "    text: Mapped[str]\n",
+             "    text: Mapped[str]\n    done: Mapped[bool] = mapped_column(default=False)\n"),
+            (f"{_SOURCE}/schemas.py", "    id: int\n", "    id: int\n    done: bool\n"),
+        ),
+    ),
+    "fails": ("0.1.5", ((f"{_MIGRATIONS}/0003_fails.py", "", _FAILS),)),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    """Return the releases of the program."""
+    folder = tmp_path_factory.mktemp("fastapi")
+    return Releases(project(bake, "fastapi", folder), folder / "releases", VERSIONS)
+
+
+@pytest.fixture(params=QUADRANTS)
+def place(
+    request: pytest.FixtureRequest, bake: Bake, releases: Releases, tmp_path: Path
+) -> Iterator[Place]:
+    """Return a machine for each quadrant."""
+    quadrant = str(request.param)
+    if quadrant == "online-source":
+        with online(project(bake, "fastapi", tmp_path, PYTHON), VERSIONS, tmp_path) as prepared:
+            yield prepared
+    else:
+        with offline(quadrant, releases, tmp_path) as prepared:
+            yield prepared
+
+
+def test_it_is_installed_migrated_and_rolled_back(place: Place, tmp_path: Path) -> None:
+    machine = place.machine
+    browser = Browser(machine, tmp_path / "cookies")
+    place.install("old")
+    assert answer(machine) == "0.1.0"
+    assert "<li>buy milk</li>" in browser.submit("/", text="buy milk").text
+    assert "margin" in browser.get("/static/style.css").text
+    assert browser.get("/.well-known/security.txt").text.startswith("Contact: ")
+    assert notes(browser) == [{"id": 1, "text": "buy milk"}]
+    assert machine.path(f"/var/lib/{NAME}/notes.db").stat().st_uid != 0
+
+    with pytest.raises(AssertionError, match="its before_switch hook failed: "):
+        place.install("fails")
+    assert active(machine) == answer(machine) == "0.1.0"
+    assert status(machine)["service"].startswith("healthy")
+    assert "no such column" in history(machine)[-1][3]
+    assert notes(browser) == [{"id": 1, "text": "buy milk"}]
+
+    place.install("new")
+    assert answer(machine) == "0.2.0"
+    assert "<li>sweep</li>" in browser.submit("/", text="sweep").text
+    assert [note["done"] for note in notes(browser)] == [False, False]
+    assert "the data is prepared for 0.2.0+" in machine.run(ADMIN, "run", "before-switch").stdout
+
+    machine.run(ADMIN, "rollback")
+    assert active(machine) == answer(machine) == "0.1.0"
+    browser.submit("/", text="rest")
+    assert [note["text"] for note in notes(browser)] == ["buy milk", "sweep", "rest"]
+
+
+def notes(browser: Browser) -> list[dict[str, object]]:
+    """Return the notes as callers get them."""
+    found: list[dict[str, object]] = json.loads(browser.get("/notes").text)
+    return found

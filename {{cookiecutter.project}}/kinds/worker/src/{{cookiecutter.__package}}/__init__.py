@@ -1,0 +1,1 @@
+"""The worker: everything here is yours, but for `runtime/`, which runs it."""
