@@ -20,7 +20,7 @@ def lines(text: str) -> set[str]:
 
 
 def written(program: Path) -> Iterator[str]:
-    """Yield the texts of a program's files and later versions, and what replaces the bake's lines."""
+    """Yield the texts of a program and its later versions, and what replaces lines of the bake."""
     for path in program.rglob("*"):
         if path.suffix == ".py" or path.name == "Pipfile":
             yield path.read_text("utf-8")

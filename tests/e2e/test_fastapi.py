@@ -11,8 +11,8 @@ import pytest
 from tests.conftest import Bake
 
 from .browser import Browser
-from .quadrants import PYTHON, QUADRANTS, Place, offline, online, project
 from .machine import Machine
+from .quadrants import PYTHON, QUADRANTS, Place, offline, online, project
 from .releases import NAME, Releases, Versions
 from .service import active, answer, history, status
 
