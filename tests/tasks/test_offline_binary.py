@@ -20,6 +20,8 @@ from tasks.lib import project
 from tasks.lib.console import TaskError
 from tasks.lib.environment import Environment
 
+from tests.support import KINDS
+
 
 @pytest.mark.parametrize(
     ("version", "expected"),
@@ -186,6 +188,18 @@ def test_one_file_has_no_engine(
     assert not {"release", "add engine", "try engine"} & set(steps)
     said = " ".join(capsys.readouterr().out.split())
     assert f" start dist/offline-test/{made.single.name} serve" in said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_program_is_started_as_it_can_be(
+    plan: Plan, steps: Steps, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    project = replace(plan.project, serves={**plan.project.serves, "kind": kind})
+    made = build.build(replace(plan, project=project, onefile=True))
+    assert "try" in steps
+    said = " ".join(capsys.readouterr().out.split())
+    words = "--help" if kind == "cli" else "serve"
+    assert f" start dist/offline-test/{made.single.name} {words}" in said
 
 
 def test_elsewhere_than_on_linux_there_are_no_packages(

@@ -40,7 +40,7 @@ def own(service: ModuleType, write: Callable[[str], str], monkeypatch: pytest.Mo
     return own
 
 
-@pytest.mark.parametrize("arguments", [(), ("a", "--help", "--", "-v", "--port=1", "--", "ü b")])
+@pytest.mark.parametrize("arguments", [(), ("a", "--help", "--", "-v", "--level=1", "--", "ü b")])
 def test_it_gets_all_arguments_as_they_are(
     own: Own, run: Run, command: str, arguments: tuple[str, ...]
 ) -> None:

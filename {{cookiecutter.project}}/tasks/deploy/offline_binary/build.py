@@ -19,7 +19,7 @@ from .program_base import ProgramBase
 
 QUADRANT = "offline-binary"
 CATEGORIES = ("packages", "build")
-_START = {"service": "serve", "cli": "--help"}
+_START = {"service": "serve", "worker": "serve", "cli": "--help"}
 """How one starts a program of each kind."""
 
 
