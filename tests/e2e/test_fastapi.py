@@ -14,7 +14,7 @@ from .browser import Browser
 from .machine import Machine
 from .quadrants import PYTHON, QUADRANTS, Place, offline, online, project
 from .releases import NAME, Releases, Versions
-from .service import active, answer, history, status
+from .service import answer, history, status
 
 ADMIN = f"{NAME}-admin"
 _SOURCE = "src/my_service"
@@ -89,9 +89,12 @@ def test_it_is_installed_migrated_and_rolled_back(place: Place, tmp_path: Path) 
     assert notes(browser) == [{"id": 1, "text": "buy milk"}]
     assert machine.path(f"/var/lib/{NAME}/notes.db").stat().st_uid != 0
 
-    with pytest.raises(AssertionError, match="its before_switch hook failed: "):
+    with pytest.raises(AssertionError) as failed:
         place.install("fails")
-    assert active(machine) == answer(machine) == "0.1.0"
+    said = [line for line in str(failed.value).splitlines() if "hook failed: " in line]
+    assert said
+    assert [line for line in said if "no such column" not in line] == [], "all is in one line"
+    assert answer(machine) == "0.1.0"
     assert status(machine)["service"].startswith("healthy")
     assert "no such column" in history(machine)[-1][3]
     assert notes(browser) == [{"id": 1, "text": "buy milk"}]
@@ -104,7 +107,7 @@ def test_it_is_installed_migrated_and_rolled_back(place: Place, tmp_path: Path) 
     assert "the data is prepared for 0.2.0+" in machine.run(ADMIN, "run", "before-switch").stdout
 
     machine.run(ADMIN, "rollback")
-    assert active(machine) == answer(machine) == "0.1.0"
+    assert answer(machine) == "0.1.0"
     browser.submit("/", text="rest")
     assert [note["text"] for note in notes(browser)] == ["buy milk", "sweep", "rest"]
 
