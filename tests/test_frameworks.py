@@ -20,16 +20,17 @@ def lines(text: str) -> set[str]:
 
 
 def written(program: Path) -> Iterator[str]:
-    """Yield the texts of a program's files, and what replaces lines of the bake's."""
+    """Yield the texts of a program and its later versions, and what replaces lines of the bake."""
     for path in program.rglob("*"):
         if path.suffix == ".py" or path.name == "Pipfile":
             yield path.read_text("utf-8")
+    yield (PROGRAMS.parent / f"test_{program.name}.py").read_text("utf-8")
     edits = tomllib.loads((program / "edits.toml").read_text("utf-8"))
     for edit in edits["edit"]:
         yield edit["after"]
 
 
-@pytest.mark.parametrize("name", ["django", "flask"])
+@pytest.mark.parametrize("name", ["django", "fastapi", "flask"])
 def test_the_code_on_the_page_is_the_programs(name: str) -> None:
     page = (PROJECT / "docs/frameworks" / f"{name}.md").read_text("utf-8")
     blocks = _BLOCK.findall(page)

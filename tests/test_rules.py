@@ -11,6 +11,10 @@ from tasks.lib.console import TaskError
 REFUSED = [
     ({"keep_relases": 9}, "deploy has 'keep_relases': did you mean 'keep_releases'?"),
     ({"x": 1}, "deploy has 'x': expected before_switch_seconds, end_of_life, health_seconds, "),
+    (
+        {"before_switch_seconds": 0},
+        "deploy.before_switch_seconds is '0': expected a whole number of at least 1",
+    ),
     ({"keep_releases": "1"}, "deploy.keep_releases is '1': expected a whole number of at least 2"),
     (
         {"keep_releases": True},
@@ -46,6 +50,7 @@ def test_what_is_wrong_is_named(given: dict[str, Any], expected: str) -> None:
 def test_what_is_given_counts_and_what_is_empty_does_not() -> None:
     given = {
         "keep_releases": 5,
+        "before_switch_seconds": "600",
         "overlap": "no",
         "health_seconds": None,
         "signing_key": "",
@@ -54,7 +59,11 @@ def test_what_is_given_counts_and_what_is_empty_does_not() -> None:
         "offline_binary": {"hidden_imports": ["a.b"], "collect_data": None},
     }
     assert settings.read(given, {}) == Settings(
-        keep_releases=5, overlap=False, interpreter="local", hidden_imports=("a.b",)
+        keep_releases=5,
+        before_switch_seconds=600,
+        overlap=False,
+        interpreter="local",
+        hidden_imports=("a.b",),
     )
 
 

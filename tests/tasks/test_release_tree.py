@@ -65,6 +65,18 @@ def test_a_release_for_hosts(
     assert processes.ran("release_rank.py")[-2:] == ["1.0rc1", "1700000000"]
 
 
+def test_a_hook_has_the_seconds_that_the_settings_allow(
+    tree: Path, plan: Plan, environment: Environment, processes: Processes
+) -> None:
+    processes.answer("release_rank.py", "a1.z\n")
+    serves = {**plan.project.serves, "before_switch": "my_service.data:migrate"}
+    project = replace(plan.project, serves=serves)
+    settings = replace(plan.settings, before_switch_seconds=7)
+    given = replace(plan, project=project, settings=settings)
+    release_tree.add_host(tree, given, environment, {})
+    assert json.loads((tree / "host/release.json").read_text())["before_switch_seconds"] == 7
+
+
 def give_units(root: Path, units: Path) -> None:
     """Give the project in `root`, whose deploy/ is the template's, the unit files in `units`."""
     (root / "deploy").unlink()

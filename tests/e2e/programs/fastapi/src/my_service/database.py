@@ -11,8 +11,8 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # On a machine, systemd names the folder in which a service keeps its data.
-_FILE = Path(os.environ.get("STATE_DIRECTORY", ""), "notes.db").absolute()
-URL = os.environ.get("DATABASE_URL", f"sqlite:///{_FILE}")
+DATA = Path(os.environ.get("STATE_DIRECTORY", "build/data")).absolute()
+URL = os.environ.get("DATABASE_URL", f"sqlite:///{DATA}/notes.db")
 
 
 class Base(DeclarativeBase):
@@ -60,6 +60,7 @@ def migrate() -> None:
     from alembic import command  # the service itself starts without it
     from alembic.config import Config
 
+    DATA.mkdir(parents=True, exist_ok=True)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("sourceless", "true")  # a built program has bytecode only
