@@ -16,10 +16,14 @@ import pytest
 from tasks.lib import interpreter
 
 from tests.conftest import Bake
+from tests.soak import some
 from tests.support import KINDS, PYTHONS, offered_here, run
 
 NOX = [sys.executable, "-m", "nox"]
 HERE = [version for version in PYTHONS if interpreter.present(version)]
+TESTED = some(HERE, 1, "Pythons of a fresh project")
+"""The Pythons on which all tests of a fresh project run."""
+CHOSEN = ["-s", "lint", *(f"test-{version}" for version in TESTED), "security"]
 NOT_HERE = [version for version in PYTHONS if version not in HERE]
 
 
@@ -83,16 +87,14 @@ def advisories() -> Iterator[Advisories]:
 
 
 def test_a_fresh_project_is_green(folder: Path, advisories: Advisories) -> None:
-    said = nox(folder, OSV_URL=advisories.url)
-    for session in ["lint", *(f"test-{version}" for version in HERE), "security"]:
+    said = nox(folder, *CHOSEN, OSV_URL=advisories.url)
+    for session in CHOSEN[1:]:
         assert f"* {session}: success" in said
-    for version in NOT_HERE:
-        assert f"* test-{version}: skipped (Python interpreter {version} not found)" in said
     reports = folder / "reports"
     for name in ("bandit", "detect-secrets", "pip-audit", "mypy", "ruff"):
         json.loads((reports / f"{name}.json").read_text("utf-8"))
     assert all(path.stat().st_size for path in reports.iterdir())
-    for version in HERE:
+    for version in TESTED:
         coverage = attributes(reports / f"coverage-{version}.xml", "coverage")
         assert float(coverage["branch-rate"]) >= 0.9
         suite = attributes(reports / f"junit-{version}.xml", "testsuite")
@@ -100,14 +102,33 @@ def test_a_fresh_project_is_green(folder: Path, advisories: Advisories) -> None:
         assert suite["skipped"] == suite["failures"] == "0"
 
 
+@pytest.mark.parametrize("version", sorted({*HERE} - {*TESTED}))
+def test_the_program_works_on_each_python(folder: Path, version: str) -> None:
+    """Run what needs no waiting; `nox -s soak` runs all tests on each Python."""
+    quick = [f"tests/runtime/test_{name}.py" for name in ("facts", "program", "serve", "service")]
+    nox(folder, "-s", f"test-{version}", "--", "--no-cov", "tests/test_app.py", *quick)
+
+
 @pytest.mark.parametrize("kind", sorted({*KINDS} - {"service"}))
 def test_a_fresh_project_of_another_kind_is_green(
     bake: Bake, advisories: Advisories, kind: str
 ) -> None:
     folder = bake(git=True, python_version=offered_here(), kind=kind)
-    said = nox(folder, OSV_URL=advisories.url)
-    for session in ["lint", *(f"test-{version}" for version in HERE), "security"]:
+    said = nox(folder, *CHOSEN, OSV_URL=advisories.url)
+    for session in CHOSEN[1:]:
         assert f"* {session}: success" in said
+
+
+def test_all_that_is_asked_without_words(folder: Path) -> None:
+    said = nox(folder, "--list")
+    for session in ["lint", *(f"test-{version}" for version in PYTHONS), "security"]:
+        assert f"\n* {session} -> " in said
+
+
+@pytest.mark.parametrize("version", NOT_HERE)
+def test_a_python_that_is_not_here_is_skipped(folder: Path, version: str) -> None:
+    said = nox(folder, "-s", "lint", f"test-{version}", "--", "noxfile.py")
+    assert f"* test-{version}: skipped (Python interpreter {version} not found)" in said
 
 
 def attributes(path: Path, element: str) -> dict[str, str]:
