@@ -54,8 +54,17 @@ def main() -> None:
         scripts = environment(place)
         port = free_port()
         app, at = "my_service.app:app", ["--host", "127.0.0.1", "--port", str(port)]
-        python, bind = scripts / "python", ["--bind", f"127.0.0.1:{port}"]
-        gunicorn = [python, "-m", "gunicorn", *bind, "--access-logfile", "-", "--worker-class"]
+        python, bind = scripts / "python", f"127.0.0.1:{port}"
+        gunicorn: list[str | Path] = [
+            python,
+            "-m",
+            "gunicorn",
+            "--bind",
+            bind,
+            "--access-logfile",
+            "-",
+            "--worker-class",
+        ]
         servers: dict[str, Sequence[str | Path]] = {
             "uvicorn": [python, "-m", "uvicorn", *at, app],
             "the runtime": [python, "-m", "my_service.runtime", "serve", *at],
