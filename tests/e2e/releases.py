@@ -27,8 +27,8 @@ Versions = Mapping[str, tuple[str, tuple[Edit, ...]]]
 # True on a machine only: a program that fails where it is built is not even packed.
 _THERE = '"STATE_DIRECTORY" in __import__("os").environ'
 _APP = "src/my_service/app.py"
-_CLI, _READINESS, _SERVICE = (
-    f"src/my_service/runtime/{name}.py" for name in ("cli", "readiness", "service")
+_SERVE, _READINESS, _SERVICE = (
+    f"src/my_service/runtime/{name}.py" for name in ("serve", "readiness", "service")
 )
 _SOCKET = "deploy/units/socket.in"
 
@@ -82,7 +82,7 @@ VERSIONS: Versions = {
     "new": ("0.2.0", ()),
     "exits at once": (
         "0.3.0",
-        ((_CLI, "    notifier = notify.from_systemd(os.environ)\n",
+        ((_SERVE, "    notifier = notify.from_systemd(os.environ)\n",
           f'    if {_THERE}:\n        raise Failure("the new database is missing")\n'
           "    notifier = notify.from_systemd(os.environ)\n"),),
     ),
@@ -93,7 +93,7 @@ VERSIONS: Versions = {
     ),
     "wrong release": (
         "0.3.2",
-        ((_CLI, "    this = release.current()\n",
+        ((_SERVE, "    this = release.current()\n",
           "    this = release.current()\n"
           f'    if {_THERE}:\n        this = release.Release("0.1.0", None, "0.1.0+another")\n'),),
     ),
