@@ -63,9 +63,10 @@ def test_one_that_waits_for_more_is_asked_whether_it_is_alive(plan: Plan, tmp_pa
 
 def test_a_worker_is_held(plan: Plan, tmp_path: Path) -> None:
     told, asked = tmp_path / "told", tmp_path / "asked"
-    made = program(
-        tmp_path, f'env > {told}; echo "$@" >> {told}; exec sleep 60', f'echo "$*" > {asked}'
-    )
+    serve = f'env > {told}; echo "$@" >> {told}; exec sleep 60'
+    # What answers is told to end, so it must have written all of that before.
+    check = f'until grep -qs "^serve" {told}; do sleep 0.05; done; echo "$*" > {asked}'
+    made = program(tmp_path, serve, check)
     worker = replace(plan.project, serves={"kind": "worker", "run": "my_service.work:run"})
     smoke.check(made, worker, plan.revision)
     lines = told.read_text().splitlines()
