@@ -15,6 +15,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from .process import PATIENCE
+
 HEAD = b"Host: a\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\n" + HEAD
 LATE = 1e9
@@ -310,3 +312,28 @@ def test_no_http_after_half_an_answer(caller: Caller, route: Callable[[Any], Non
 def test_less_patience_in_a_crowd(service: ModuleType) -> None:
     patience = service.limits.Patience(head=10, stall=60).in_a_crowd()
     assert (patience.head, patience.idle, patience.linger, patience.stall) == (2, 5, 0.5, 60)
+
+
+class Accepted(asyncio.Protocol):
+    """Tell which socket a caller was given."""
+
+    def __init__(self) -> None:
+        self.sock: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.sock.set_result(transport.get_extra_info("socket"))
+        transport.close()
+
+
+def test_answers_are_sent_at_once(service: ModuleType, listener: socket.socket) -> None:
+    async def option() -> int:
+        protocol = Accepted()
+        accepting = service.listener.Listener(listener, lambda: protocol, set(), 1)
+        accepting.open()
+        with socket.create_connection(listener.getsockname()):
+            sock = await asyncio.wait_for(protocol.sock, PATIENCE)
+            found: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        await accepting.close()
+        return found
+
+    assert asyncio.run(option())
