@@ -44,6 +44,22 @@ def project(bake: Bake, program: str, folder: Path, python: str = "") -> Path:
     return made
 
 
+def releases(bake: Bake, program: str, folder: Path, versions: Versions) -> Releases:
+    """Return the releases of a program, for the offline quadrants."""
+    return Releases(project(bake, program, folder), folder / "releases", versions)
+
+
+@contextmanager
+def place(quadrant: str, bake: Bake, program: str, made: Releases, folder: Path) -> Iterator[Place]:
+    """Yield a machine for a quadrant; the offline ones install the releases `made`."""
+    if quadrant == "online-source":
+        with online(project(bake, program, folder, PYTHON), made.versions, folder) as prepared:
+            yield prepared
+    else:
+        with offline(quadrant, made, folder) as prepared:
+            yield prepared
+
+
 @contextmanager
 def offline(quadrant: str, releases: Releases, folder: Path) -> Iterator[Place]:
     """Yield a machine without a network, on which a package or a bundle is installed."""

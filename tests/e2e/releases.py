@@ -187,7 +187,7 @@ class Releases:
     ) -> None:
         self._project = project
         self._store = store
-        self._versions = versions
+        self.versions = versions
         self._bases = bases
 
     def __getitem__(self, which: str) -> Release:
@@ -200,7 +200,7 @@ class Releases:
         return self._release(which, store, {"INVOKE_DEPLOY_SIGNING_KEY": str(key)})
 
     def _release(self, which: str, store: Path, settings: Mapping[str, str]) -> Release:
-        version, _ = self._versions[which]
+        version, _ = self.versions[which]
 
         def build(quadrant: str) -> Path:
             folder = store / quadrant / version
@@ -219,7 +219,7 @@ class Releases:
 
     def edit(self, which: str) -> None:
         """Change the project to a release."""
-        version, edits = self._versions[which]
+        version, edits = self.versions[which]
         run(["git", "checkout", "--quiet", "--force", "--detach", self._first()], cwd=self._project)
         number = ("pyproject.toml", 'version = "0.1.0"\n', f'version = "{version}"\n')
         for name, before, after in (number, *edits):

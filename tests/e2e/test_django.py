@@ -7,8 +7,9 @@ import pytest
 
 from tests.conftest import Bake
 
+from . import quadrants
 from .browser import Browser, Page
-from .quadrants import PYTHON, QUADRANTS, Place, offline, online, project
+from .quadrants import Place
 from .releases import NAME, Releases, Versions
 from .service import answer
 from .terminal import typed
@@ -49,22 +50,16 @@ VERSIONS: Versions = {
 @pytest.fixture(scope="module")
 def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """Return the releases of the site."""
-    folder = tmp_path_factory.mktemp("django")
-    return Releases(project(bake, "django", folder), folder / "releases", VERSIONS)
+    return quadrants.releases(bake, "django", tmp_path_factory.mktemp("django"), VERSIONS)
 
 
-@pytest.fixture(params=QUADRANTS)
+@pytest.fixture(params=quadrants.QUADRANTS)
 def place(
     request: pytest.FixtureRequest, bake: Bake, releases: Releases, tmp_path: Path
 ) -> Iterator[Place]:
     """Return a machine for each quadrant."""
-    quadrant = str(request.param)
-    if quadrant == "online-source":
-        with online(project(bake, "django", tmp_path, PYTHON), VERSIONS, tmp_path) as prepared:
-            yield prepared
-    else:
-        with offline(quadrant, releases, tmp_path) as prepared:
-            yield prepared
+    with quadrants.place(str(request.param), bake, "django", releases, tmp_path) as prepared:
+        yield prepared
 
 
 def test_it_is_installed_used_upgraded_and_rolled_back(place: Place, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from tests.conftest import Bake
 
+from . import quadrants
 from .browser import Browser
 from .machine import Machine
-from .quadrants import PYTHON, QUADRANTS, Place, offline, online, project
+from .quadrants import Place
 from .releases import NAME, Releases, Versions
 from .service import answer, history, status
 
@@ -60,22 +61,16 @@ VERSIONS: Versions = {
 @pytest.fixture(scope="module")
 def releases(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """Return the releases of the program."""
-    folder = tmp_path_factory.mktemp("fastapi")
-    return Releases(project(bake, "fastapi", folder), folder / "releases", VERSIONS)
+    return quadrants.releases(bake, "fastapi", tmp_path_factory.mktemp("fastapi"), VERSIONS)
 
 
-@pytest.fixture(params=QUADRANTS)
+@pytest.fixture(params=quadrants.QUADRANTS)
 def place(
     request: pytest.FixtureRequest, bake: Bake, releases: Releases, tmp_path: Path
 ) -> Iterator[Place]:
     """Return a machine for each quadrant."""
-    quadrant = str(request.param)
-    if quadrant == "online-source":
-        with online(project(bake, "fastapi", tmp_path, PYTHON), VERSIONS, tmp_path) as prepared:
-            yield prepared
-    else:
-        with offline(quadrant, releases, tmp_path) as prepared:
-            yield prepared
+    with quadrants.place(str(request.param), bake, "fastapi", releases, tmp_path) as prepared:
+        yield prepared
 
 
 def test_it_is_installed_migrated_and_rolled_back(place: Place, tmp_path: Path) -> None:
