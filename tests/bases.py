@@ -31,7 +31,7 @@ class Bases:
     def lend(self, project: Path) -> None:
         """Give a project all bases that there are, as links; what it fills is passed on by `take`.
 
-        The engine never changes a base that is current.
+        The engine never changes a base that is current. The project must stay where it is.
         """
         with self._exclusive():
             self._prune()

@@ -17,6 +17,7 @@ from tasks.lib.interpreter import find
 from tasks.lib.lock import requirements
 
 from tests.conftest import Bake
+from tests.soak import SOAK
 from tests.support import PROJECT, missing, offered_here, run
 
 ASGI = '''\
@@ -77,10 +78,10 @@ def environ(folder: Path) -> dict[str, str]:
 
 
 def test_the_tests_of_the_runtime_pass(folder: Path, python: str) -> None:
-    # Most of the time goes to tests that stop a process, or use several: once is enough for those.
-    whole = "environ" in (folder / "src/my_service/app.py").read_text()
+    # Most of the time goes to tests that stop a process, or use several. A fresh project's tests
+    # run them too (test_sessions.py).
     slow = ("stop", "limits", "workers", "websocket", "stream", "hold")
-    options = [] if whole else ["-k", " and ".join(f"not {name}" for name in slow)]
+    options = [] if SOAK else ["-k", " and ".join(f"not {name}" for name in slow)]
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--numprocesses=auto",
                *options, "tests/runtime"]  # fmt: skip
     assert " passed" in run(command, cwd=folder, env=environ(folder)).stdout

@@ -77,13 +77,20 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def security(session: nox.Session) -> None:
-    """Look for risky code, vulnerable packages and secrets (OSV_URL: the advisory service)."""
+    """Look for risky code, vulnerable packages and secrets; arguments name some of the checks.
+
+    OSV_URL names another advisory service.
+    """
     _locked(session, "security")
     advisories = os.environ.get("OSV_URL") or SETTINGS["advisories"]
     audited = Path(session.create_tmp(), "requirements.txt")
     audited.write_text(_pinned(session, *lock.categories(THIS.lock)), encoding="utf-8")
+    checks = findings.commands(ROOT, audited, advisories)
+    if strange := [name for name in session.posargs if name not in checks]:
+        session.error(f"there is no check {strange[0]!r}: expected {', '.join(checks)}")
     failed, unknown = [], []
-    for check, command in findings.commands(ROOT, audited, advisories).items():
+    for check in session.posargs or checks:
+        command = checks[check]
         said = _report(session, check, *command)
         if not _path(check).exists() and findings.unreachable(check, said):
             unknown.append(f"{check}: {advisories} does not answer")

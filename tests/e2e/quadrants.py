@@ -9,6 +9,7 @@ from pathlib import Path
 from tasks.lib import lock
 
 from tests.conftest import Answers, Bake
+from tests.soak import SOAK, dice
 from tests.support import commit, run
 
 from . import bundles, programs
@@ -19,6 +20,8 @@ from .releases import NAME, Releases, Versions
 from .service import install
 
 QUADRANTS = ("offline-binary", "offline-source", "online-source")
+FRAMEWORKS = ("django", "fastapi", "flask")
+"""The programs that try all quadrants, in `nox -s soak` each of them every one."""
 PYTHON = "3.11"
 """The Python of the hosts that make an environment themselves."""
 
@@ -32,13 +35,20 @@ class Place:
     """Installs a release, by its name in the versions, or upgrades to it."""
 
 
-def project(bake: Bake, program: str, folder: Path, python: str = "") -> Path:
+def tried(program: str) -> list[str]:
+    """Return the quadrants that a framework's program tries; together they try all of them."""
+    if SOAK:
+        return [*QUADRANTS]
+    shuffled = dice("quadrants of the frameworks").sample(QUADRANTS, len(QUADRANTS))
+    return [shuffled[FRAMEWORKS.index(program)]]
+
+
+def project(bake: Bake, program: str, python: str = "") -> Path:
     """Return a bake that has become the project of a program, committed."""
     answers: Answers = {"project": NAME}
     if python:
         answers["python_version"] = python
-    made = folder / NAME
-    bake(**answers).rename(made)
+    made = bake(**answers)
     programs.overlay(made, program)
     commit(made)
     return made
@@ -46,14 +56,14 @@ def project(bake: Bake, program: str, folder: Path, python: str = "") -> Path:
 
 def releases(bake: Bake, program: str, folder: Path, versions: Versions) -> Releases:
     """Return the releases of a program, for the offline quadrants."""
-    return Releases(project(bake, program, folder), folder / "releases", versions)
+    return Releases(project(bake, program), folder / "releases", versions)
 
 
 @contextmanager
 def place(quadrant: str, bake: Bake, program: str, made: Releases, folder: Path) -> Iterator[Place]:
     """Yield a machine for a quadrant; the offline ones install the releases `made`."""
     if quadrant == "online-source":
-        with online(project(bake, program, folder, PYTHON), made.versions, folder) as prepared:
+        with online(project(bake, program, PYTHON), made.versions, folder) as prepared:
             yield prepared
     else:
         with offline(quadrant, made, folder) as prepared:

@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from tests.soak import some
+
 from . import bundles
 from .bundles import assert_untouched, script
 from .conftest import NewMachine
@@ -35,7 +37,9 @@ def install(version: str) -> str:
     return script(f"/srv/bundles/{version}/{NAME}", "install", "--allow-downgrade")
 
 
-@pytest.mark.parametrize("how", ["the file that unpacks itself", "the bundle"])
+@pytest.mark.parametrize(
+    "how", some(["the file that unpacks itself", "the bundle"], 1, "killed bundles")
+)
 def test_a_first_installation_killed_at_any_step_is_ended_by_the_next_run(
     how: str, killer: Killer, releases: Releases
 ) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.soak import some
+
 from .conftest import NewMachine
 from .killer import Killer, Step, sample
 from .machine import Machine
@@ -211,7 +213,9 @@ def test_a_new_port_that_is_taken_is_left_by_itself(killer: Killer, machine: Mac
         taken.end()
 
 
-@pytest.mark.parametrize(("version", "port"), [("0.2.0", 8000), ("0.4.0", 8080)])
+@pytest.mark.parametrize(
+    ("version", "port"), some([("0.2.0", 8000), ("0.4.0", 8080)], 1, "power lost")
+)
 def test_power_lost_in_the_middle_brings_the_old_release_back(
     version: str, port: int, killer: Killer, machine: Machine
 ) -> None:

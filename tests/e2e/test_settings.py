@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak import some
+
 from . import bundles
 from .conftest import NewMachine
 from .killer import Killer, sample
@@ -290,8 +292,10 @@ PUT = f'rename("{ETC}/.switch/next/{SECRETS}"'
 HALF = f'rename("{ETC}/.switch/next/{ENV}"'
 
 
-@pytest.mark.parametrize("version", ["0.1.0", "0.2.0"], ids=["alone", "with a release"])
-@pytest.mark.parametrize("bad", [False, True], ids=["good", "bad"])
+KILLED = [(version, bad) for bad in (False, True) for version in ("0.1.0", "0.2.0")]
+
+
+@pytest.mark.parametrize(("version", "bad"), some(KILLED, 2, "killed switches of settings"))
 def test_a_run_killed_at_any_step_leaves_all_old_or_all_new(
     version: str, bad: bool, killer: Killer
 ) -> None:
@@ -315,7 +319,7 @@ def test_a_run_killed_at_any_step_leaves_all_old_or_all_new(
     assert_is(machine, states[-1])
 
 
-@pytest.mark.parametrize("bad", [False, True], ids=["good", "bad"])
+@pytest.mark.parametrize("bad", some([False, True], 1, "killed first installations with settings"))
 def test_a_first_installation_killed_at_any_step(bad: bool, installed: Killer) -> None:
     """Nothing is active or everything is new, both at once and after a start of the service."""
     machine = installed.machine

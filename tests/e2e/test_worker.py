@@ -82,15 +82,13 @@ VERSIONS: Versions = {
 @pytest.fixture(scope="module")
 def workers(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """Return the releases of a worker."""
-    folder = tmp_path_factory.mktemp("worker")
-    project = folder / NAME
-    bake(project=NAME, kind="worker").rename(project)
+    project = bake(project=NAME, kind="worker")
     pyproject = project / "pyproject.toml"
     text = pyproject.read_text(encoding="utf-8")
     assert text.count(_RUN) == 1
     pyproject.write_text(text.replace(_RUN, f"{_RUN}heartbeat_seconds = 2\n"), encoding="utf-8")
     commit(project)
-    return Releases(project, folder / "releases", VERSIONS)
+    return Releases(project, tmp_path_factory.mktemp("worker") / "releases", VERSIONS)
 
 
 @pytest.fixture(scope="module")
