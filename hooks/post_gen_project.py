@@ -12,7 +12,7 @@ PACKAGE = "{{ cookiecutter.__package }}"
 SERVING = """access_log asgi connection conversation exchange link limits listener middleware
     readiness server service shared_metrics sockets websocket workers""".split()
 RUNNING = """check cli commands common declared ending environment facts flood health_socket hook
-    logs metrics notify preparation registry rules serve settings""".split()
+    log_line logs metrics notify preparation registry rules serve settings""".split()
 TESTS_OF_SERVING = """apps load program test_connection test_hold test_life test_limits test_observe
     test_readiness test_serve test_service test_stop test_stream test_websocket
     test_workers""".split()

@@ -1,23 +1,18 @@
 """Logs: one JSON object a line on stdout, in the Elastic Common Schema."""
 
 import logging
-import re
 import sys
 from typing import TextIO
 
-import ecs_logging
-
 from . import NAME
 from .flood import Flood
+from .log_line import Formatter
 
 NOISE = (
     "log.original",  # the message once more
     "process.name",
     "process.thread",
 )
-# JSON escapes only characters below the space. Some readers end a line at these too, terminals
-# obey them, and half a surrogate pair cannot be written as UTF-8.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def configure(level: str, release: str, made: logging.Handler | None = None) -> None:
@@ -57,14 +52,6 @@ def report(*, everything: bool = False) -> None:
         for found in each.filters:
             if isinstance(found, Flood):
                 found.report(everything=everything)
-
-
-class Formatter(ecs_logging.StdlibFormatter):
-    """Format a record as one line, whatever it holds."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", super().format(record))
 
 
 def _write(to: logging.Handler, record: logging.LogRecord) -> None:

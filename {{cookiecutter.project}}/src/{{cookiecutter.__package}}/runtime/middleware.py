@@ -21,8 +21,6 @@ _KINDS: dict[str, type[Exchange] | type[Conversation]] = {
     "websocket": Conversation,
 }
 
-access = logging.getLogger(access_log.ACCESS)
-
 
 class Observe:
     """ASGI middleware; the app's outermost, so that it sees what all others do.
@@ -46,12 +44,14 @@ class Observe:
         access_log.request_id.set(request_id)  # never reset: each request is a task of its own
         seen = _KINDS[scope["type"]](receive, send, request_id)
         began = time.perf_counter_ns()
+        now_open = self._metrics.open[scope["type"]]
+        now_open.inc()
         try:
-            with self._metrics.open[scope["type"]].track_inprogress():
-                await self._app(scope, seen.receive, seen.send)
+            await self._app(scope, seen.receive, seen.send)
         except (Exception, asyncio.CancelledError) as error:
             await seen.fail(error)
         finally:
+            now_open.dec()
             self._account(scope, headers, seen, time.perf_counter_ns() - began)
 
     def _account(
@@ -68,18 +68,15 @@ class Observe:
         seconds = nanoseconds / 1e9 if is_short else None
         self._metrics.answered(method, route, seen.status, seconds)
         quiet = path in self._quiet and seen.status == HTTPStatus.OK
-        access.log(
+        access_log.write(
             logging.DEBUG if quiet else logging.INFO,
             "%s %s %d%s",
-            method,
-            path,
-            seen.status,
-            seen.ending,
-            extra={
+            (method, path, seen.status, seen.ending),
+            {
                 "client.address": (scope.get("client") or [None])[0],
                 "event.duration": nanoseconds,
                 "http.request.method": method,
-                "http.response.status_code": seen.status,
+                "http.response.status_code": int(seen.status),
                 "http.version": scope["http_version"],
                 "url.path": path,  # without the query, which may hold secrets
                 "user_agent.original": _text(headers.get(b"user-agent", b"")) or None,
