@@ -20,6 +20,7 @@ from .limits import Patience
 
 JOINED = 65536
 """The most of a body that is sent together with its head: more takes longer to copy."""
+_HEAD = b"HTTP/1.1 "
 
 logger = logging.getLogger(__name__)
 
@@ -99,22 +100,22 @@ class Outgoing:
 
     def write(self, data: bytes) -> None:
         """Send `data`, unless our side is closed."""
-        if self.closed:
+        if self.closed or not (data or self._head):
             return
-        if self._head:
-            if len(data) <= JOINED:
-                data, self._head = self._head + data, b""
-            self._send_head()
-        elif data.startswith(b"HTTP/1.1 "):
+        if not self._head and data.startswith(_HEAD):
             self._head = data
             self._loop.call_soon(self._send_head)
-            return
-        self._transport.write(data)
+        elif len(data) <= JOINED:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        else:
+            self._send_head()
+            self._transport.write(data)
 
     def _send_head(self) -> None:
-        if self._head:
-            data, self._head = self._head, b""
-            self._transport.write(data)
+        head, self._head = self._head, b""
+        if head:
+            self._transport.write(head)
 
     def pause_reading(self) -> None:
         """Stop reading, unless our side is closed: then data is still read, and dropped."""
@@ -160,6 +161,19 @@ class Connection(H11Protocol):
         if not self.transport.is_closing():
             super().data_received(data)
 
+    def on_response_complete(self) -> None:
+        """Take the next request; `look` finds out who sends none.
+
+        uvicorn's own method would also set a timer after each answer, to cancel it at once.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.DONE:
+            self.conn.start_next_cycle()
+            self.handle_events()
+
     def announce_close(self, headers: list[Header]) -> None:
         """Send `headers`, which announce the close, with an answer that has not begun."""
         if self.cycle is not None:
@@ -188,7 +202,6 @@ class Connection(H11Protocol):
 
     def close(self) -> None:
         """Close our side, and tell the application if it is still answering this caller."""
-        self._unset_keepalive_if_required()
         self.transport.close()
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True

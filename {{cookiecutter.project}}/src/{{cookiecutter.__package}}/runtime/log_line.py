@@ -54,48 +54,50 @@ class Formatter(ecs_logging.StdlibFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        layout = self._layout(record)
-        if layout is None:
+        if record.exc_info or record.stack_info:
             return self.format_slowly(record)
-        time, message = self._time(record), record.getMessage()
-        values = layout.values({**record.__dict__, "@timestamp": time, "message": message})
-        return _safe(layout.text % tuple([_quoted(v) if type(v) is str else v for v in values]))
+        time = self.time(record.created, record.msecs)
+        line = self.line(record.levelname, time, record.getMessage(), record.__dict__)
+        return self.format_slowly(record) if line is None else line
 
     def format_slowly(self, record: logging.LogRecord) -> str:
         """Return the same line, from ecs-logging alone."""
         return _safe(super().format(record))
 
-    def _layout(self, record: logging.LogRecord) -> Layout | None:
-        """Return the layout of the record's line: None if it has none."""
-        if record.exc_info or record.stack_info:
-            return None
-        attributes = record.__dict__
-        key = (record.levelname, *attributes, *map(type, attributes.values()))
-        if key not in self._layouts and len(self._layouts) < LAYOUTS:
-            self._layouts[key] = self._learn(attributes) if _is_plain(attributes) else None
-        return self._layouts.get(key)
+    def time(self, created: float, msecs: float) -> str:
+        """Return a record's time, all but the milliseconds of which changes once a second."""
+        second = int(created)
+        if second != self._second:
+            at = logging.makeLogRecord({"created": created})
+            self._until_second, self._second = self.formatTime(at, "%Y-%m-%dT%H:%M:%S"), second
+        return f"{self._until_second}.{int(msecs):03}Z"
 
-    def _learn(self, attributes: Mapping[str, Any]) -> Layout:
+    def line(
+        self, level: str, time: str, message: str, attributes: Mapping[str, Any]
+    ) -> str | None:
+        """Return the line of a record with these `attributes`: None if that has no layout."""
+        key = (level, *attributes, *map(type, attributes.values()))
+        if key not in self._layouts and len(self._layouts) < LAYOUTS:
+            self._layouts[key] = self._learn(level, attributes) if _is_plain(attributes) else None
+        layout = self._layouts.get(key)
+        if layout is None:
+            return None
+        values = layout.values({**attributes, "@timestamp": time, "message": message})
+        return _safe(layout.text % tuple([_quoted(v) if type(v) is str else v for v in values]))
+
+    def _learn(self, level: str, attributes: Mapping[str, Any]) -> Layout:
         names = [*attributes, "@timestamp", "message"]
         marks = {name: f"{_MARK}{number}{_MARK}" for number, name in enumerate(names)}
         specimen = {
             name: marks[name] if type(value) in _PLAIN else value
             for name, value in attributes.items()
         }
-        told = {"levelname": attributes["levelname"], "msg": marks["message"], "args": None}
+        told = {"levelname": level, "msg": marks["message"], "args": None}
         at = {"created": 0.0, "msecs": 0.0}
         line = self.format_slowly(logging.makeLogRecord({**specimen, **told, **at}))
         parts = _MARKED.split(line.replace(_EPOCH, marks["@timestamp"], 1))
         text = "%s".join(literal.replace("%", "%%") for literal in parts[::2])
         return Layout(text, itemgetter(*(names[int(number)] for number in parts[1::2])))
-
-    def _time(self, record: logging.LogRecord) -> str:
-        """Return the record's time, all but the milliseconds of which changes once a second."""
-        second = int(record.created)
-        if second != self._second:
-            self._until_second = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
-            self._second = second
-        return f"{self._until_second}.{int(record.msecs):03}Z"
 
 
 def _is_plain(attributes: Mapping[str, Any]) -> bool:

@@ -22,28 +22,32 @@ def configure(level: str, release: str, made: logging.Handler | None = None) -> 
     logging.captureWarnings(capture=True)
 
 
-def handler(
-    stream: TextIO,
+def handler(stream: TextIO, release: str) -> logging.Handler:
+    """Return a handler that writes ECS lines to `stream`, naming this program and `release`."""
+    made = logging.StreamHandler(stream)
+    prepare(made, release)
+    return made
+
+
+def prepare(
+    made: logging.Handler,
     release: str,
     *,
     exempt: frozenset[str] = frozenset(),
     noise: tuple[str, ...] = (),
-) -> logging.Handler:
-    """Return a handler that writes ECS lines to `stream`, naming this program and `release`.
+) -> Formatter:
+    """Let a handler format records as ECS lines, and limit identical ones; return its formatter.
 
-    It limits identical lines, except those of the loggers in `exempt`, and leaves out the fields
-    in `noise`.
+    The limit does not concern the loggers in `exempt`; the fields in `noise` are left out.
     """
-    made = logging.StreamHandler(stream)
-    made.setFormatter(
-        Formatter(
-            extra={"service.name": NAME, "service.version": release},
-            exclude_fields=NOISE + noise,
-            ensure_ascii=False,
-        )
+    formatter = Formatter(
+        extra={"service.name": NAME, "service.version": release},
+        exclude_fields=NOISE + noise,
+        ensure_ascii=False,
     )
+    made.setFormatter(formatter)
     made.addFilter(Flood(lambda record: _write(made, record), exempt))
-    return made
+    return formatter
 
 
 def report(*, everything: bool = False) -> None:

@@ -15,7 +15,7 @@ from .metrics import OTHER, Metrics
 
 _SHOWN = 1000
 """How much of a path or a user agent is logged: journald breaks lines longer than 48 KB."""
-_SANE_ID = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:=+/@-]{1,128}")
 _KINDS: dict[str, type[Exchange] | type[Conversation]] = {
     "http": Exchange,
     "websocket": Conversation,
@@ -40,7 +40,7 @@ class Observe:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = _sane_id(headers.get(REQUEST_ID, b""))
+        request_id = _sane_id(headers.get(REQUEST_ID))
         access_log.request_id.set(request_id)  # never reset: each request is a task of its own
         seen = _KINDS[scope["type"]](receive, send, request_id)
         began = time.perf_counter_ns()
@@ -70,7 +70,6 @@ class Observe:
         quiet = path in self._quiet and seen.status == HTTPStatus.OK
         access_log.write(
             logging.DEBUG if quiet else logging.INFO,
-            "%s %s %d%s",
             (method, path, seen.status, seen.ending),
             {
                 "client.address": (scope.get("client") or [None])[0],
@@ -88,6 +87,7 @@ def _text(value: bytes) -> str:
     return value[:_SHOWN].decode("latin-1")
 
 
-def _sane_id(offered: bytes) -> str:
-    text = offered.decode("latin-1")
-    return text if _SANE_ID.fullmatch(text) else os.urandom(16).hex()
+def _sane_id(offered: bytes | None) -> str:
+    if offered is not None and _SANE_ID.fullmatch(offered):
+        return offered.decode("ascii")
+    return os.urandom(16).hex()
