@@ -18,33 +18,36 @@ VALUES = ("GET", "/a%é", 200, "")
 FIELDS = {"client.address": "127.0.0.1", "http.response.status_code": 200, "url.path": "/a\u2028"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
-Log = tuple[Any, io.StringIO]
+Log = Callable[[], tuple[Any, io.StringIO]]
 
 
 @pytest.fixture
 def log(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
-    """Make a handler the only one, and yield it with its stream."""
-    stream, root = io.StringIO(), logging.getLogger()
-    made = service.access_log.handler(stream, "1.2.3")
-    monkeypatch.setattr(root, "handlers", [made])
-    monkeypatch.setattr(root, "level", INFO)
-    access = logging.getLogger(service.access_log.ACCESS)
-    access.manager._clear_cache()  # type: ignore[attr-defined]
+    """Return a function that makes a handler the only one, and returns it with its stream."""
+
+    def log() -> tuple[Any, io.StringIO]:
+        stream, root = io.StringIO(), logging.getLogger()
+        made = service.access_log.handler(stream, "1.2.3")
+        monkeypatch.setattr(root, "handlers", [made])  # pytest adds its own before each test
+        monkeypatch.setattr(root, "level", INFO)
+        monkeypatch.setattr(logging.getLogger(service.access_log.ACCESS), "_cache", {})
+        return made, stream
+
     token = service.access_log.request_id.set("r1")
-    yield made, stream
+    yield log
     service.access_log.request_id.reset(token)
-    access.manager._clear_cache()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
 def records(monkeypatch: pytest.MonkeyPatch) -> list[logging.LogRecord]:
-    """Collect the records that are made."""
+    """Collect the records of requests that are made."""
     found: list[logging.LogRecord] = []
     init = logging.LogRecord.__init__
 
     def collect(record: logging.LogRecord, *args: Any, **options: Any) -> None:
         init(record, *args, **options)
-        found.append(record)
+        if str(record.name).endswith(".access"):
+            found.append(record)
 
     monkeypatch.setattr(logging.LogRecord, "__init__", collect)
     return found
@@ -59,7 +62,7 @@ def test_both_ways_write_the_same(
     agent: str | None,
     address: str | None,
 ) -> None:
-    handler, stream = log
+    handler, stream = log()
     fields = {**FIELDS, "user_agent.original": agent, "client.address": address}
     service.access_log.write(INFO, VALUES, fields)
     records.clear()
@@ -80,7 +83,7 @@ def test_both_ways_write_the_same(
 
 
 def test_level(service: ModuleType, log: Log) -> None:
-    handler, stream = log
+    handler, stream = log()
     service.access_log.write(logging.DEBUG, VALUES, FIELDS)
     handler.setLevel(logging.WARNING)
     service.access_log.write(INFO, VALUES, FIELDS)
@@ -90,7 +93,7 @@ def test_level(service: ModuleType, log: Log) -> None:
 
 
 def test_value_of_an_unusual_type(service: ModuleType, log: Log) -> None:
-    _, stream = log
+    _, stream = log()
     service.access_log.write(INFO, VALUES, {**FIELDS, "client.address": ["odd", 1.5]})
     line = json.loads(stream.getvalue())
     assert line["client"]["address"] == ["odd", 1.5]
@@ -110,7 +113,7 @@ class Other(logging.Handler):
 
 @pytest.mark.parametrize("where", ["root", "{}", "{}.access"])
 def test_other_handlers_get_the_record(service: ModuleType, log: Log, where: str) -> None:
-    _, stream = log
+    _, stream = log()
     logger, other = logging.getLogger(where.format(service.__name__)), Other()
     logger.addHandler(other)
     try:
@@ -128,7 +131,7 @@ def hide(record: logging.LogRecord) -> bool:
 
 
 def test_filter_of_the_handler(service: ModuleType, log: Log) -> None:
-    handler, stream = log
+    handler, stream = log()
     handler.addFilter(hide)
     service.access_log.write(INFO, VALUES, FIELDS)
     assert "hidden" in stream.getvalue()
@@ -136,7 +139,7 @@ def test_filter_of_the_handler(service: ModuleType, log: Log) -> None:
 
 
 def test_filter_of_the_logger(service: ModuleType, log: Log) -> None:
-    _, stream = log
+    _, stream = log()
     logger = logging.getLogger(service.access_log.ACCESS)
     logger.addFilter(hide)
     try:
@@ -147,14 +150,14 @@ def test_filter_of_the_logger(service: ModuleType, log: Log) -> None:
 
 
 def test_formatter_of_the_program(service: ModuleType, log: Log) -> None:
-    handler, stream = log
+    handler, stream = log()
     handler.setFormatter(logging.Formatter("own %(message)s"))
     service.access_log.write(INFO, VALUES, FIELDS)
     assert stream.getvalue() == "own GET /a%é 200\n"
 
 
 def test_record_factory(service: ModuleType, log: Log) -> None:
-    _, stream = log
+    _, stream = log()
     usual = logging.getLogRecordFactory()
 
     def make(*args: Any, **options: Any) -> logging.LogRecord:
@@ -173,6 +176,7 @@ def test_record_factory(service: ModuleType, log: Log) -> None:
 def test_watcher_of_all_records(
     service: ModuleType, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    log()
     seen = []
     usual = logging.Logger.callHandlers
 
@@ -195,7 +199,7 @@ class Full(io.StringIO):
 def test_log_that_cannot_be_written_does_not_fail_a_request(
     service: ModuleType, log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    handler, _ = log
+    handler, _ = log()
     handler.setStream(Full())
     service.access_log.write(INFO, VALUES, FIELDS)
     assert "No space left on device" in capsys.readouterr().err

@@ -364,13 +364,14 @@ def test_less_patience_in_a_crowd(service: ModuleType) -> None:
 
 
 class Accepted(asyncio.Protocol):
-    """Tell which socket a caller was given."""
+    """Tell what option the socket of a caller has."""
 
     def __init__(self) -> None:
-        self.sock: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.option: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.sock.set_result(transport.get_extra_info("socket"))
+        sock = transport.get_extra_info("socket")  # closed when this returns, or soon after
+        self.option.set_result(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         transport.close()
 
 
@@ -380,8 +381,7 @@ def test_answers_are_sent_at_once(service: ModuleType, listener: socket.socket) 
         accepting = service.listener.Listener(listener, lambda: protocol, set(), 1)
         accepting.open()
         with socket.create_connection(listener.getsockname()):
-            sock = await asyncio.wait_for(protocol.sock, PATIENCE)
-            found: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            found = await asyncio.wait_for(protocol.option, PATIENCE)
         await accepting.close()
         return found
 
