@@ -1,6 +1,10 @@
-"""How many requests a second a FastAPI app answers: under the runtime, uvicorn, and gunicorn."""
+"""How many requests a second a FastAPI app answers: under the runtime, uvicorn, and gunicorn.
 
-import multiprocessing
+Each server logs each request, to /dev/null here: a peer as it does of itself, except that gunicorn,
+which logs none of itself, is asked to. They take turns of a second, and are compared turn by turn,
+so that other load on the machine, which comes and goes, concerns them all alike.
+"""
+
 import os
 import runpy
 import selectors
@@ -11,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from _application import bake
@@ -20,8 +25,8 @@ from _service import free_port
 from _timing import run
 
 ROOT = Path(__file__).resolve().parents[1]
-ROUNDS = 5
-SECONDS = 4.0
+ROUNDS = 20
+SECONDS = 1.0
 CALLERS = 16
 REQUEST = b"GET /items/7?limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BODY = b'[{"number":7,"name":"item 0"}]'
@@ -45,36 +50,47 @@ async def items(number: int, limit: int = 10) -> list[Item]:
 '''
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that runs, and what was measured of it."""
+
+    log: str
+    """What it writes of each request."""
+    process: subprocess.Popen[bytes]
+    port: int
+    rates: list[float] = field(default_factory=list)
+    """The requests answered a second, of each turn."""
+    costs: list[float] = field(default_factory=list)
+    """The microseconds of processor time for a request, of each turn."""
+
+
 def main() -> None:
     """Print the table; the aim is that the runtime answers at least 0.95 of uvicorn's requests."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         place = bake(Path(folder), f"{sys.version_info.major}.{sys.version_info.minor}")
         (place / "src/my_service/app.py").write_text(APP, encoding="utf-8")
-        scripts = environment(place)
-        port = free_port()
-        app, at = "my_service.app:app", ["--host", "127.0.0.1", "--port", str(port)]
-        python, bind = scripts / "python", f"127.0.0.1:{port}"
-        gunicorn: list[str | Path] = [
-            python,
-            "-m",
-            "gunicorn",
-            "--bind",
-            bind,
-            "--access-logfile",
-            "-",
-            "--worker-class",
-        ]
-        servers: dict[str, Sequence[str | Path]] = {
-            "uvicorn": [python, "-m", "uvicorn", *at, app],
-            "the runtime": [python, "-m", "my_service.runtime", "serve", *at],
-            "gunicorn": [*gunicorn, "asgi", app],
-        }
         settings = {"PATH": os.environ["PATH"], "HOME": folder, "PYTHONPATH": str(place / "src")}
-        seen: dict[str, list[float]] = {name: [] for name in servers}
-        for _ in range(ROUNDS):
-            for name, command in servers.items():
-                seen[name].append(answered(command, settings, port))
-        show(seen)
+        servers = {
+            name: running.enter_context(started(log, [str(word) for word in command], settings))
+            for name, (log, command) in commands(environment(place) / "python").items()
+        }
+        for number in range(-1, ROUNDS):  # the first does not count
+            for server in servers.values():
+                measure(server, keep=number >= 0)
+        show(servers)
+
+
+def commands(python: Path) -> Mapping[str, tuple[str, Sequence[str | Path]]]:
+    """Return what each server logs and its command, in which PORT stands for a port."""
+    app, at = "my_service.app:app", ["--host", "127.0.0.1", "--port", "PORT"]
+    uvicorn = [python, "-m", "uvicorn", *at, app]
+    worker = ["--worker-class", "asgi", "--bind", "127.0.0.1:PORT", "--access-logfile", "-"]
+    return {
+        "uvicorn": ("a line of text", uvicorn),
+        "the runtime": ("ECS JSON", [python, "-m", "my_service.runtime", "serve", *at]),
+        "gunicorn": ("a line of text", [python, "-m", "gunicorn", *worker, app]),
+        "uvicorn --no-access-log": ("nothing", [*uvicorn, "--no-access-log"]),
+    }
 
 
 def environment(place: Path) -> Path:
@@ -97,43 +113,72 @@ def environment(place: Path) -> Path:
     return place / "environment/bin"
 
 
-def answered(command: Sequence[str | Path], settings: Mapping[str, str], port: int) -> float:
-    """Start a server, ask it for a while, and return how many requests it answered a second."""
-    server = subprocess.Popen(
-        command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+@contextmanager
+def started(log: str, command: Sequence[str], settings: Mapping[str, str]) -> Iterator[Server]:
+    """Start a server, wait until it listens, and yield it."""
+    port = free_port()
+    process = subprocess.Popen(
+        [word.replace("PORT", str(port)) for word in command],
+        env=settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
-        _wait(server, port)
-        with multiprocessing.Pool(1) as pool:  # the callers must not share the server's process
-            pool.apply(ask, (port, 1.0))
-            return pool.apply(ask, (port, SECONDS)) / SECONDS
+        _wait(process, port)
+        yield Server(log, process, port)
     finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait()
+        process.send_signal(signal.SIGTERM)
+        process.wait()
 
 
-def _wait(server: subprocess.Popen[bytes], port: int) -> None:
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
     end = time.monotonic() + 60
-    while time.monotonic() < end and server.poll() is None:
+    while time.monotonic() < end and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.02)
     raise SystemExit("the server does not listen")
 
 
+def measure(server: Server, *, keep: bool) -> None:
+    """Ask a server for a turn."""
+    before, began = _processor_time(server.process.pid), time.monotonic()
+    number = ask(server.port, SECONDS)
+    taken, cost = time.monotonic() - began, _processor_time(server.process.pid) - before
+    if keep:
+        server.rates.append(number / taken)
+        server.costs.append(cost / number / 1e3)
+
+
+def _processor_time(pid: int) -> int:
+    """Return the nanoseconds that a process and its children have had a processor."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text().split()[0])
+        children = (task / "children").read_text().split()
+        total += sum(_processor_time(int(child)) for child in children)
+    return total
+
+
 def ask(port: int, seconds: float) -> int:
     """Ask over many connections, without a pause on each; return the number of answers."""
     number, end = 0, time.monotonic() + seconds
-    with ExitStack() as callers, selectors.DefaultSelector() as selector:
+    with ExitStack() as opened, selectors.DefaultSelector() as selector:
+        waiting: set[socket.socket] = set()
         for _ in range(CALLERS):
-            caller = callers.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            caller = opened.enter_context(socket.create_connection(("127.0.0.1", port), 60))
             selector.register(caller, selectors.EVENT_READ, caller)
             caller.sendall(REQUEST)
-        while time.monotonic() < end:
-            for key, _ in selector.select(1):
+            waiting.add(caller)
+        while waiting:
+            is_over = time.monotonic() >= end
+            for key, _ in selector.select(60):
                 _read(key.data)
                 number += 1
-                key.data.sendall(REQUEST)
+                if is_over:
+                    waiting.discard(key.data)
+                else:
+                    key.data.sendall(REQUEST)
     return number
 
 
@@ -149,15 +194,17 @@ def _read(caller: socket.socket) -> None:
         raise ValueError(f"a wrong answer: {answer[:200]!r}")
 
 
-def show(seen: Mapping[str, Sequence[float]]) -> None:
-    """Print a line for each server, which compares it with the first."""
-    base = statistics.median(next(iter(seen.values())))
-    width = max(map(len, seen))
-    print(f"requests per second, {ROUNDS} rounds\n{'':{width}}  median    min    max  ratio")
-    for name, rates in seen.items():
-        middle = statistics.median(rates)
-        spread = f"{middle:6.0f} {min(rates):6.0f} {max(rates):6.0f}"
-        print(f"{name:{width}}  {spread}  {middle / base:5.2f}")
+def show(servers: Mapping[str, Server]) -> None:
+    """Print a line for each server, with its part of the first one's rate in the same turns."""
+    first, width = next(iter(servers.values())), max(map(len, servers))
+    heads = f"{'logs of each':14}  median    min    max  ratio  processor"
+    print(f"requests per second, {ROUNDS} rounds\n{'':{width}}  {heads}")
+    for name, server in servers.items():
+        rates = server.rates
+        ratio = statistics.median(map(float.__truediv__, rates, first.rates))
+        spread = f"{statistics.median(rates):6.0f} {min(rates):6.0f} {max(rates):6.0f}"
+        cost = statistics.median(server.costs)
+        print(f"{name:{width}}  {server.log:14}  {spread}  {ratio:5.2f}  {cost:6.0f} us")
 
 
 if __name__ == "__main__":

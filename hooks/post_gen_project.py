@@ -12,12 +12,12 @@ PACKAGE = "{{ cookiecutter.__package }}"
 SERVING = """access_log asgi connection conversation exchange link limits listener middleware
     readiness server service shared_metrics sockets websocket workers""".split()
 RUNNING = """check cli commands common declared ending environment facts flood health_socket hook
-    logs metrics notify preparation registry rules serve settings""".split()
-TESTS_OF_SERVING = """apps load program test_connection test_hold test_life test_limits test_observe
-    test_readiness test_serve test_service test_stop test_stream test_websocket
-    test_workers""".split()
+    log_line logs metrics notify preparation registry rules serve settings""".split()
+TESTS_OF_SERVING = """apps load program test_access_log test_connection test_hold test_life
+    test_limits test_observe test_readiness test_serve test_service test_stop test_stream
+    test_websocket test_workers""".split()
 TESTS_OF_RUNNING = """fixtures process start test_before_switch test_check test_commands test_facts
-    test_flood test_notify test_reference test_settings""".split()
+    test_flood test_log_line test_notify test_reference test_settings""".split()
 OF_A_SERVICE = [
     "deploy/ansible/roles/firewall",
     "docs/frameworks",

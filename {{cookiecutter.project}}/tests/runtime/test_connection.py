@@ -29,6 +29,7 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.sent, self.unsent = b"", 0
+        self.parts: list[bytes] = []
         self.ended = self.aborted = self.gone = False
         self.reading = True
         self.socket, self.other = socket.socketpair()
@@ -41,6 +42,7 @@ class Wire(asyncio.Transport):
 
     def write(self, data: Any) -> None:
         self.sent += data
+        self.parts.append(bytes(data))
 
     def write_eof(self) -> None:
         if self.gone:
@@ -171,10 +173,57 @@ def test_each_head_has_its_own_time(caller: Caller) -> None:
 def test_idle_connection(caller: Caller) -> None:
     caller.send(GET)
     assert caller.look(1)
-    assert caller.look(10000)  # uvicorn's own timer ends it
+    assert caller.look(74, idle=75)
     assert caller.look(10, idle=5, since=caller.began + 9998)
     assert not caller.look(10005, idle=5, since=caller.began + 9998)
     assert caller.wire.ended
+
+
+def test_head_and_body_are_sent_together(caller: Caller, route: Callable[[Any], None]) -> None:
+    route(patient)
+    for body in (b"", b"x", b"y" * 1000):
+        head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n" % len(body) + HEAD
+        caller.send(head + body)
+        [answer] = caller.wire.parts
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.endswith(b"\r\n\r\n" + body)
+        caller.wire.parts.clear()
+
+
+def test_large_body_is_not_copied(caller: Caller, route: Callable[[Any], None]) -> None:
+    large = b"x" * 100_000
+
+    async def answer(_: Request) -> Response:
+        return PlainTextResponse(large)
+
+    route(answer)
+    caller.send(GET)
+    head, body = caller.wire.parts
+    assert head.endswith(b"\r\n\r\n")
+    assert body == large
+
+
+def test_head_does_not_wait_for_a_late_body(caller: Caller, route: Callable[[Any], None]) -> None:
+    async def late() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b"never"
+
+    async def answer(_: Request) -> Response:
+        return StreamingResponse(late())
+
+    route(answer)
+    caller.send(GET)
+    assert caller.wire.sent.startswith(b"HTTP/1.1 200")
+    assert caller.wire.sent.endswith(b"\r\n\r\n")
+
+
+def test_head_that_waits_is_sent_before_the_close(caller: Caller) -> None:
+    outgoing = caller.connection.transport
+    outgoing.write(b"HTTP/1.1 200 OK\r\n")
+    assert (caller.wire.sent, outgoing.get_write_buffer_size()) == (b"", 17)
+    outgoing.close()
+    assert (caller.wire.sent, caller.wire.ended) == (b"HTTP/1.1 200 OK\r\n", True)
+    assert outgoing.get_write_buffer_size() == 0
 
 
 def test_pause_within_a_head(caller: Caller) -> None:
@@ -315,13 +364,14 @@ def test_less_patience_in_a_crowd(service: ModuleType) -> None:
 
 
 class Accepted(asyncio.Protocol):
-    """Tell which socket a caller was given."""
+    """Tell what option the socket of a caller has."""
 
     def __init__(self) -> None:
-        self.sock: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.option: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.sock.set_result(transport.get_extra_info("socket"))
+        sock = transport.get_extra_info("socket")  # closed when this returns, or soon after
+        self.option.set_result(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         transport.close()
 
 
@@ -331,8 +381,7 @@ def test_answers_are_sent_at_once(service: ModuleType, listener: socket.socket) 
         accepting = service.listener.Listener(listener, lambda: protocol, set(), 1)
         accepting.open()
         with socket.create_connection(listener.getsockname()):
-            sock = await asyncio.wait_for(protocol.sock, PATIENCE)
-            found: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            found = await asyncio.wait_for(protocol.option, PATIENCE)
         await accepting.close()
         return found
 

@@ -5,7 +5,9 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from types import ModuleType
 
 import pytest
@@ -42,6 +44,20 @@ def test_serves_on_the_socket_handed_over(start: Start, listener: socket.socket)
     program = start("serve", listener=listener, PORT=free_port()).ready()
     assert program.address == listener.getsockname()
     assert program.get("/readyz")[0].status == 200
+
+
+def test_connection_without_another_request_is_closed(
+    start: Start, listener: socket.socket
+) -> None:
+    program = start("serve", listener=listener, IDLE_SECONDS=2).ready()
+    with closing(program.connect()) as connection:
+        for _ in range(2):
+            connection.request("GET", "/")
+            connection.getresponse().read()
+            began = time.monotonic()
+            time.sleep(1)
+        assert connection.sock.recv(1) == b""
+        assert 1.9 < time.monotonic() - began < 20
 
 
 def test_a_hand_over_meant_for_another_process_is_ignored(

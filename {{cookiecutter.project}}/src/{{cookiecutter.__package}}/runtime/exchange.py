@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from http import HTTPStatus
 
 from . import access_log
-from .asgi import Message, Receive, Send, answer_json
+from .asgi import Header, Message, Receive, Send, answer_json
 
 REQUEST_ID = b"x-request-id"
 _EVENTS = b"text/event-stream"
@@ -23,8 +24,8 @@ class Exchange:
         self._receive, self._send = receive, send
         self._header = (REQUEST_ID, request_id.encode())
         self.status = 0
-        self._kind = b""
-        """The content type of the answer."""
+        self._headers: list[Header] = []
+        """The headers of the answer."""
         self._is_half = False
         """Whether an answer has begun and not ended."""
         self._is_gone = False
@@ -36,18 +37,19 @@ class Exchange:
         self._is_gone |= message["type"] == "http.disconnect"
         return message
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Send the next part of the answer; its head gets the request id."""
-        if message["type"] == "http.response.start":
+        kind, has_more = message["type"], message.get("more_body", False)
+        if kind == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), self._header]
-            message["headers"] = headers
-            self._kind = next((value for name, value in headers if name == b"content-type"), b"")
-        has_more = message.get("more_body", False)
-        self._is_half = message["type"] != "http.response.body" or has_more
+            message["headers"] = self._headers = [*message.get("headers", ()), self._header]
+        self._is_half = kind != "http.response.body" or has_more
+        return self._send_on(message) if has_more else self._send(message)
+
+    async def _send_on(self, message: Message) -> None:
+        """Send a part; an app that never pauses would let nobody else run, nor see its caller go."""
         await self._send(message)
-        if has_more:  # an app that never pauses would let nobody else run, nor see its caller go
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     async def fail(self, error: BaseException) -> None:
         """Log `error`, and answer 503, 400 or 500, unless the app has answered before it failed.
@@ -55,7 +57,7 @@ class Exchange:
         Raise it again if part of an answer was sent: only the server can end that, and it logs why.
         """
         is_late = isinstance(error, asyncio.CancelledError)
-        if self._is_half and is_late and self._kind.startswith(_EVENTS):
+        if self._is_half and is_late and self._sends_events():
             await self._end_events()
             return
         if self._is_half or (self.status and is_late):
@@ -64,6 +66,10 @@ class Exchange:
         if not self.status:
             body = {"error": status.phrase, "request_id": access_log.request_id.get()}
             await answer_json(self.send, status, body)
+
+    def _sends_events(self) -> bool:
+        kind = next((value for name, value in self._headers if name == b"content-type"), b"")
+        return kind.startswith(_EVENTS)
 
     async def _end_events(self) -> None:
         """End a stream of events, of which every event is whole, so that the caller sees an end."""

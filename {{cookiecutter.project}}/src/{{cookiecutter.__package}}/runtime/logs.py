@@ -1,23 +1,18 @@
 """Logs: one JSON object a line on stdout, in the Elastic Common Schema."""
 
 import logging
-import re
 import sys
 from typing import TextIO
 
-import ecs_logging
-
 from . import NAME
 from .flood import Flood
+from .log_line import Formatter
 
 NOISE = (
     "log.original",  # the message once more
     "process.name",
     "process.thread",
 )
-# JSON escapes only characters below the space. Some readers end a line at these too, terminals
-# obey them, and half a surrogate pair cannot be written as UTF-8.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def configure(level: str, release: str, made: logging.Handler | None = None) -> None:
@@ -27,28 +22,32 @@ def configure(level: str, release: str, made: logging.Handler | None = None) -> 
     logging.captureWarnings(capture=True)
 
 
-def handler(
-    stream: TextIO,
+def handler(stream: TextIO, release: str) -> logging.Handler:
+    """Return a handler that writes ECS lines to `stream`, naming this program and `release`."""
+    made = logging.StreamHandler(stream)
+    prepare(made, release)
+    return made
+
+
+def prepare(
+    made: logging.Handler,
     release: str,
     *,
     exempt: frozenset[str] = frozenset(),
     noise: tuple[str, ...] = (),
-) -> logging.Handler:
-    """Return a handler that writes ECS lines to `stream`, naming this program and `release`.
+) -> Formatter:
+    """Let a handler format records as ECS lines, and limit identical ones; return its formatter.
 
-    It limits identical lines, except those of the loggers in `exempt`, and leaves out the fields
-    in `noise`.
+    The limit does not concern the loggers in `exempt`; the fields in `noise` are left out.
     """
-    made = logging.StreamHandler(stream)
-    made.setFormatter(
-        Formatter(
-            extra={"service.name": NAME, "service.version": release},
-            exclude_fields=NOISE + noise,
-            ensure_ascii=False,
-        )
+    formatter = Formatter(
+        extra={"service.name": NAME, "service.version": release},
+        exclude_fields=NOISE + noise,
+        ensure_ascii=False,
     )
+    made.setFormatter(formatter)
     made.addFilter(Flood(lambda record: _write(made, record), exempt))
-    return made
+    return formatter
 
 
 def report(*, everything: bool = False) -> None:
@@ -57,14 +56,6 @@ def report(*, everything: bool = False) -> None:
         for found in each.filters:
             if isinstance(found, Flood):
                 found.report(everything=everything)
-
-
-class Formatter(ecs_logging.StdlibFormatter):
-    """Format a record as one line, whatever it holds."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", super().format(record))
 
 
 def _write(to: logging.Handler, record: logging.LogRecord) -> None:

@@ -15,13 +15,11 @@ from .metrics import OTHER, Metrics
 
 _SHOWN = 1000
 """How much of a path or a user agent is logged: journald breaks lines longer than 48 KB."""
-_SANE_ID = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:=+/@-]{1,128}")
 _KINDS: dict[str, type[Exchange] | type[Conversation]] = {
     "http": Exchange,
     "websocket": Conversation,
 }
-
-access = logging.getLogger(access_log.ACCESS)
 
 
 class Observe:
@@ -42,16 +40,18 @@ class Observe:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = _sane_id(headers.get(REQUEST_ID, b""))
+        request_id = _sane_id(headers.get(REQUEST_ID))
         access_log.request_id.set(request_id)  # never reset: each request is a task of its own
         seen = _KINDS[scope["type"]](receive, send, request_id)
         began = time.perf_counter_ns()
+        now_open = self._metrics.open[scope["type"]]
+        now_open.inc()
         try:
-            with self._metrics.open[scope["type"]].track_inprogress():
-                await self._app(scope, seen.receive, seen.send)
+            await self._app(scope, seen.receive, seen.send)
         except (Exception, asyncio.CancelledError) as error:
             await seen.fail(error)
         finally:
+            now_open.dec()
             self._account(scope, headers, seen, time.perf_counter_ns() - began)
 
     def _account(
@@ -68,18 +68,14 @@ class Observe:
         seconds = nanoseconds / 1e9 if is_short else None
         self._metrics.answered(method, route, seen.status, seconds)
         quiet = path in self._quiet and seen.status == HTTPStatus.OK
-        access.log(
+        access_log.write(
             logging.DEBUG if quiet else logging.INFO,
-            "%s %s %d%s",
-            method,
-            path,
-            seen.status,
-            seen.ending,
-            extra={
+            (method, path, seen.status, seen.ending),
+            {
                 "client.address": (scope.get("client") or [None])[0],
                 "event.duration": nanoseconds,
                 "http.request.method": method,
-                "http.response.status_code": seen.status,
+                "http.response.status_code": int(seen.status),
                 "http.version": scope["http_version"],
                 "url.path": path,  # without the query, which may hold secrets
                 "user_agent.original": _text(headers.get(b"user-agent", b"")) or None,
@@ -91,6 +87,7 @@ def _text(value: bytes) -> str:
     return value[:_SHOWN].decode("latin-1")
 
 
-def _sane_id(offered: bytes) -> str:
-    text = offered.decode("latin-1")
-    return text if _SANE_ID.fullmatch(text) else os.urandom(16).hex()
+def _sane_id(offered: bytes | None) -> str:
+    if offered is not None and _SANE_ID.fullmatch(offered):
+        return offered.decode("ascii")
+    return os.urandom(16).hex()

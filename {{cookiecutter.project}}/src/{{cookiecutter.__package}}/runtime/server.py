@@ -82,13 +82,14 @@ class Server(uvicorn.Server):
             access_log=False,  # middleware.py writes a better one
             server_header=False,
             backlog=BACKLOG,
-            timeout_keep_alive=settings.idle_seconds,
         )
         super().__init__(config)
         self._service = service
         self._settings = settings
         self._start = start or Start()
-        self._patience = Patience(settings.head_seconds, settings.stall_seconds)
+        self._patience = Patience(
+            settings.head_seconds, settings.stall_seconds, idle=settings.idle_seconds
+        )
         self._health_state = ServerState()
         self._health_state.default_headers = [CLOSE_HEADER]
         self._most = settings.max_connections

@@ -74,13 +74,12 @@ class Probes:
         self._app = app
         self._probes = probes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a probe, or let the app answer."""
         probe = self._probes.get(scope["path"])
         if probe is None or scope["type"] != "http":
-            await self._app(scope, receive, send)
-        elif scope["method"] in _METHODS:
-            await probe(scope, send)
-        else:
-            status = HTTPStatus.METHOD_NOT_ALLOWED
-            await answer_json(send, status, {"error": status.phrase}, [_ALLOW])
+            return self._app(scope, receive, send)
+        if scope["method"] in _METHODS:
+            return probe(scope, send)
+        status = HTTPStatus.METHOD_NOT_ALLOWED
+        return answer_json(send, status, {"error": status.phrase}, [_ALLOW])
