@@ -1,6 +1,7 @@
 """Kinds of programs: each project has the files of its own kind, and nothing of the others."""
 
 import json
+import os
 import re
 import sys
 import tomllib
@@ -66,6 +67,22 @@ def test_a_project_says_what_it_is(project: Path, kind: str) -> None:
     assert settings["tool"]["program"] == {"kind": kind, **PROGRAM[kind]}
     assert settings["project"]["scripts"] == {"my-program": f"my_program.{SCRIPT[kind]}"}
     assert settings["project"]["description"] == DESCRIPTION[kind]
+
+
+def test_pipenv_runs_it_without_a_shell(project: Path) -> None:
+    """No variable is set before the command, since not every system and Pipenv can do that."""
+    line = tomllib.loads((project / "Pipfile").read_text("utf-8"))["scripts"]["my-program"]
+    python, *words = line.split()
+    assert python == "python"
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+    done = run([sys.executable, *words, "--help"], cwd=project, env=environment)
+    assert done.stdout.startswith("Usage: ")
+
+
+def test_it_also_runs_as_a_module(project: Path) -> None:
+    module = [sys.executable, "-m", "my_program.runtime", "--help"]
+    done = run(module, cwd=project, env=os.environ | {"PYTHONPATH": "src"})
+    assert done.stdout.startswith("Usage: ")
 
 
 def test_a_project_has_its_sample_alone(project: Path, kind: str) -> None:
