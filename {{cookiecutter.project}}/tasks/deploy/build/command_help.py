@@ -15,7 +15,7 @@ def add(tree: Path, plan: Plan) -> None:
     Nothing is added for a command that is not click's.
     """
     project, command = plan.project, plan.project.command
-    environment = ensure(project, plan.interpreter, "packages")
+    environment = ensure(project, plan.interpreter, "packages", keeper=plan.keeper)
     reference = f"{command.module}:{command.function}"
     date = dt.datetime.fromtimestamp(plan.revision.epoch, dt.UTC).date().isoformat()
     script: list[str | Path] = [environment.python, "-I", "-B", SCRIPTS / "command_help.py"]
