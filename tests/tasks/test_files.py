@@ -1,6 +1,7 @@
 """tasks.lib.files: a file holds the old text or the new one, whatever happens."""
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -70,11 +71,39 @@ def test_it_is_on_the_disk_before_it_has_the_name(
 
 
 def test_windows_has_no_folders_to_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"  # made before: a path's kind depends on the system's name
-    opened: list[object] = []
-    monkeypatch.setattr(files.os, "open", lambda *given: opened.append(given))
-    monkeypatch.setattr(files.os, "name", "nt")
-    files.replace(path, "new")
-    monkeypatch.undo()
-    assert path.read_text() == "new"
-    assert not opened
+    def fail(*_: object) -> int:
+        raise PermissionError("Windows opens no folder")
+
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    monkeypatch.setattr(os, "open", fail)
+    files.replace(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "new"
+
+
+def test_a_folder_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "made/below").mkdir(parents=True)
+    files.remove(tmp_path / "made")
+    assert not (tmp_path / "made").exists()
+    files.remove(tmp_path / "made", ignore_errors=True)
+    with pytest.raises(FileNotFoundError):
+        files.remove(tmp_path / "made")
+
+
+def test_windows_removes_only_what_can_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = os.unlink
+
+    def unlink(path: str, *, dir_fd: int | None = None) -> None:
+        if not os.stat(path, dir_fd=dir_fd).st_mode & 0o200:  # noqa: PTH116 (as rmtree calls it)
+            raise PermissionError(13, "Access is denied", path)
+        remove(path, dir_fd=dir_fd)
+
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/program").touch(mode=0o444)
+    monkeypatch.setattr(os, "unlink", unlink)
+    with pytest.raises(PermissionError):
+        files.remove(tmp_path / "tree")
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    files.remove(tmp_path / "tree")
+    assert not (tmp_path / "tree").exists()

@@ -1,6 +1,8 @@
-"""Replaces files whole."""
+"""Replaces files whole, and removes folders on every system."""
 
 import os
+import platform
+import shutil
 from pathlib import Path
 
 from .console import TaskError
@@ -35,10 +37,18 @@ def _write(path: Path, text: str) -> None:
 
 def _keep_name(folder: Path) -> None:
     """Let a rename in a folder outlast a power cut."""
-    if os.name == "nt":  # no folder can be opened there
+    if platform.system() == "Windows":  # no folder can be opened there
         return
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)
     finally:
         os.close(opened)
+
+
+def remove(folder: Path, *, ignore_errors: bool = False) -> None:
+    """Remove a folder, with the files that nobody may write to."""
+    if platform.system() == "Windows":  # which removes none of these
+        for path in folder.rglob("*"):
+            path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors)
