@@ -41,7 +41,7 @@ print(json.dumps({
     "docopt": docopt.docopt("usage: x [--y]", ["--y"])["--y"],
     "orjson": orjson.loads(orjson.dumps({"a": numpy.arange(2)}, option=orjson.OPT_SERIALIZE_NUMPY)),
     "pillow": Image.open(picture).resize((2, 2)).size,
-    "duckdb": duckdb.sql("SELECT sum(y) AS total FROM frame").fetchone()[0],
+    "duckdb": duckdb.sql("SELECT sum(y) FROM frame").fetchall()[0][0],
     "pandas": frame.groupby(frame.x > 1)["y"].sum().tolist(),
     "scikit-learn": round(float(LinearRegression().fit(frame[["x"]], frame.y).coef_[0]), 6),
 }))
