@@ -46,14 +46,15 @@ def main() -> None:
     if unknown := [name for name in names if name not in KINDS]:
         raise SystemExit(f"error: '{unknown[0]}' is no program: expected {', '.join(KINDS)}")
     for name in names:
-        with tempfile.TemporaryDirectory(prefix="q-", dir="/tmp") as folder:
+        with tempfile.TemporaryDirectory() as folder:
             measure(name, Path(folder))
 
 
 def measure(name: str, place: Path) -> None:
     """Print what a program costs."""
     project, touched = bake(name, place)
-    print(f"\n{name}: a {KINDS[name]}; {len(touched)} files touched: {', '.join(touched) or 'none'}")
+    listed = ", ".join(touched) or "none"
+    print(f"\n{name}: a {KINDS[name]}; {len(touched)} files touched: {listed}")
     for quadrant, ends in QUADRANTS.items():
         began = time.monotonic()
         tasks = [sys.executable, "-m", "invoke", f"deploy.{quadrant}"]

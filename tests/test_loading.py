@@ -98,7 +98,7 @@ def python(tmp_path: Path) -> Path:
     """Return the Python of an environment with two distributions; each lacks what it may need."""
     run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], cwd=tmp_path)
     [site] = (tmp_path / "venv").glob("lib/python*/site-packages")
-    lacks = "try:\n    import driver\nexcept ImportError as error:\n    raise ImportError from error\n"
+    lacks = "try:\n    import driver\nexcept ImportError as why:\n    raise ImportError from why\n"
     files = {"base.py": "", "base_driver.py": lacks, "alone.py": "import driver\n"}
     for name, text in files.items():
         (site / name).write_text(text)
@@ -114,7 +114,7 @@ def test_what_is_for_those_who_install_more_is_not_tried(
     python: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As duckdb's wheel, which has a module for those who have adbc_driver_manager too."""
-    ask = [python, "-I", SCRIPTS / "probe.py"]
+    ask: list[str | Path] = [python, "-I", SCRIPTS / "probe.py"]
     loading.check(ask, loading.modules(python, "base"), tmp_path, python, settings=SETTING)
     said = capsys.readouterr().out
     assert said == "  base_driver is not tried: it needs driver, which is not in the lock\n"
@@ -126,7 +126,7 @@ def test_what_is_for_those_who_install_more_is_not_tried(
     )
     # What is in the lock is never left out.
     (python.parents[1] / "driver.py").write_text("")
-    built = [sys.executable, "-I", SCRIPTS / "probe.py"]
+    built: list[str | Path] = [sys.executable, "-I", SCRIPTS / "probe.py"]
     with pytest.raises(TaskError, match=r"^base cannot .*\(add base to .*\n  base_driver cannot "):
         loading.check(built, ["base", "base_driver"], tmp_path, python, settings=SETTING)
 

@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 from tasks.lib import environment
 from tasks.lib import project as projects
 
-from tests.conftest import Answers, Bake
+from tests.conftest import Bake
 from tests.e2e import programs
 from tests.support import PROJECT, ROOT, commit, missing, offered_here, run
 
@@ -66,7 +66,9 @@ import os, signal, subprocess, sys, time, urllib.request
 command, wanted, seconds, *asking = sys.argv[1:]
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 with open("said.txt", "w") as said:
-    running = subprocess.Popen(command, shell=True, stdout=said, stderr=said, start_new_session=True)
+    running = subprocess.Popen(
+        command, shell=True, stdout=said, stderr=said, start_new_session=True
+    )
 def there():
     if not wanted.startswith("http"):
         return wanted in open("said.txt").read()
@@ -134,7 +136,8 @@ class Follower:
                 self._serve(command, meanwhile)
             elif command not in {*ELSEWHERE, *MEANWHILE}:
                 self._run(["sh", "-ec", named(command)], command)
-            self.after.get(command, lambda _: None)(self.folder)
+            if command in self.after:
+                self.after[command](self.folder)
 
     def _serve(self, command: str, meanwhile: list[str]) -> None:
         """Run a command until it is of use, and others beside it."""
@@ -166,22 +169,25 @@ def named(command: str) -> str:
 
 
 @pytest.fixture
-def project(bake: Bake, request: pytest.FixtureRequest) -> Iterator[Path]:
+def project(bake: Bake, request: pytest.FixtureRequest) -> Path:
     """Return a committed project of a kind."""
-    answers: Answers = {"project": "my-service", "kind": request.param}
-    yield bake(git=True, python_version=offered_here(), **answers)
+    return bake(
+        git=True, project="my-service", kind=str(request.param), python_version=offered_here()
+    )
 
 
 def migrate(folder: Path) -> None:
     """Add the hook that prepares the data, as the page has it."""
     [code] = _PYTHON.findall((folder / "docs/your-program.md").read_text("utf-8"))
-    imports = "import os\nimport sqlite3\nfrom contextlib import closing\nfrom pathlib import Path\n"
-    (folder / "src/my_service/data.py").write_text(f'"""Data."""\n\n{imports}\n\n{code}')
+    imported = "import os", "import sqlite3", "from contextlib import closing"
+    head = "\n".join(['"""Data."""', "", *imported, "from pathlib import Path"])
+    (folder / "src/my_service/data.py").write_text(f"{head}\n\n\n{code}")
     pyproject = folder / "pyproject.toml"
-    before, after = "[tool.program]\n", '[tool.program]\nbefore_switch = "my_service.data:migrate"\n'
+    table = "[tool.program]\n"
     text = pyproject.read_text("utf-8")
-    assert text.count(before) == 1
-    pyproject.write_text(text.replace(before, after), "utf-8")
+    assert text.count(table) == 1
+    hook = f'{table}before_switch = "my_service.data:migrate"\n'
+    pyproject.write_text(text.replace(table, hook), "utf-8")
 
 
 def change(folder: Path) -> None:

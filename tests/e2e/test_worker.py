@@ -92,8 +92,9 @@ def workers(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
 
 def _project(bake: Bake, folder: Path, **more: Unpack[Answers]) -> Path:
     """Return the project of the worker, committed."""
+    answers: Answers = {"project": NAME, "kind": "worker", **more}
     project = folder / NAME
-    bake(project=NAME, kind="worker", **more).rename(project)
+    bake(**answers).rename(project)
     pyproject = project / "pyproject.toml"
     text = pyproject.read_text(encoding="utf-8")
     assert text.count(_RUN) == 1

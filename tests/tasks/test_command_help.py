@@ -47,7 +47,9 @@ app.add_typer(lists, name="lists", help="Look after lists.")
 
 
 @lists.command("add")
-def add_list(name: str, color: str = typer.Option("red", metavar="WORD", help="How it looks.")) -> None:
+def add_list(
+    name: str, color: str = typer.Option("red", metavar="WORD", help="How it looks.")
+) -> None:
     """Add the list NAME."""
 
 

@@ -95,7 +95,7 @@ def test_windows_removes_only_what_can_be_written_to(
     remove = os.unlink
 
     def unlink(path: str, *, dir_fd: int | None = None) -> None:
-        if not os.stat(path, dir_fd=dir_fd).st_mode & 0o200:  # noqa: PTH116 (as rmtree calls it)
+        if not os.stat(path, dir_fd=dir_fd).st_mode & 0o200:
             raise PermissionError(13, "Access is denied", path)
         remove(path, dir_fd=dir_fd)
 

@@ -93,7 +93,8 @@ def test_options_that_do_not_fit_are_refused(
         task(onefile=True)
     for system in ("Windows", "Darwin"):
         monkeypatch.setattr(platform, "system", lambda system=system: system)
-        with pytest.raises(Exit, match=f"^error: --to is 'local': hosts run Linux, .* on {system}$"):
+        said = f"^error: --to is 'local': hosts run Linux, .* on {system}$"
+        with pytest.raises(Exit, match=said):
             task(to="local")
     assert task(onefile=True)[0] == "build onefile", "for macOS"
 

@@ -77,7 +77,8 @@ def ensure(
 ) -> Environment:
     """Return an environment with some categories of the lock, made now or kept from before.
 
-    Where the project is a checkout that does not last, its `keeper` keeps the environment. Raises `TaskError` where the lock or the installation fails, and for a lock that lacks what this
+    Where the project is a checkout that does not last, its `keeper` keeps the environment. Raises
+    `TaskError` where the lock or the installation fails, and for a lock that lacks what this
     Python needs.
     """
     requirements = pinned(project, *categories)

@@ -30,7 +30,7 @@ def present(module: str) -> bool:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             importlib.import_module(module)
-    except BaseException as error:  # noqa: BLE001 (SystemExit too)
+    except BaseException as error:  # SystemExit too
         cause: BaseException = error
         while cause.__cause__:
             cause = cause.__cause__

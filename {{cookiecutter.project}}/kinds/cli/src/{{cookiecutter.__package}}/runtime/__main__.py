@@ -1,4 +1,4 @@
-"""Make ``python -m PACKAGE.runtime`` and ``python src/PACKAGE/runtime`` do what the command does."""
+"""Make ``python -m PACKAGE.runtime`` and ``python src/PACKAGE/runtime`` call the command."""
 
 import os
 import runpy
