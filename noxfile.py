@@ -41,7 +41,7 @@ nox.options.sessions = ["lint", "security", "test", "e2e"]
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types, shell scripts and playbooks of the template and of what it makes."""
-    install(session, "lint", "test")
+    install(session, "lint", "test", "programs")
     if session.posargs:  # from a Git hook: check only the style of these files
         session.run("ruff", "check", "--force-exclude", *session.posargs)
         session.run("ruff", "format", "--check", "--force-exclude", *session.posargs)
@@ -85,7 +85,7 @@ def test(session: nox.Session) -> None:
 
     Without arguments it also measures how much of the engine's code the tests run.
     """
-    install(session, "test", "locks")
+    install(session, "test", "locks", "programs")
     install_debian_packages(session)
     everything = [*TOGETHER, "--cov", "--cov-report=term", "--ignore=tests/e2e", "tests"]
     measured = {"COVERAGE_FILE": str(Path(session.create_tmp(), "coverage").resolve())}
@@ -103,7 +103,7 @@ def e2e(session: nox.Session) -> None:
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
     """Try all that test and e2e take samples of, which takes hours; arguments go to pytest."""
-    install(session, "test", "locks")
+    install(session, "test", "locks", "programs")
     install_debian_packages(session)
     everything = [*TOGETHER, "tests/test_offline_binary.py", "tests/engine", "tests/e2e"]
     session.run("pytest", *(session.posargs or everything), env={"QUADRANT_SOAK": "1"})

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def without_uv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("uv", [True, False])
 def test_it_holds_exactly_the_locked_packages(
-    this: project.Project, uv: bool, monkeypatch: pytest.MonkeyPatch
+    this: project.Project, uv: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if not uv:
         without_uv(monkeypatch)
@@ -48,6 +49,11 @@ def test_it_holds_exactly_the_locked_packages(
     before = stamp.stat().st_mtime_ns
     assert environment.ensure(this, python, "packages") == made
     assert stamp.stat().st_mtime_ns == before
+    # A checkout that does not last uses it too.
+    checkout = replace(this, root=tmp_path)
+    shutil.copy(this.lock, tmp_path)
+    assert environment.ensure(checkout, python, "packages", keeper=this) == made
+    assert not checkout.build.exists()
     # An environment that is not complete is made anew.
     stamp.unlink()
     (made.folder / "half").touch()

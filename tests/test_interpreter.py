@@ -35,6 +35,11 @@ def test_pyenv_comes_first_with_its_newest_patch(tmp_path: Path) -> None:
     assert (found.path, found.version) == (newest, "3.13.12")
 
 
+def test_a_pyenv_for_windows_has_it_elsewhere(tmp_path: Path) -> None:
+    path = python(tmp_path / "pyenv/versions/3.13.2/python.exe", "3.13.2")
+    assert interpreter.find("3.13").path == path
+
+
 def test_a_full_version_is_taken_at_its_word(tmp_path: Path) -> None:
     python(tmp_path / "pyenv/versions/3.13.10/bin/python", "3.13.10")
     old = python(tmp_path / "pyenv/versions/3.13.9/bin/python", "3.13.9")

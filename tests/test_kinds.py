@@ -1,6 +1,7 @@
 """Kinds of programs: each project has the files of its own kind, and nothing of the others."""
 
 import json
+import os
 import re
 import sys
 import tomllib
@@ -66,6 +67,57 @@ def test_a_project_says_what_it_is(project: Path, kind: str) -> None:
     assert settings["tool"]["program"] == {"kind": kind, **PROGRAM[kind]}
     assert settings["project"]["scripts"] == {"my-program": f"my_program.{SCRIPT[kind]}"}
     assert settings["project"]["description"] == DESCRIPTION[kind]
+
+
+def test_pipenv_runs_it_without_a_shell(project: Path) -> None:
+    """No variable is set before the command, since not every system and Pipenv can do that."""
+    line = tomllib.loads((project / "Pipfile").read_text("utf-8"))["scripts"]["my-program"]
+    python, *words = line.split()
+    assert python == "python"
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+    done = run([sys.executable, *words, "--help"], cwd=project, env=environment)
+    assert done.stdout.startswith("Usage: ")
+
+
+WITHOUT_POSIX = """
+import os, sys
+for module in "fcntl grp pty pwd resource syslog termios tty".split():
+    sys.modules[module] = None
+for name in "chown fork geteuid getuid mkfifo O_CLOEXEC O_DIRECTORY register_at_fork".split():
+    delattr(os, name)
+"""
+"""Takes away what Windows has not."""
+TASKS = """
+import importlib, pkgutil, tasks
+for found in pkgutil.walk_packages(tasks.__path__, "tasks."):
+    if not found.name.startswith("tasks.deploy.scripts"):
+        importlib.import_module(found.name)
+        print(found.name)
+"""
+VERSION = """
+import runpy
+sys.path.insert(0, "src")
+sys.argv[1:] = ["--version"]
+runpy.run_module("my_program.runtime", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_the_tasks_load_where_posix_is_not(project: Path) -> None:
+    script = f"import invoke\n{WITHOUT_POSIX}{TASKS}"  # invoke knows the system that it runs on
+    said = run([sys.executable, "-B", "-c", script], cwd=project).stdout.split()
+    assert {"tasks.deploy.offline_binary.build", "tasks.develop", "tasks.hosts.rollout"} <= {*said}
+
+
+def test_a_command_runs_where_posix_is_not(bake: Bake) -> None:
+    project = bake(project="my-program", kind="cli")
+    done = run([sys.executable, "-B", "-c", WITHOUT_POSIX + VERSION], cwd=project)
+    assert done.stdout.startswith("my-program 0.1.0")
+
+
+def test_it_also_runs_as_a_module(project: Path) -> None:
+    module = [sys.executable, "-m", "my_program.runtime", "--help"]
+    done = run(module, cwd=project, env=os.environ | {"PYTHONPATH": "src"})
+    assert done.stdout.startswith("Usage: ")
 
 
 def test_a_project_has_its_sample_alone(project: Path, kind: str) -> None:

@@ -11,6 +11,7 @@ from tasks.lib.console import TaskError
 
 from tests.support import run
 
+HERE = Path(sys.executable)
 SETTING = "deploy.offline_binary"
 BROUGHT = {
     "numpy/__init__.py numpy/core/__init__.py numpy/core/x.py numpy.libs/libopenblas.so": ["numpy"],
@@ -38,9 +39,9 @@ def test_a_distribution_is_imported_by_its_outermost_modules(files: str) -> None
 
 
 def test_an_environment_is_asked(tmp_path: Path) -> None:
-    listed = loading.modules(Path(sys.executable), "click", "PyYAML", "colorama-not-here")
+    listed = loading.modules(HERE, "click", "PyYAML", "colorama-not-here")
     assert listed == ["_yaml", "click", "yaml"]
-    assert {"_yaml", "click", "pytest", "yaml"} <= set(loading.modules(Path(sys.executable)))
+    assert {"_yaml", "click", "pytest", "yaml"} <= set(loading.modules(HERE))
 
 
 @pytest.fixture
@@ -84,30 +85,68 @@ def test_what_cannot_be_imported_is_told(code: str, ask: list[str | Path], tmp_p
     (tmp_path / "good.py").write_text("print('good', end='')\nprint('imported all')\n")
     (tmp_path / "failing.py").write_text(code)
     with pytest.raises(TaskError) as refused:
-        loading.check(ask, ["good", "failing"], tmp_path, settings=SETTING)
+        loading.check(ask, ["good", "failing"], tmp_path, HERE, settings=SETTING)
     told = f"failing cannot be imported in what was built: {reason}"
     assert str(refused.value) == f"{told} ({hint} in invoke.yaml)" if hint else told
     with pytest.raises(TaskError) as refused:
-        loading.check(ask, ["failing", "good"], tmp_path)
+        loading.check(ask, ["failing", "good"], tmp_path, HERE)
     assert str(refused.value) == told
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """Return the Python of an environment with two distributions; each lacks what it may need."""
+    run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], cwd=tmp_path)
+    [site] = (tmp_path / "venv").glob("lib/python*/site-packages")
+    lacks = "try:\n    import driver\nexcept ImportError as why:\n    raise ImportError from why\n"
+    files = {"base.py": "", "base_driver.py": lacks, "alone.py": "import driver\n"}
+    for name, text in files.items():
+        (site / name).write_text(text)
+    for name in ("base", "alone"):
+        info = site / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "RECORD").write_text("".join(f"{f},,\n" for f in files if f.startswith(name)))
+    return tmp_path / "venv/bin/python"
+
+
+def test_what_is_for_those_who_install_more_is_not_tried(
+    python: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As duckdb's wheel, which has a module for those who have adbc_driver_manager too."""
+    ask: list[str | Path] = [python, "-I", SCRIPTS / "probe.py"]
+    loading.check(ask, loading.modules(python, "base"), tmp_path, python, settings=SETTING)
+    said = capsys.readouterr().out
+    assert said == "  base_driver is not tried: it needs driver, which is not in the lock\n"
+    with pytest.raises(TaskError) as refused:
+        loading.check(ask, loading.modules(python), tmp_path, python, settings=SETTING)
+    assert str(refused.value) == (
+        "alone cannot be imported in what was built: No module named 'driver' "
+        "(it is not in the lock: add it to the Pipfile)"
+    )
+    # What is in the lock is never left out.
+    (python.parents[1] / "driver.py").write_text("")
+    built: list[str | Path] = [sys.executable, "-I", SCRIPTS / "probe.py"]
+    with pytest.raises(TaskError, match=r"^base cannot .*\(add base to .*\n  base_driver cannot "):
+        loading.check(built, ["base", "base_driver"], tmp_path, python, settings=SETTING)
 
 
 def test_all_that_fails_is_told(ask: list[str | Path], tmp_path: Path) -> None:
     with pytest.raises(TaskError) as refused:
-        loading.check(ask, ["no_a", "json", "no_b"], tmp_path)
+        loading.check(ask, ["no_a", "json", "no_b"], tmp_path, HERE)
     assert [line.split()[0] for line in str(refused.value).splitlines()] == ["no_a", "no_b"]
 
 
 def test_what_an_import_leaves_is_gone(ask: list[str | Path], tmp_path: Path) -> None:
     code = "import os\nos.makedirs('{0}/a/b')\nopen('{0}/a/b/c', 'w').close()\n"
     (tmp_path / "good.py").write_text(code.format(tmp_path))
-    loading.check(ask, ["good"], tmp_path)
+    loading.check(ask, ["good"], tmp_path, HERE)
     assert [path.name for path in tmp_path.iterdir()] == ["good.py"]
 
 
 def test_what_does_not_even_start_is_told(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"^what was built does not start: .* exit code 3$"):
-        loading.check([sys.executable, "-c", "raise SystemExit(3)"], ["json"], tmp_path)
+        loading.check([sys.executable, "-c", "raise SystemExit(3)"], ["json"], tmp_path, HERE)
 
 
 GUNICORN = b'''

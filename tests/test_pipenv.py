@@ -59,6 +59,7 @@ def changed_lines(folder: Path, name: str) -> int:
 def test_the_lock_is_taken_and_the_program_runs(folder: Path, pipenv: Pipenv) -> None:
     pipenv("verify")
     pipenv("install", "--deploy")
+    pipenv("sync")
     assert changed_lines(folder, "Pipfile.lock") == 0
     python = pipenv("run", "python", "--version").stdout
     assert python.startswith(f"Python {offered_here()}.")

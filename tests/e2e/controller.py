@@ -15,7 +15,7 @@ from tests.support import commit_change, run
 
 from .fleet import HUB, NETWORK, Fleet
 from .machine import Result
-from .releases import HEALTH_SECONDS, NAME, TRIAL_SECONDS, Releases, invoke
+from .releases import NAME, TRIAL_SECONDS, Releases, invoke, waits
 from .service import BASE, Load, active, answer, eventually
 
 ADDRESS = f"{NETWORK}.1"
@@ -81,8 +81,7 @@ class Controller:
         """Return the environment of that command."""
         return {
             **os.environ,
-            "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
-            "INVOKE_DEPLOY_TRIAL_SECONDS": str(self.trial_seconds),
+            **waits(self.folder, self.trial_seconds),
             "INVOKE_DEPLOY_OFFLINE_SOURCE_INTERPRETER": "local",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.connections),
         }

@@ -15,7 +15,7 @@ from tests.support import commit, run
 from . import bundles, programs
 from .controller import ADDRESS, TO, Controller, index, repository
 from .fleet import fleet
-from .machine import Machine, machine
+from .machine import Machine, Result, machine
 from .releases import NAME, Releases, Versions
 from .service import install
 
@@ -81,6 +81,14 @@ def offline(quadrant: str, releases: Releases, folder: Path) -> Iterator[Place]:
 @contextmanager
 def online(source: Path, versions: Versions, folder: Path) -> Iterator[Place]:
     """Yield a host that gets a project's source by Git, and its packages from an index."""
+    with controlled(source, versions, folder) as controller:
+        [host] = controller.hosts.hosts.values()
+        yield Place(host, lambda which: deploy(controller, which))
+
+
+@contextmanager
+def controlled(source: Path, versions: Versions, folder: Path) -> Iterator[Controller]:
+    """Yield a committed project that deploys its source to one host."""
     with fleet(1, folder / "f") as hosts, repository(folder) as served:
         listing = folder / "requirements.txt"
         listing.write_text(lock.requirements(source / "Pipfile.lock", ["packages"]))
@@ -99,11 +107,12 @@ def online(source: Path, versions: Versions, folder: Path) -> Iterator[Place]:
             remote = ("git", "remote")
             run([*remote, "add", "origin", f"git://{ADDRESS}/{NAME}"], cwd=source)
             run([*remote, "set-url", "--push", "origin", str(served / NAME)], cwd=source)
-            yield Place(host, lambda which: _deploy(controller, which))
+            yield controller
 
 
-def _deploy(controller: Controller, which: str) -> None:
+def deploy(controller: Controller, which: str, code: int = 0) -> Result:
+    """Deploy a release of a project's versions, and expect exit code `code`."""
     controller.become(which)
     push = ["git", "push", "--quiet", "--force", "origin", "HEAD:refs/heads/main"]
     run(push, cwd=controller.folder)
-    controller.invoke("deploy.online-source", *TO)
+    return controller.invoke("deploy.online-source", *TO, code=code)

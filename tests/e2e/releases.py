@@ -242,9 +242,17 @@ def invoke(
     fixed = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "INVOKE_DEPLOY_OFFLINE_SOURCE_INTERPRETER": "local",
+        **waits(project, TRIAL_SECONDS),
     }
-    if "trial_seconds" in (project / "invoke.yaml").read_text("utf-8"):  # a command has no trial
-        fixed["INVOKE_DEPLOY_HEALTH_SECONDS"] = str(HEALTH_SECONDS)
-        fixed["INVOKE_DEPLOY_TRIAL_SECONDS"] = str(TRIAL_SECONDS)
     command = [sys.executable, "-m", "invoke", *arguments]
     return run(command, cwd=project, env={**os.environ, **fixed, **settings}, code=code)
+
+
+def waits(project: Path, trial_seconds: int) -> dict[str, str]:
+    """Return the settings by which a project's releases are waited for; a command has none."""
+    if "trial_seconds" not in (project / "invoke.yaml").read_text("utf-8"):
+        return {}
+    return {
+        "INVOKE_DEPLOY_HEALTH_SECONDS": str(HEALTH_SECONDS),
+        "INVOKE_DEPLOY_TRIAL_SECONDS": str(trial_seconds),
+    }

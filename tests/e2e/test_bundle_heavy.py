@@ -26,15 +26,24 @@ BASE = f"/opt/{NAME}"
 LOCK = Path(__file__).parent / "heavy" / "Pipfile.lock"
 # Each line makes a dependency use its libraries.
 USE = """
-import docopt, json, lxml.etree, numpy, psycopg
+import docopt, io, json, duckdb, lxml.etree, numpy, orjson, pandas, psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from PIL import Image
+from sklearn.linear_model import LinearRegression
 cipher, nonce = AESGCM(AESGCM.generate_key(128)), bytes(12)
+picture, frame = io.BytesIO(), pandas.DataFrame({"x": [1.0, 2.0, 3.0], "y": [3.0, 5.0, 7.0]})
+Image.new("RGB", (8, 4), "red").save(picture, "JPEG")
 print(json.dumps({
     "numpy": float(numpy.linalg.inv(numpy.array([[2.0, 0.0], [0.0, 4.0]])).sum()),
     "cryptography": cipher.decrypt(nonce, cipher.encrypt(nonce, b"x", b""), b"").decode(),
     "lxml": lxml.etree.XML("<a><b>1</b></a>").xpath("string(//b)"),
     "psycopg": psycopg.pq.__impl__,
     "docopt": docopt.docopt("usage: x [--y]", ["--y"])["--y"],
+    "orjson": orjson.loads(orjson.dumps({"a": numpy.arange(2)}, option=orjson.OPT_SERIALIZE_NUMPY)),
+    "pillow": Image.open(picture).resize((2, 2)).size,
+    "duckdb": duckdb.sql("SELECT sum(y) FROM frame").fetchall()[0][0],
+    "pandas": frame.groupby(frame.x > 1)["y"].sum().tolist(),
+    "scikit-learn": round(float(LinearRegression().fit(frame[["x"]], frame.y).coef_[0]), 6),
 }))
 """
 # There are no such packages, so nothing can be built where a marker is not judged for the target.
@@ -45,7 +54,18 @@ NOT_HERE = {
         "never": "python_version < '3.0'",
     }.items()
 }
-USED = {"numpy": 0.75, "cryptography": "x", "lxml": "1", "psycopg": "binary", "docopt": True}
+USED = {
+    "numpy": 0.75,
+    "cryptography": "x",
+    "lxml": "1",
+    "psycopg": "binary",
+    "docopt": True,
+    "orjson": {"a": [0, 1]},
+    "pillow": [2, 2],
+    "duckdb": 15.0,
+    "pandas": [3.0, 12.0],
+    "scikit-learn": 2.0,
+}
 
 
 @pytest.fixture(scope="module")

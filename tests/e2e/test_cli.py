@@ -1,5 +1,6 @@
-"""A click command through the offline quadrants; the machine has systemd, and needs none."""
+"""A click command through every quadrant for machines; the machine has systemd, and needs none."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 from tests.conftest import Bake
 from tests.support import commit
 
+from . import quadrants
 from .conftest import NewMachine
+from .controller import TO, block
 from .machine import Machine, Result
 from .programs import overlay
-from .releases import NAME, Release, Releases, invoke
+from .releases import NAME, VERSIONS, Release, Releases, invoke
 from .service import BASE, active, error, history, put, status, unpack
 
 COMPLETIONS = (
@@ -162,3 +165,34 @@ def test_one_file_needs_no_installation(project: Path, machine: Machine) -> None
     assert machine.run(NAME, "--version").stdout.startswith(f"{NAME} 0.")
     assert_plugins_are_found(machine)
     machine.run("rm", f"/usr/local/bin/{NAME}")
+
+
+def test_a_host_makes_it_from_its_source(bake: Bake, tmp_path: Path) -> None:
+    project = bake(project=NAME, kind="cli", python_version=quadrants.PYTHON)
+    overlay(project, "click")
+    commit(project)
+    # The environment in which its help is read, made while there is a network.
+    invoke(project, "run", "--arguments", "--version")
+    with quadrants.controlled(project, VERSIONS, tmp_path) as controller:
+        [host] = controller.hosts.hosts.values()
+        said = block(quadrants.deploy(controller, "old"))["h1"]
+        assert re.fullmatch(r"nothing -> 0\.1\.0-\w+, none: it is a command, \d+\.\d s", said)
+        assert version(host) == "0.1.0"
+        assert all(path.is_symlink() for path in links(host, "/usr/local"))
+        assert_nothing_but_a_command(host)
+        assert_help_works(host, "/usr/local")
+        assert_plugins_are_found(host)
+        quadrants.deploy(controller, "new")
+        assert version(host) == "0.2.0"
+        host.run("touch", "/root/no-library")
+        refused = quadrants.deploy(controller, "needs", code=1)
+        assert "the library is missing" in refused.stderr
+        assert version(host) == "0.2.0"
+        controller.invoke("deploy.rollback", *TO)
+        assert version(host) == "0.1.0"
+        shown = block(controller.invoke("deploy.status", *TO))["h1"]
+        assert re.match(r"0\.1\.0-\w+ \(online-source\) since ", shown)
+        happened = controller.invoke("deploy.history", *TO).stdout
+        went = re.findall(r"(active|failed) +(0\.\d\.\d)-", happened)
+        assert went == [("active", "0.1.0"), ("active", "0.2.0"), ("failed", "0.2.1"),
+                        ("active", "0.1.0")], happened  # fmt: skip

@@ -121,6 +121,7 @@ def check_commands(place: Place) -> None:
     asked = "import os; print(os.getuid() != 0, os.environ['STATE_DIRECTORY'])"
     said = machine.run(ADMIN, "run", "manage", "shell", stdin=asked).stdout
     assert said.endswith(f"True /var/lib/{NAME}\n")
+    assert "[X] 0001_initial" in machine.run(ADMIN, "run", "manage", "showmigrations").stdout
     wrong = machine.run(ADMIN, "run", "manage", "nothing", check=False)
     assert wrong.returncode == 1
     assert "Unknown command: 'nothing'\n" in wrong.stderr

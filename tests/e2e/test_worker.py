@@ -1,19 +1,23 @@
 """A worker on a queue in SQLite: no job is lost or done twice, whatever is installed meanwhile."""
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from pathlib import Path
+from typing import Unpack
 
 import pytest
 
-from tests.conftest import Bake
+from tests.conftest import Answers, Bake
 from tests.support import commit
 
-from . import bundles
+from . import bundles, quadrants
 from .bundles import script
 from .conftest import NewMachine
+from .controller import TO, block
 from .machine import Machine
 from .releases import NAME, Releases, Versions
 from .service import (
@@ -82,13 +86,19 @@ VERSIONS: Versions = {
 @pytest.fixture(scope="module")
 def workers(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """Return the releases of a worker."""
-    project = bake(project=NAME, kind="worker")
+    return Releases(_project(bake), tmp_path_factory.mktemp("worker") / "releases", VERSIONS)
+
+
+def _project(bake: Bake, **more: Unpack[Answers]) -> Path:
+    """Return the project of the worker, committed."""
+    answers: Answers = {"project": NAME, "kind": "worker", **more}
+    project = bake(**answers)
     pyproject = project / "pyproject.toml"
     text = pyproject.read_text(encoding="utf-8")
     assert text.count(_RUN) == 1
     pyproject.write_text(text.replace(_RUN, f"{_RUN}heartbeat_seconds = 2\n"), encoding="utf-8")
     commit(project)
-    return Releases(project, tmp_path_factory.mktemp("worker") / "releases", VERSIONS)
+    return project
 
 
 @pytest.fixture(scope="module")
@@ -281,3 +291,33 @@ def test_the_bundle_installs_upgrades_and_is_removed(
     assert not machine.path(DATA).exists()
     left = machine.sh(f"ls /etc/systemd/system | grep {NAME}", check=False).stdout
     assert left == ""
+
+
+def test_a_host_makes_it_from_its_source(bake: Bake, tmp_path: Path) -> None:
+    project = _project(bake, python_version=quadrants.PYTHON)
+    with quadrants.controlled(project, VERSIONS, tmp_path) as controller:
+        [host] = controller.hosts.hosts.values()
+        said = block(quadrants.deploy(controller, "old"))["h1"]
+        where = f"healthy at unix:/run/{NAME}/health.sock"
+        assert re.fullmatch(rf"nothing -> 0\.1\.0-\w+, {re.escape(where)}, \d+\.\d s", said)
+        assert healthy(host) == "0.1.0"
+        assert not host.path(f"/etc/systemd/system/{NAME}.socket").exists()
+        queue = Queue(host)
+        queue.send(60, 0.4)
+        eventually(lambda: queue.begun() > 2, "it has not begun")
+        quadrants.deploy(controller, "new")
+        assert healthy(host) == "0.2.0"
+        order(host, "0.3.0 raises")
+        refused = quadrants.deploy(controller, "alone", code=1)
+        assert "the worker failed: LookupError: the new queue is missing" in refused.stderr
+        assert healthy(host) == "0.2.0"
+        controller.invoke("deploy.rollback", *TO)
+        assert healthy(host) == "0.1.0"
+        queue.send(3, 0.1)
+        assert queue.require_each_done_once(60).keys() == {"0.1.0", "0.2.0"}
+        shown = block(controller.invoke("deploy.status", *TO))["h1"]
+        assert re.match(rf"0\.1\.0-\w+ \(online-source\) since .*{re.escape(where)}", shown)
+        happened = controller.invoke("deploy.history", *TO).stdout
+        went = re.findall(r"(active|failed) +(0\.\d\.0)-", happened)
+        assert went == [("active", "0.1.0"), ("active", "0.2.0"), ("failed", "0.3.0"),
+                        ("active", "0.1.0")], happened  # fmt: skip

@@ -89,8 +89,14 @@ def test_options_that_do_not_fit_are_refused(
     with pytest.raises(Exit, match="one to install: leave out --to"):
         task(onefile=True, to="local")
     monkeypatch.setattr(platform, "system", lambda: "Windows")
-    with pytest.raises(Exit, match="which Windows does not have"):
+    with pytest.raises(Exit, match="which Windows does not have: leave it out, the archive has"):
         task(onefile=True)
+    for system in ("Windows", "Darwin"):
+        monkeypatch.setattr(platform, "system", lambda system=system: system)
+        said = f"^error: --to is 'local': hosts run Linux, .* on {system}$"
+        with pytest.raises(Exit, match=said):
+            task(to="local")
+    assert task(onefile=True)[0] == "build onefile", "for macOS"
 
 
 def test_a_plan_is_described(
@@ -209,6 +215,26 @@ def test_elsewhere_than_on_linux_there_are_no_packages(
     assert "remove engine" in steps
     assert "the .deb and the .rpm are built on Linux" in capsys.readouterr().out
     assert publish.read_manifest(plan.dist)["glibc_floor"] is None
+
+
+def test_what_windows_builds_is_tried_and_unpacked(
+    plan: Plan,
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(smoke, "check", lambda built, *_: tried.append(built.name))
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    made = build.build(replace(plan, system="windows-amd64"))
+    assert tried == ["my-service.exe"]
+    assert made.archive.name == "my-service-1.0rc1-windows-amd64.tar.gz"
+    said = " ".join(capsys.readouterr().out.split())
+    assert f" unpack tar -xzf dist/offline-test/{made.archive.name} " in said
+    assert "dpkg" not in said
+    # What is there is replaced, though Windows removes no file that nobody may write to.
+    build.build(replace(plan, system="windows-amd64", onefile=True))
+    assert not made.archive.exists()
 
 
 def test_a_program_that_does_not_work_is_not_published(

@@ -73,7 +73,7 @@ class Collected:
         self.environment = environment
         self.imports = {"modules": ["json"], "foreign": ["pip"]}
         processes.answer("imports.py", json.dumps(self.imports))
-        processes.answer("modules.py", '["click"]')
+        processes.answer("modules.py", '[["click"]]')
         processes.answer("named.py", '["click.core"]')
         processes.answer("pyinstaller", does=self.collect)
 
@@ -107,7 +107,10 @@ def test_a_base_is_collected_stripped_and_tried(
 ) -> None:
     tried: list[tuple[str, ...]] = []
 
-    def check(command: list[str], modules: list[str], tree: Path, *, settings: str) -> None:
+    def check(
+        command: list[str], modules: list[str], tree: Path, python: Path, *, settings: str
+    ) -> None:
+        assert python == environment.python
         tried.append((str(Path(command[0]).relative_to(tree)), *modules, settings))
 
     monkeypatch.setattr(loading, "check", check)

@@ -115,6 +115,6 @@ def test_what_is_imported_is_printed(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_modules_of_distributions_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     run("modules.py", "invoke", "no-such-distribution")
-    assert json.loads(capsys.readouterr().out) == ["invoke"]
+    assert json.loads(capsys.readouterr().out) == [["invoke"]]
     run("named.py", "invoke", "no-such-distribution")
     assert all(name.startswith("invoke.") for name in json.loads(capsys.readouterr().out))

@@ -2,7 +2,7 @@
 
 from invoke.context import Context
 
-from .lib import index, lock, pipenv, project, pythons
+from .lib import index, lock, pipenv, project
 from .lib.console import TaskError, closing
 from .lib.task import task
 
@@ -12,15 +12,11 @@ def make_lock(_context: Context, only: str = "") -> None:
     """Make Pipfile.lock anew with Pipenv, so that it serves every Python of the project."""
     this = project.load()
     names = [name.strip() for name in only.split(",") if name.strip()]
-    before = this.lock.read_bytes() if this.lock.exists() else None
     try:
-        old = lock.read(this.lock) if before else {}
+        old = lock.read(this.lock) if this.lock.exists() else {}
         made = pipenv.renewed(this, names)
-        this.lock.write_text(pipenv.text(made), encoding="utf-8")
-        pythons.require_usable(this)
+        pipenv.keep(this, made)
     except lock.LockError as error:
-        if before is not None:
-            this.lock.write_bytes(before)
         raise TaskError(str(error)) from error
     changes = lock.changes(old, made)
     closing(

@@ -44,7 +44,7 @@ def overlay(project: Path, name: str) -> None:
                         ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
     for edit in edits.get("edit", ()):
         _replace(project / edit["file"], edit["before"], edit["after"])
-    _add_packages(project, program)
+    add_packages(project, program)
     touched(before, contents(project))
 
 
@@ -62,7 +62,7 @@ def _replace(path: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after), "utf-8")
 
 
-def _add_packages(project: Path, program: Path) -> None:
+def add_packages(project: Path, program: Path) -> None:
     """Add to the Pipfile and its lock what `pipenv install` and `invoke deps.lock` would add."""
     wanted = re.sub(r"(?m)^#.*\n", "", (program / "Pipfile").read_text("utf-8"))
     assert wanted.strip().startswith("[packages]\n")

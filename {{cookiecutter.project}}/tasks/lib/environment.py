@@ -72,16 +72,19 @@ def pinned(project: Project, *categories: str) -> str:
         raise TaskError(str(error)) from error
 
 
-def ensure(project: Project, python: Interpreter, *categories: str) -> Environment:
+def ensure(
+    project: Project, python: Interpreter, *categories: str, keeper: Project | None = None
+) -> Environment:
     """Return an environment with some categories of the lock, made now or kept from before.
 
-    Raises `TaskError` where the lock or the installation fails, and for a lock that lacks what this
+    Where the project is a checkout that does not last, its `keeper` keeps the environment. Raises
+    `TaskError` where the lock or the installation fails, and for a lock that lacks what this
     Python needs.
     """
     requirements = pinned(project, *categories)
     key = hashlib.sha256(f"{python.path}\n{python.build}\n{requirements}".encode()).hexdigest()
     name = f"{'-'.join(categories)}-{key[:12]}"
-    made = Environment(project.build / "environments" / name, python)
+    made = Environment((keeper or project).build / "environments" / name, python)
     stamp = made.folder / _COMPLETE
     if stamp.exists():
         return made

@@ -9,7 +9,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from . import lock
+from . import files, lock
 from .console import TaskError
 from .environment import interpreter
 from .pipenv import text
@@ -37,14 +37,15 @@ def name(project: Project, url: str = "") -> tuple[dict[str, Any], list[str]]:
     host = urlsplit(url).hostname
     trusted = bool(host) and host in settings.get("trusted-host", "").split()
     source = {"name": "index", "url": url, "verify_ssl": url.startswith("https:") and not trusted}
-    path.write_text(_added(path.read_text(encoding="utf-8"), source), encoding="utf-8")
+    named = _added(path.read_text(encoding="utf-8"), source)
     content = lock.read(project.lock)
     content["_meta"]["sources"] = []
     content["_meta"]["hash"] = {"sha256": lock.fingerprint(pipfile, [source])}
     for section in content.keys() - {"_meta"}:
         for entry in content[section].values():
             entry.pop("index", None)
-    project.lock.write_text(text(content), encoding="utf-8")
+    files.replace(path, named)
+    files.replace(project.lock, text(content))
     return source, taken_out
 
 

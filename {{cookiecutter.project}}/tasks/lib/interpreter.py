@@ -73,7 +73,7 @@ def minor(version: str) -> str:
 
 def _candidates(wanted: str, *, fetch: bool) -> Iterator[Path]:
     for folder in _pyenv(wanted):
-        yield folder / "bin" / "python"
+        yield from (folder / "bin" / "python", folder / "python.exe")
     # Every one on PATH, not the first alone: pyenv puts a shim there that may refuse to start.
     for folder in map(Path, os.get_exec_path()):
         for name in (f"python{minor(wanted)}", f"python{minor(wanted)}.exe", "python.exe"):

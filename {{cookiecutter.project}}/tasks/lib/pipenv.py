@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import lock, markers
+from . import files, lock, markers
 from .console import TaskError, step
 from .interpreter import Interpreter, InterpreterError, find
 from .process import run
 from .project import Project
-from .pythons import asked, in_order, oldest
+from .pythons import asked, in_order, oldest, require_usable
 
 _REQUIRES = re.compile(r"(?ms)^\[requires\][^\n]*\n.*?(?=^\[|\Z)")
 Content = dict[str, dict[str, Any]]
@@ -68,6 +68,22 @@ def _interpreter(project: Project) -> Interpreter:
         raise TaskError(f"a lock is made on the oldest Python it is for: {error}") from error
 
 
+def keep(project: Project, content: Mapping[str, Any]) -> None:
+    """Put a lock in the place of the project's, unless it does not serve each Python.
+
+    Raises `LockError` in that case; the project's lock then is as it was.
+    """
+    folder = _room(project)
+    made = folder / project.lock.name
+    made.write_text(text(content), encoding="utf-8", newline="\n")
+    shutil.copy(project.lock.with_name("Pipfile"), folder)
+    try:
+        require_usable(project, made)
+    finally:
+        shutil.rmtree(folder)
+    files.replace(project.lock, text(content))
+
+
 def text(content: Mapping[str, Any]) -> str:
     """Return a lock as Pipenv writes it."""
     return json.dumps(content, indent=4, sort_keys=True) + "\n"
@@ -77,9 +93,8 @@ def _locked(
     project: Project, python: Interpreter, version: str, commands: Sequence[Sequence[str]]
 ) -> Content:
     """Let Pipenv lock a copy of the Pipfile that requires Python `version`."""
-    folder = project.build / "lock"
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "temporary").mkdir(parents=True)
+    folder = _room(project)
+    (folder / "temporary").mkdir()
     pipfile = project.lock.with_name("Pipfile").read_text(encoding="utf-8")
     required = f'\n[requires]\npython_version = "{version}"\n'
     (folder / "Pipfile").write_text(_REQUIRES.sub("", pipfile) + required, encoding="utf-8")
@@ -92,6 +107,14 @@ def _locked(
     made = lock.read(folder / project.lock.name)
     shutil.rmtree(folder)
     return _neutral(made)
+
+
+def _room(project: Project) -> Path:
+    """Return an empty folder for a lock and the Pipfile that it is made of."""
+    folder = project.build / "lock"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def _environment(project: Project, folder: Path) -> dict[str, str]:

@@ -19,13 +19,15 @@ _REQUIREMENT = re.compile(r"\s*([\w.-]+)[^;]*(?:;(.*))?", re.DOTALL)
 _RENEW = "run `invoke deps.lock`"
 
 
-def require_usable(project: Project) -> None:
+def require_usable(project: Project, made: Path | None = None) -> None:
     """Check that the lock fits the Pipfile, and serves each Python that the project names.
 
-    Raises `LockError` that says what does not, and how to put it right.
+    `made` is another lock than the project's own, in a folder with the Pipfile. Raises `LockError`
+    that says what does not, and how to put it right.
     """
-    lock.require_fitting(project.lock)
-    pipfile = lock.read_pipfile(project.lock.with_name("Pipfile"))
+    path = made or project.lock
+    lock.require_fitting(path)
+    pipfile = lock.read_pipfile(path.with_name("Pipfile"))
     required = pipfile.get("requires", {}).get("python_version", "")
     if re.fullmatch(r"\d+\.\d+", required) and required != minor(project.python):
         raise LockError(
@@ -33,12 +35,14 @@ def require_usable(project: Project) -> None:
             f"write the same into both, and {_RENEW}"
         )
     for section, wanted in lock.asked_for(pipfile).items():
-        _require_serving(project, section, wanted)
+        entries = _by_name(lock.read(path).get(section, {}))
+        _require_serving(project, entries, wanted)
 
 
-def _require_serving(project: Project, section: str, pipfile: Mapping[str, Any]) -> None:
+def _require_serving(
+    project: Project, entries: Mapping[str, Mapping[str, Any]], pipfile: Mapping[str, Any]
+) -> None:
     """Check that what one category asks for is locked, at a version for all Pythons."""
-    entries = _by_name(lock.read(project.lock).get(section, {}))
     for name, given in pipfile.items():
         entry = entries.get(name)
         if entry is None and (isinstance(given, str) or "version" in given):

@@ -10,12 +10,12 @@ from .plan import Plan
 
 
 def add(tree: Path, plan: Plan) -> None:
-    """Add to a release tree, in `share/`, what click tells of the project's command.
+    """Add to a release tree, in `share/`, what click or Typer tells of the project's command.
 
-    Nothing is added for a command that is not click's.
+    Nothing is added for a command of another library.
     """
     project, command = plan.project, plan.project.command
-    environment = ensure(project, plan.interpreter, "packages")
+    environment = ensure(project, plan.interpreter, "packages", keeper=plan.keeper)
     reference = f"{command.module}:{command.function}"
     date = dt.datetime.fromtimestamp(plan.revision.epoch, dt.UTC).date().isoformat()
     script: list[str | Path] = [environment.python, "-I", "-B", SCRIPTS / "command_help.py"]

@@ -26,6 +26,8 @@ class Plan:
     system: str
     """The system and machine that the build is for: `linux-x86_64`."""
     onefile: bool = False
+    keeper: Project | None = None
+    """The project that keeps environments, where `project` is a checkout that does not last."""
 
     @property
     def machine(self) -> str:

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...lib import files
 from ...lib.console import TaskError
 
 try:
@@ -46,14 +46,14 @@ def staging(folder: Path) -> Iterator[Path]:
     if old.exists() and not folder.exists():
         old.rename(folder)
     for left in folder.parent.glob(f".{folder.name}.*"):
-        shutil.rmtree(left)
+        files.remove(left)
     work = _beside(folder, "new")
     work.mkdir()
     try:
         yield work
         _replace(work, folder)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        files.remove(work, ignore_errors=True)
 
 
 def write_checksums(folder: Path, file: Path | None = None) -> None:
@@ -138,6 +138,6 @@ def _replace(work: Path, folder: Path) -> None:
         old = _beside(folder, "old")
         folder.rename(old)
         work.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        files.remove(old, ignore_errors=True)
     else:
         work.rename(folder)

@@ -35,9 +35,16 @@ def offline_binary(  # noqa: PLR0913 (an option each)
     """Build a program, an archive, a .deb and an .rpm that need nothing on the target."""
     this = project.load()
     if onefile and platform.system() == "Windows":
-        raise TaskError("--onefile makes a file for sh, which Windows does not have")
+        raise TaskError(
+            "--onefile makes a file for sh, which Windows does not have: leave it out, the archive "
+            "has a program that starts without an installation"
+        )
     if onefile and to:
         raise TaskError("--onefile makes a program to start, not one to install: leave out --to")
+    if to and platform.system() != "Linux":
+        raise TaskError(
+            f"--to is '{to}': hosts run Linux, and what is built here runs on {platform.system()}"
+        )
     deploy = context.config.get("deploy", {})
     destination = delivery.find(
         this, deploy, build.QUADRANT, to, allow_downgrade=allow_downgrade, check=check

@@ -1,13 +1,13 @@
 """Builds the program, tries it, and publishes it in every form."""
 
 import platform
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ...checks import served
+from ...lib import files
 from ...lib.console import closing, size, step
 from ...lib.environment import Environment, ensure
 from ..build import glibc, publish, release_tree, sbom, smoke
@@ -58,7 +58,8 @@ def _build(plan: Plan, output: Path) -> Path:
         served.require(plan.project, environment.python)
     base = program_base.obtain(plan, environment)
     work = plan.build / "work"
-    shutil.rmtree(work, ignore_errors=True)
+    if work.exists():
+        files.remove(work)
     tree = work / "tree"
     with step("the project's own code"):
         _assemble(plan, environment, base, tree / "bin")
@@ -72,7 +73,7 @@ def _build(plan: Plan, output: Path) -> Path:
         _try(plan, packing.artefacts.single)
     else:
         _pack_and_try(packing)
-    shutil.rmtree(work)
+    files.remove(work)
     return base.folder
 
 
@@ -128,6 +129,8 @@ def _report(artefacts: Artefacts, seconds: float, *, fresh: bool) -> None:
         "or": ("sudo dnf install {}", artefacts.rpm),
         "start": (f"{{}} {_START[plan.project.kind]}", artefacts.single),
     }
+    if not plan.for_hosts:
+        next_steps["unpack"] = ("tar -xzf {}", artefacts.archive)
     for title, (command, path) in next_steps.items():
         if path.exists():
             rows[title] = command.format(path.relative_to(plan.project.root).as_posix())

@@ -102,7 +102,7 @@ class _Collection:
             self._write_inputs(work)
             _pyinstaller(self.environment, work)
             outside = self._strip(work)
-            _import_all(work, self.wanted["distributions"])
+            _import_all(work, self.wanted["distributions"], self.environment.python)
             version = self.environment.interpreter.version
             document = sbom.collect(
                 self.project, self.environment, self.environment.python, version
@@ -159,7 +159,7 @@ def _pyinstaller(environment: Environment, work: Path) -> None:
         ) from error
 
 
-def _import_all(work: Path, modules: Sequence[str]) -> None:
+def _import_all(work: Path, modules: Sequence[str], python: Path) -> None:
     """Import every distribution of the lock in what was collected.
 
     The program itself has no such command, so that nobody starts it by accident. program.spec makes
@@ -169,6 +169,6 @@ def _import_all(work: Path, modules: Sequence[str]) -> None:
     (probe,) = (work / "work").glob(f"*/{name}")
     twin = shutil.copy(probe, work / "tree")
     try:
-        loading.check([twin], modules, work / "tree", settings="deploy.offline_binary")
+        loading.check([twin], modules, work / "tree", python, settings="deploy.offline_binary")
     finally:
         Path(twin).unlink()

@@ -149,7 +149,7 @@ class _Filling:
             with step("every distribution can be imported"):
                 python = CarriedPython(tree / "python", home.version).python
                 command: list[str | Path] = [python, "-I", "-B", SCRIPTS / "probe.py"]
-                loading.check(command, loading.modules(python), tree)
+                loading.check(command, loading.modules(python), tree, python)
         release_tree.normalise(tree, EARLIEST)
 
     def _compile(self, folder: Path, *options: str | Path) -> None:

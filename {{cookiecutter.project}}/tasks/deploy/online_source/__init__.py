@@ -2,6 +2,7 @@
 
 import datetime as dt
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def online_source(  # noqa: PLR0913 (an option each)
     tools = ensure(this, interpreter(this), _CATEGORY)
     with tempfile.TemporaryDirectory() as work:
         with step(f"{commit.ref} from {commit.shown}"):
-            plan = _plan(commit, tools, settings, Path(work))
+            plan = replace(_plan(commit, tools, settings, Path(work)), keeper=this)
         if dry_run:
             _describe(commit, plan, target.settings)
             return

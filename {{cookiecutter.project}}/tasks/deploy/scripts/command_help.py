@@ -1,13 +1,16 @@
-"""Writes what a click command's own help gives: completions for shells, and a man page.
+"""Writes what a command's own help gives: completions for shells, and a man page.
 
 Runs as a script in an environment with the program's packages:
 `python command_help.py SOURCE MODULE:FUNCTION NAME VERSION DATE FOLDER`. It writes nothing for a
-command that is not click's.
+command that is neither click's nor Typer's, whose commands have the same methods.
 """
 
+import io
+import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -17,18 +20,24 @@ COMPLETIONS = {
     "fish": "fish/vendor_completions.d/{}.fish",
     "zsh": "zsh/site-functions/_{}",
 }
-"""Where a shell looks for the completions of a command, by the name by which click knows it."""
+"""Where a shell looks for the completions of a command, by the name by which a library knows it."""
+ORDERS = {"click": "{}_source", "typer": "source_{}"}
+"""The order by which a command prints its completions, in the environment variable for it."""
 MAN = "man/man1/{}.1"
 
 
-def completions(command: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of a command's completions for each shell."""
-    from click.shell_completion import get_completion_class
-
+def completions(command: Any, library: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each shell's completions, which the command itself prints."""
     variable = f"_{re.sub('[-.]', '_', name).upper()}_COMPLETE"
     for shell, path in COMPLETIONS.items():
-        if made := get_completion_class(shell):
-            yield path.format(name), made(command, {}, name, variable).source().strip() + "\n"
+        os.environ[variable] = ORDERS[library].format(shell)
+        said = io.BytesIO()  # click writes bytes to what is below sys.stdout
+        output = io.TextIOWrapper(said, encoding="utf-8", write_through=True)
+        with redirect_stdout(output), suppress(SystemExit):
+            command.main(args=[], prog_name=name, complete_var=variable)
+        if text := said.getvalue().decode().strip():  # a Typer app may have none
+            yield path.format(name), f"{text}\n"
+    os.environ.pop(variable)
 
 
 def man_page(command: Any, name: str, version: str, date: str) -> str:
@@ -60,10 +69,8 @@ def called(command: Any, name: str, parent: Any = None) -> Any:
 
 def subcommands(context: Any) -> Iterator[Any]:
     """Yield the contexts of all commands below one, in the order of its help."""
-    import click
-
     group = context.command
-    if not isinstance(group, click.Group):
+    if not hasattr(group, "list_commands"):
         return
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -99,16 +106,32 @@ def plain(text: str) -> str:
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 
-def write(command: Any, folder: str, name: str, version: str, date: str) -> None:
-    """Write the files of a command below `folder`, if it is click's."""
-    try:
+def known(found: Any) -> tuple[Any, str]:
+    """Return the command of what was found, and the library that it is made with; "" for another.
+
+    Typer makes a command of an app each time the app is called.
+    """
+    with suppress(ModuleNotFoundError):
         import click
-    except ModuleNotFoundError:
-        return
-    if not isinstance(command, click.Command):
+
+        if isinstance(found, click.Command):
+            return found, "click"
+    with suppress(ModuleNotFoundError):
+        from typer import Typer
+        from typer.main import get_command
+
+        if isinstance(found, Typer):
+            return get_command(found), "typer"
+    return found, ""
+
+
+def write(found: Any, folder: str, name: str, version: str, date: str) -> None:
+    """Write the files of a command below `folder`, if its library is known."""
+    command, library = known(found)
+    if not library:
         return
     page = man_page(command, name, version, date)
-    for path, text in [*completions(command, name), (MAN.format(name), page)]:
+    for path, text in [*completions(command, library, name), (MAN.format(name), page)]:
         target = Path(folder, path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")

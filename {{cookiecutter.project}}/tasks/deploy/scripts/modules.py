@@ -1,9 +1,9 @@
-"""Prints the modules by which distributions are imported, as JSON.
+"""Prints the modules by which distributions are imported, as JSON: a list for each distribution.
 
     python modules.py [DISTRIBUTION]…
 
 Runs in the environment to look at; without names, it prints the modules of all distributions there.
-A distribution without a module (type stubs, data) adds nothing.
+A distribution without a module (type stubs, data) has an empty list.
 """
 
 import json
@@ -52,5 +52,4 @@ def _present(names: Iterable[str]) -> Iterator[Distribution]:
 
 if __name__ == "__main__":
     asked = _present(sys.argv[1:]) if sys.argv[1:] else distributions()
-    bring = (outermost(found.files or ()) for found in asked)
-    print(json.dumps(sorted({module for modules in bring for module in modules})))
+    print(json.dumps([outermost(found.files or ()) for found in asked]))

@@ -1,14 +1,26 @@
-"""Make ``python -m`` do the same as the installed command."""
+"""Make ``python -m PACKAGE.runtime`` and ``python src/PACKAGE/runtime`` call the command."""
 
+import os
+import runpy
 import sys
+from pathlib import Path
 
-from . import NAME
-from .program import find
-from .reference import ProgramError
+if __package__:
+    from . import NAME
+    from .program import find
+    from .reference import ProgramError
 
-try:
-    command = find()
-except ProgramError as error:
-    sys.exit(f"error: {error}")
-sys.argv[0] = NAME
-sys.exit(command())
+    try:
+        command = find()
+    except ProgramError as error:
+        sys.exit(f"error: {error}")
+    sys.argv[0] = NAME
+    sys.exit(command())
+else:  # Python runs the folder, which works on every system and in every shell
+    folder = Path(__file__).resolve().parent
+    source = sys.path[0] = str(folder.parents[1])
+    # Programs that this one starts find the package too.
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [source, os.environ.get("PYTHONPATH", "")])
+    )
+    runpy.run_module(f"{folder.parent.name}.{folder.name}", run_name="__main__", alter_sys=True)
