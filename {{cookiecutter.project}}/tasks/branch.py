@@ -103,7 +103,7 @@ def finish(_context: Context, target: str = "") -> None:
     source = here.branch
     made = work.request(here, source, target)
     _refuse(here.request(source, made.target) or _said(here, source))
-    path = project.load().build / "request.md"
+    path = here.root / "build" / "request.md"
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"{made.title}\n\n{made.body}\n", encoding="utf-8")
     print(f"{made.title}\n\n{made.body}")

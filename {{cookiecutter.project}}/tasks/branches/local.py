@@ -109,27 +109,17 @@ class Local:
     def request(self, source: str, target: str, files: Sequence[str] | None = None) -> list[str]:
         """Return what forbids to merge a branch into another, one line each.
 
-        `files` are those that the request changes; without them, ask Git.
+        `files` are those that the request changes, for a branch that Git does not have here.
         """
         from_kind, to_kind = self.kind(source), self.kind(target)
         if not may_merge(from_kind, to_kind):
             into = " or ".join(kind.name for kind in targets(self.table, from_kind))
             where = into or "no other branch"
             return [f"{source} may not merge into {target}: it merges into {where}"]
-        if from_kind.files:
-            found = self.changed(source, target) if files is None else files
-            if wrong := self.untouchable(source, found):
-                return wrong
-        return self.brought(source) if self.tip(source) else []
-
-    def changed(self, source: str, target: str) -> list[str]:
-        """Return the files that a request changes."""
-        ends = [self.tip(target), self.tip(source)]
-        if not all(ends):
-            absent = source if ends[0] else target
-            raise TaskError(f"{absent} is not here: fetch it, or name the files with --files")
-        said = git.run(self.root, "diff", "--name-only", "--no-renames", "-z", "...".join(ends))
-        return [name for name in said.split("\0") if name]
+        if not self.tip(source) and from_kind.files and files is None:
+            raise TaskError(f"{source} is not here: fetch it, or name its files with --files")
+        wrong = self.untouchable(source, files or ())
+        return wrong or (self.brought(source) if self.tip(source) else [])
 
     def _repository(self, counts: Callable[[str, str], bool] = lambda *_: True) -> Repository:
         """Return the repository with those branches that count: remote (or empty) and name."""
