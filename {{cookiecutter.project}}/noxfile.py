@@ -11,6 +11,7 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
+from tasks.branches import derived  # noqa: E402
 from tasks.checks import commands, findings, served, site  # noqa: E402
 from tasks.checks import sonar as scanner  # noqa: E402
 from tasks.lib import console, interpreter, lock, process, project, pythons  # noqa: E402
@@ -56,8 +57,17 @@ def lint(session: nox.Session) -> None:
         for page, names in found.items()
         if names
     ]
+    wrong += _branches(set(helps["nox -s"]))
     if wrong:
         session.error("\n".join(wrong))
+
+
+def _branches(sessions: set[str]) -> list[str]:
+    """Return what does not fit the table of branches."""
+    try:
+        return derived.problems(ROOT, sessions)
+    except console.TaskError as error:
+        return [str(error)]
 
 
 @nox.session(python=THIS.pythons)

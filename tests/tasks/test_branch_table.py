@@ -1,20 +1,12 @@
 """tasks.branches.table: the table of branches, and every mistake in it."""
 
-import tomllib
 from typing import Any
 
 import pytest
 from tasks.branches import table
 from tasks.lib.console import TaskError
 
-from tests.support import PROJECT
-
-# The rest of the file is no TOML before it is baked.
-_TEXT = (PROJECT / "pyproject.toml").read_text("utf-8")
-GIVEN: dict[str, Any] = tomllib.loads(
-    _TEXT[_TEXT.index("[tool.branches.main]") : _TEXT.index("[tool.ruff]")]
-)["tool"]["branches"]
-KINDS = table.parse(GIVEN)
+from tests.branches import ALLOWED, GIVEN, KINDS
 
 
 def changed(kind: str, **values: Any) -> dict[str, Any]:
@@ -52,22 +44,6 @@ def test_the_six_kinds() -> None:
 def test_names(branch: str, kind: str | None) -> None:
     found = table.kind_of(KINDS, branch)
     assert (found and found.key) == kind
-
-
-ALLOWED = {
-    ("develop", "release"),
-    ("dependency", "develop"),
-    ("feature", "develop"),
-    ("release", "main"),
-    ("docs", "release"),
-    ("docs", "develop"),
-    # what comes from a branch may take it in
-    ("main", "develop"),
-    ("main", "release"),
-    ("main", "docs"),
-    ("develop", "feature"),
-    ("develop", "dependency"),
-}
 
 
 @pytest.mark.parametrize("source", KINDS)
