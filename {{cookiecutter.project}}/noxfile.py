@@ -11,8 +11,9 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from tasks.branches import derived  # noqa: E402
-from tasks.checks import commands, findings, served, site  # noqa: E402
+from tasks.branches import derived, table  # noqa: E402
+from tasks.branches import pipelines as written  # noqa: E402
+from tasks.checks import commands, findings, pipelines, served, site  # noqa: E402
 from tasks.checks import sonar as scanner  # noqa: E402
 from tasks.lib import console, interpreter, lock, process, project, pythons  # noqa: E402
 
@@ -57,15 +58,18 @@ def lint(session: nox.Session) -> None:
         for page, names in found.items()
         if names
     ]
-    wrong += _branches(set(helps["nox -s"]))
+    wrong += _branches(helps)
     if wrong:
         session.error("\n".join(wrong))
 
 
-def _branches(sessions: set[str]) -> list[str]:
-    """Return what does not fit the table of branches."""
+def _branches(helps: dict[str, dict[str, str]]) -> list[str]:
+    """Return what does not fit the table of branches, pipelines included."""
     try:
-        return derived.problems(ROOT, sessions)
+        kinds = table.load(ROOT).values()
+        sessions = dict.fromkeys(session for kind in kinds for session in kind.checks)
+        run = pipelines.problems(ROOT, helps, written.quadrants(ROOT), sessions)
+        return [*derived.problems(ROOT, helps["nox -s"]), *run]
     except console.TaskError as error:
         return [str(error)]
 
@@ -116,7 +120,7 @@ def docs(session: nox.Session) -> None:
     _locked(session, "docs")
     work = Path(session.create_tmp(), "docs").resolve()
     configuration = site.prepare(THIS, work, THIS.build / "site")
-    session.run("properdocs", "build", "--quiet", "--config-file", str(configuration))
+    session.run("properdocs", "build", "--config-file", str(configuration))
 
 
 @nox.session

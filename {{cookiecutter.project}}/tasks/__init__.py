@@ -7,10 +7,11 @@ from importlib.util import find_spec
 if find_spec("invoke"):
     from invoke.collection import Collection
 
-    from . import branch, deploy, deps, develop, hosts
+    from . import branch, ci, deploy, deps, develop, hosts
 
     namespace = Collection.from_module(develop)
     namespace.add_collection(Collection.from_module(branch), "branch")
+    namespace.add_collection(Collection.from_module(ci), "ci")
     namespace.add_collection(deploy.collection, "deploy")
     namespace.add_collection(Collection.from_module(deps), "deps")
     namespace.add_collection(hosts.collection, "hosts")

@@ -1,7 +1,7 @@
 """Makes an environment with nox, invoke and uv, where a machine has none of them: in a pipeline.
 
-`python3 -m tasks.tools FOLDER` needs Python alone, with its `venv` and pip, and prints the folder to
-put on PATH.
+`python3 -m tasks.tools FOLDER` needs Python alone, with its `venv` and pip. It prints the folder
+that belongs on PATH.
 """
 
 import subprocess
@@ -24,8 +24,8 @@ def make(this: project.Project, folder: Path) -> Path:
     listing.write_text(pinned, encoding="utf-8")
     programs = folder.resolve() / ("Scripts" if sys.platform == "win32" else "bin")
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
-    command = [str(programs / "python"), "-m", "pip", "install", *options, "--requirement", str(listing)]
-    subprocess.run(command, check=True, stdout=sys.stderr)
+    pip = [str(programs / "python"), "-m", "pip", "install", *options]
+    subprocess.run([*pip, "--requirement", str(listing)], check=True, stdout=sys.stderr)
     return programs
 
 

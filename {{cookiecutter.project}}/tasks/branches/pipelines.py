@@ -35,16 +35,16 @@ def expected(root: Path) -> dict[str, str]:
 
     Raises `TaskError` for a pipeline that lacks a block.
     """
-    table, facts = load(root), _facts(root)
+    table = load(root)
+    facts = {"pythons": pythons.in_order(project.load(root)), "quadrants": quadrants(root)}
     found = [name for name in FILES if (root / name).is_file()]
     return {name: _renewed(root, name, table, facts) for name in found}
 
 
-def _facts(root: Path) -> dict[str, list[str]]:
-    """Return the supported Pythons, and the quadrants that publish artefacts."""
+def quadrants(root: Path) -> list[str]:
+    """Return the quadrants that a project has, of those that publish artefacts."""
     folder = root / "tasks" / "deploy"
-    quadrants = [name.replace("_", "-") for name in PUBLISHING if (folder / name).is_dir()]
-    return {"pythons": pythons.in_order(project.load(root)), "quadrants": quadrants}
+    return [name.replace("_", "-") for name in PUBLISHING if (folder / name).is_dir()]
 
 
 def _renewed(root: Path, name: str, table: Table, facts: Mapping[str, list[str]]) -> str:
@@ -59,7 +59,7 @@ def _renewed(root: Path, name: str, table: Table, facts: Mapping[str, list[str]]
 
     def written(found: re.Match[str]) -> str:
         indent, begin, subject = found[1], found[2], found[3]
-        given = facts[subject] if subject in facts else table
+        given = facts.get(subject, table)
         lines = "".join(f"{indent}{line}".rstrip() + "\n" for line in blocks[subject](given))
         return f"{indent}{begin}{lines}{indent}{begin.split()[0]} {_END}"
 
