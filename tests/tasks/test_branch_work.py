@@ -4,13 +4,13 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 from tasks import branch
-from tasks.branches import words, work
+from tasks.branches import beginning, words, work
 from tasks.branches.local import Local
 from tasks.branches.remote import parsed
-from tasks.lib import project
+from tasks.lib import git, project
 from tasks.lib.console import TaskError
 
-from tests.branches import KINDS, Clone, build
+from tests.branches import ENVIRONMENT, KINDS, Clone, build
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ REQUEST = work.Request("feature/x", "develop", "", "")
             "merge_request[source_branch]=feature/x&merge_request[target_branch]=develop",
         ),
         (
-            "https://user:secret@github.com/o/n",
+            f"https://user:{'x' * 9}@github.com/o/n",
             "https://github.com/o/n/compare/develop...feature/x",
         ),
         ("/srv/git/n.git", ""),
@@ -253,6 +253,46 @@ def test_finish_writes_the_request(
     assert text.startswith("feat: let users log in\n\n- feat: let users log in\n")
     with pytest.raises(Exit, match="feature/login may not merge into main"):
         branch.finish(Context(), "main")
+
+
+@pytest.fixture
+def bare_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no hooks be installed: tests/test_branches.py has them run."""
+    monkeypatch.setattr(beginning, "_hooks", lambda _: None)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("bare_hooks")
+def test_a_repository_is_made_once(small: project.Project) -> None:
+    made = ["the repository", "the first commit of main", "the branch develop"]
+    assert beginning.make(small, KINDS) == made
+    assert beginning.make(small, KINDS) == []
+    assert Local(small.root, KINDS).branch == "develop"
+    assert git.run(small.root, "config", "branch.develop.mergeOptions") == "--no-ff"
+
+
+@pytest.mark.usefixtures("bare_hooks")
+def test_an_interrupted_beginning_is_finished(small: project.Project) -> None:
+    git.run(small.root, "init", "--quiet", "--initial-branch=master")
+    assert beginning.make(small, KINDS) == ["the first commit of main", "the branch develop"]
+
+
+@pytest.mark.usefixtures("bare_hooks")
+def test_a_clone_gets_the_branches_of_its_remote(clone: Clone, small: project.Project) -> None:
+    git.run(small.root, "init", "--quiet", "--initial-branch=main")
+    git.run(small.root, "fetch", "--quiet", str(clone.server), "refs/heads/*:refs/remotes/origin/*")
+    git.run(small.root, "update-ref", "refs/heads/main", clone.start["main"])
+    assert beginning.make(small, KINDS) == ["the branch develop"]
+    assert Local(small.root, KINDS).heads["develop"] == clone.start["develop"]
+
+
+@pytest.mark.usefixtures("bare_hooks")
+def test_a_repository_with_another_main_branch_is_told(small: project.Project) -> None:
+    git.run(small.root, "init", "--quiet", "--initial-branch=trunk")
+    git.run(small.root, "commit", "--quiet", "--allow-empty", "--message=feat: begin")
+    with pytest.raises(TaskError, match=r"^the repository has no branch main: `git branch --move "):
+        beginning.make(small, KINDS)
 
 
 def test_a_message_without_git_s_remarks() -> None:
