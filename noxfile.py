@@ -111,8 +111,23 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Write the README's picture and table of what exists; `-- --check` only compares them."""
+    """Write the README's picture and table, and what projects derive from their branches.
+
+    `-- --check` only compares the first two; a project's own lint compares the rest.
+    """
     session.run("python", "docs/quadrants.py", *session.posargs)
+    if session.posargs:
+        return
+    install(session, "test")
+    with tempfile.TemporaryDirectory() as folder:
+        baked = bake(session, Path(folder, "baked"))
+        with session.chdir(baked):
+            session.run("invoke", "branch.sync")
+        shutil.rmtree(PROJECT / "ops" / "branches")
+        for name in ("ops/branches", "docs/branches.md"):
+            source = baked / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, PROJECT / name)
 
 
 @nox.session(default=False)

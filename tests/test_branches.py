@@ -4,14 +4,19 @@
 """
 
 import ast
-from collections.abc import Iterator
+import re
+import shutil
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tasks.branches.derived import hook
 from tasks.branches.local import Local
 
-from tests.branches import ALLOWED, KINDS, TOPICS, Clone, branch_of, build, empty
+from tests.branches import ALLOWED, ENVIRONMENT, KINDS, TOPICS, Clone, branch_of, build, empty
+from tests.conftest import Bake
+from tests.support import offered_here, run
 
 PAIRS = [
     (source, target)
@@ -27,7 +32,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture
-def clone(built: Clone) -> Iterator[Clone]:
+def clone(built: Clone) -> Clone:
     """Return the clone, and the server, as they were built."""
     built.reset()
     return built
@@ -186,3 +191,106 @@ def test_the_hook_is_python_3_8() -> None:
                      [alias.name for alias in node.names])
     }  # fmt: skip
     assert imported == {"__future__", "collections", "json", "re", "subprocess", "sys", "typing"}
+
+
+@dataclass
+class Developer:
+    """Someone who works in a fresh project, with its hooks, and pushes to a bare repository."""
+
+    folder: Path
+
+    def types(self, *command: str, code: int = 0) -> str:
+        """Run a command that must end with exit status `code`; return all that it says."""
+        binaries = str(Path(sys.executable).parent)
+        env = {
+            **{name: value for name, value in ENVIRONMENT.items() if name != "CI"},
+            "PATH": f"{binaries}:{ENVIRONMENT['PATH']}",
+            "PREK_HOME": str(self.folder.parent / "prek"),
+            "SKIP": "style,lint",  # tests/test_hooks.py runs one, tests/test_sessions.py the other
+        }
+        done = run(command, cwd=self.folder, env=env, code=code)
+        return done.stdout + done.stderr
+
+    def writes(self, file: str) -> None:
+        """Write a file, and stage it."""
+        (self.folder / file).write_text("More.\n")
+        self.types("git", "add", "--all")
+
+
+@pytest.fixture(scope="module")
+def developer(bake: Bake) -> Developer:
+    folder = bake(python_version=offered_here())
+    server = folder.parent / "server.git"
+    run(["git", "init", "--quiet", "--bare", server], cwd=folder)
+    shutil.copy(folder / "ops/branches/pre-receive", server / "hooks/pre-receive")
+    made = Developer(folder)
+    said = made.types("invoke", "branch.init")
+    assert "the repository, the first commit of main, the branch develop" in said
+    made.types("git", "remote", "add", "origin", str(server))
+    made.types("git", "push", "--quiet", "origin", "main", "develop")
+    return made
+
+
+def test_a_fresh_project_becomes_a_repository_once(developer: Developer) -> None:
+    before = developer.types("git", "for-each-ref")
+    assert "nothing: all was there" in developer.types("invoke", "branch.init")
+    assert developer.types("git", "for-each-ref") == before
+    assert developer.types("git", "status", "--porcelain") == ""
+    assert developer.types("git", "branch", "--show-current") == "develop\n"
+    (developer.folder / "build").mkdir(exist_ok=True)
+    developer.types("invoke", "clean")  # the hooks must outlive it: the next test has them run
+
+
+def test_a_day_s_work(developer: Developer) -> None:
+    """Work as a developer does who forgets each convention once."""
+    commit = ["git", "commit", "--quiet", "--message"]
+    developer.writes("more.txt")
+    said = developer.types(*commit, "feat: more", code=1)
+    assert "develop takes requests only: `invoke branch.start dependency NAME` or" in said
+    developer.types("invoke", "branch.start", "feature", "more")
+    said = developer.types(*commit, "More", code=1)
+    assert "'More': The commit message should follow Conventional Commits" in said
+    developer.types(*commit, "feat: more")
+    developer.types("invoke", "branch.check")
+    assert "feature/more is ready for develop" in developer.types("invoke", "branch.finish")
+    developer.types("git", "switch", "--quiet", "main")
+    refusal = "feature/more may not merge into main: it merges into develop"
+    merge = ["git", "merge", "--quiet", "feature/more"]
+    assert refusal in developer.types(*merge, code=1)
+    developer.types("git", "merge", "--abort")
+    developer.types(*merge, "--no-verify")
+    push = ["git", "push", "--quiet"]
+    assert refusal in developer.types(*push, "origin", "main", code=1)
+    both = ["origin", "feature/more", "main"]
+    assert f"refused: {refusal}" in developer.types(*push, "--no-verify", *both, code=1)
+    developer.types("git", "reset", "--quiet", "--hard", "origin/main")
+    developer.types("git", "switch", "--quiet", "develop")
+    developer.types(*merge)
+    developer.types(*push, "origin", "feature/more", "develop")
+    listed = developer.types("invoke", "branch.list")
+    assert re.search(r"^\* develop +develop; 2 ahead of main, 0 behind$", listed, re.MULTILINE)
+
+
+def test_messages_are_checked_past_the_hooks(developer: Developer) -> None:
+    """A pipeline sees what was committed with --no-verify."""
+    developer.types("invoke", "branch.start", "feature", "hasty")
+    developer.writes("hasty.txt")
+    developer.types("git", "commit", "--quiet", "--no-verify", "--message=Hasty")
+    asked = ["invoke", "branch.check", "--source", "feature/hasty", "--target", "develop"]
+    assert developer.types(*asked, code=1).startswith("error: 'Hasty': The commit message should")
+    developer.types("git", "commit", "--quiet", "--amend", "--message=feat: be quick")
+    developer.types(*asked)
+
+
+def test_a_project_within_a_repository_is_refused(bake: Bake, tmp_path: Path) -> None:
+    folder = bake(python_version=offered_here())
+    run(["git", "init", "--quiet"], cwd=folder.parent)
+    said = Developer(folder).types("invoke", "branch.init", code=1)
+    assert said == (
+        f"error: {folder} lies in the repository {folder.parent}: move it out of there first\n"
+    )
+    shutil.rmtree(folder.parent / ".git")
+    asked = {**ENVIRONMENT, "GIT_AUTHOR_NAME": "", "GIT_AUTHOR_EMAIL": ""}
+    done = run([sys.executable, "-m", "invoke", "branch.init"], cwd=folder, env=asked, code=1)
+    assert done.stderr.startswith("error: Git does not know who you are: set user.name and user.em")
+    assert not (folder / ".git").exists()

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tasks.branches import derived, github, gitlab, page, words
+from tasks.branches import derived, github, gitlab, page, table, words
 from tasks.lib import project
 from tasks.lib.console import TaskError
 
@@ -59,7 +59,7 @@ def test_a_changed_row_changes_every_output(root: Path) -> None:
         text = (root / name).read_text("utf-8")
         assert "version/" in text
         assert "release/*" not in text
-    names = words.config(project.load(root), derived.load(root))["branch"]
+    names = words.config(project.load(root), table.load(root))["branch"]
     assert "version" in names["allow_branch_types"]
     assert "release" not in names["allow_branch_types"]
 

@@ -13,6 +13,7 @@ import pytest
 from invoke.context import Context
 from tasks import branch
 from tasks.branches import github, server
+from tasks.branches.local import Local
 from tasks.branches.server import Place, plan, reach
 from tasks.lib import git
 from tasks.lib.console import TaskError
@@ -248,7 +249,7 @@ def test_a_dry_run_changes_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    monkeypatch.setattr(branch, "_here", lambda: branch.Local(tmp_path, KINDS))
+    monkeypatch.setattr(branch, "_here", lambda: Local(tmp_path, KINDS))
     where = at(fake, "github")
     branch.protect(Context(), "github", where.repository, where.url, dry_run=True)
     assert fake.rulesets == {}

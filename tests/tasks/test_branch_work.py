@@ -1,17 +1,16 @@
 """tasks.branches: starting, checking, finishing and listing branches in a real repository."""
 
-from collections.abc import Iterator
-
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 from tasks import branch
-from tasks.branches import words, work
+from tasks.branches import beginning, words, work
 from tasks.branches.local import Local
-from tasks.lib import project
+from tasks.branches.remote import parsed
+from tasks.lib import git, project
 from tasks.lib.console import TaskError
 
-from tests.branches import KINDS, Clone, build
+from tests.branches import ENVIRONMENT, KINDS, Clone, build
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +19,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture
-def clone(built: Clone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clone]:
+def clone(built: Clone, monkeypatch: pytest.MonkeyPatch) -> Clone:
     """Return a clone that has main and develop checked out once, whose tasks act on it."""
     built.reset()
     for name in ("main", "develop"):
@@ -47,18 +46,18 @@ def commit(clone: Clone, file: str, subject: str = "feat: more") -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "made", "above"),
+    ("made", "above"),
     [
-        ("feature", "login", "feature/login", "develop"),
-        ("dependency", "2026-11-26", "dependency/2026-11-26", "develop"),
-        ("release", "1.2.0", "release/1.2.0", "main"),
-        ("docs", "install", "docs/install", "main"),
+        ("feature/login", "develop"),
+        ("dependency/2026-11-26", "develop"),
+        ("release/1.2.0", "main"),
+        ("docs/install", "main"),
     ],
 )
 def test_a_branch_starts_where_its_kind_does(
-    clone: Clone, here: Local, kind: str, name: str, made: str, above: str
+    clone: Clone, here: Local, made: str, above: str
 ) -> None:
-    assert work.start(here, kind, name) == (made, above)
+    assert work.start(here, *made.split("/")) == (made, above)
     assert here.branch == made
     assert here.tip(made) == clone.start[above]
     assert here.pushed(made) == here.brought(made) == []
@@ -91,7 +90,7 @@ def test_a_start_is_refused(here: Local, given: tuple[str, str], said: str) -> N
 def test_branches_that_have_parted_are_named(clone: Clone, here: Local) -> None:
     commit(clone, "src/c.py")
     clone.git("update-ref", "refs/remotes/origin/develop", clone.start["feature/a"])
-    with pytest.raises(TaskError, match="^develop and the remote's have parted: make them one"):
+    with pytest.raises(TaskError, match=r"^develop and the remote's have parted: make them one"):
         work.start(here, "feature", "login")
 
 
@@ -120,7 +119,7 @@ def test_documentation_goes_with_the_newest_release_if_there_is_one(
 
 def test_a_request_without_commits_is_refused(here: Local) -> None:
     work.start(here, "feature", "login")
-    with pytest.raises(TaskError, match="^feature/login has nothing that develop lacks$"):
+    with pytest.raises(TaskError, match=r"^feature/login has nothing that develop lacks$"):
         work.request(here, "feature/login")
 
 
@@ -136,13 +135,16 @@ REQUEST = work.Request("feature/x", "develop", "", "")
             "https://gitlab.example.com/g/s/n/-/merge_requests/new?"
             "merge_request[source_branch]=feature/x&merge_request[target_branch]=develop",
         ),
-        ("https://user:secret@github.com/o/n", "https://github.com/o/n/compare/develop...feature/x"),
+        (
+            f"https://user:{'x' * 9}@github.com/o/n",
+            "https://github.com/o/n/compare/develop...feature/x",
+        ),
         ("/srv/git/n.git", ""),
         ("", ""),
     ],
 )
 def test_the_page_for_a_request(remote: str, page: str) -> None:
-    assert work.page(remote, REQUEST) == page
+    assert work.page(*parsed(remote), REQUEST) == page
 
 
 def test_the_list(clone: Clone, here: Local) -> None:
@@ -152,7 +154,9 @@ def test_the_list(clone: Clone, here: Local) -> None:
     assert found["bugfix/x"] == "no kind of the table has this name"
     assert found["main"] == "main"
     assert found["develop"] == "develop; 4 ahead of main, 4 behind"
-    assert found["feature/a"].startswith("feature; on the remote only; 1 ahead of develop, 2 behind")
+    assert found["feature/a"].startswith(
+        "feature; on the remote only; 1 ahead of develop, 2 behind"
+    )
     assert "may not merge into docs/c" in found["docs/c"]
 
 
@@ -234,7 +238,7 @@ def test_the_push_that_a_hook_sees(clone: Clone, here: Local) -> None:
     assert here.about_to_push(given)[0].startswith("main takes requests only: ")
     given["PRE_COMMIT_REMOTE_BRANCH"] = "refs/tags/v1"
     assert here.about_to_push(given) == []
-    with pytest.raises(TaskError, match="^PRE_COMMIT_REMOTE_BRANCH is not set: "):
+    with pytest.raises(TaskError, match=r"^PRE_COMMIT_REMOTE_BRANCH is not set: "):
         here.about_to_push({})
 
 
@@ -251,8 +255,50 @@ def test_finish_writes_the_request(
         branch.finish(Context(), "main")
 
 
+@pytest.fixture
+def bare_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no hooks be installed: tests/test_branches.py has them run."""
+    monkeypatch.setattr(beginning, "_hooks", lambda _: None)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("bare_hooks")
+def test_a_repository_is_made_once(small: project.Project) -> None:
+    made = ["the repository", "the first commit of main", "the branch develop"]
+    assert beginning.make(small, KINDS) == made
+    assert beginning.make(small, KINDS) == []
+    assert Local(small.root, KINDS).branch == "develop"
+    assert git.run(small.root, "config", "branch.develop.mergeOptions") == "--no-ff"
+
+
+@pytest.mark.usefixtures("bare_hooks")
+def test_an_interrupted_beginning_is_finished(small: project.Project) -> None:
+    git.run(small.root, "init", "--quiet", "--initial-branch=master")
+    assert beginning.make(small, KINDS) == ["the first commit of main", "the branch develop"]
+
+
+@pytest.mark.usefixtures("bare_hooks")
+def test_a_clone_gets_the_branches_of_its_remote(clone: Clone, small: project.Project) -> None:
+    git.run(small.root, "init", "--quiet", "--initial-branch=main")
+    git.run(small.root, "fetch", "--quiet", str(clone.server), "refs/heads/*:refs/remotes/origin/*")
+    git.run(small.root, "update-ref", "refs/heads/main", clone.start["main"])
+    assert beginning.make(small, KINDS) == ["the branch develop"]
+    assert Local(small.root, KINDS).heads["develop"] == clone.start["develop"]
+
+
+@pytest.mark.usefixtures("bare_hooks")
+def test_a_repository_with_another_main_branch_is_told(small: project.Project) -> None:
+    git.run(small.root, "init", "--quiet", "--initial-branch=trunk")
+    git.run(small.root, "commit", "--quiet", "--allow-empty", "--message=feat: begin")
+    with pytest.raises(TaskError, match=r"^the repository has no branch main: `git branch --move "):
+        beginning.make(small, KINDS)
+
+
 def test_a_message_without_git_s_remarks() -> None:
-    text = "feat: a\n\nWhy.\n# On branch x\n# ------------------------ >8 ------------------------\nd"
+    text = (
+        "feat: a\n\nWhy.\n# On branch x\n# ------------------------ >8 ------------------------\nd"
+    )
     assert words.written(text) == "feat: a\n\nWhy."
 
 

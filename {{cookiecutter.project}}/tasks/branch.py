@@ -5,7 +5,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from .branches import beginning, derived, work, words
+from .branches import beginning, derived, remote, words, work
 from .branches import server as servers
 from .branches.local import Local
 from .branches.pre_receive import plain
@@ -58,7 +58,7 @@ def start(_context: Context, kind: str, name: str) -> None:
         "pushed": "Check the push that is about to be made, as a Git hook does.",
     },
 )
-def check(  # noqa: PLR0913 (invoke makes an option of each)
+def check(  # noqa: PLR0913, PLR0917 (invoke makes an option of each)
     _context: Context,
     source: str = "",
     target: str = "",
@@ -88,7 +88,9 @@ def check(  # noqa: PLR0913 (invoke makes an option of each)
 def _said(here: Local, branch: str) -> list[str]:
     """Return what commit-check finds in a branch's name and in the messages of its commits."""
     commits = here.own(branch) if here.tip(branch) else []
-    return _words(here, branch, [git.run(here.root, "log", "-1", "--format=%B", c) for c in commits])
+    shown = ["log", "--no-walk", "--no-show-signature", "--format=%B%x00"]
+    said = git.run(here.root, *shown, *commits) if commits else ""
+    return _words(here, branch, [text.strip() for text in said.split("\0") if text.strip()])
 
 
 def _words(here: Local, branch: str, messages: list[str]) -> list[str]:
@@ -107,7 +109,7 @@ def finish(_context: Context, target: str = "") -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"{made.title}\n\n{made.body}\n", encoding="utf-8")
     print(f"{made.title}\n\n{made.body}")
-    url = work.page(git.answer(here.root, "remote", "get-url", "origin"), made)
+    url = work.page(*remote.origin(here.root), made)
     rows = {"text": str(path.relative_to(here.root)), "next": f"`git push -u origin {source}`"}
     closing(f"{source} is ready for {made.target}", rows | ({"then": url} if url else {}))
 

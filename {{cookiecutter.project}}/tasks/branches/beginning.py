@@ -1,6 +1,5 @@
 """Makes a project a Git repository: its first commit, the branches that always are, its hooks."""
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -86,5 +85,5 @@ def _hooks(project: Project) -> None:
     kept = folder / program.name
     part = kept.with_name(f"{kept.name}.part")
     shutil.copy2(program, part)
-    os.replace(part, kept)
+    part.replace(kept)
     run([kept, "install", "--quiet"], cwd=project.root)

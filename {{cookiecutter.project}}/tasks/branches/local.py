@@ -127,7 +127,7 @@ class Local:
         for remote, name, commit in self._refs():
             if counts(remote, name):
                 before.setdefault(name, set()).add(commit)
-        return Repository(rows(self.table), str(self.root)).set(before)
+        return Repository(rows(self.table), str(self.root)).holding(before)
 
     def _merged(self) -> list[str]:
         """Return the commits that the merge under way takes in."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from ..lib.console import TaskError
-from .table import Kind, Table, may_merge, targets
+from .table import Kind, Table, targets
 
 BEGIN = "<!-- Written by `invoke branch.sync`. -->"
 END = "<!-- The end of what it writes. -->"
@@ -23,17 +23,20 @@ def renewed(text: str, table: Table) -> str:
 
 def graph(table: Table) -> str:
     """Return the drawing, in Mermaid: where branches start (dashed) and where they merge."""
-    lines = ["```mermaid", "flowchart LR"]
-    for kind in table.values():
-        lines.append(f'    {_node(kind)}["{kind.name}"]')
-    for kind in table.values():
-        if kind.comes_from:
-            lines.append(f"    {_node(table[kind.comes_from])} -.->|starts| {_node(kind)}")
-    for source in table.values():
-        for target in table.values():
-            if may_merge(source, target) and (target.fixed or target.key in source.into):
-                lines.append(f"    {_node(source)} -->|merges| {_node(target)}")
-    return "\n".join([*lines, "```", ""])
+    kinds = table.values()
+    nodes = [f'{_node(kind)}["{kind.name}"]' for kind in kinds]
+    starts = [
+        f"{_node(table[kind.comes_from])} -.->|starts| {_node(kind)}"
+        for kind in kinds
+        if kind.comes_from
+    ]
+    merges = [
+        f"{_node(source)} -->|merges| {_node(target)}"
+        for source in kinds
+        for target in targets(table, source)
+    ]
+    lines = [f"    {line}" for line in (*nodes, *starts, *merges)]
+    return "\n".join(["```mermaid", "flowchart LR", *lines, "```", ""])
 
 
 def rows(table: Table) -> str:

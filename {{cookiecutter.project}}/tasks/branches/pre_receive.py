@@ -46,8 +46,8 @@ class Repository:
         self.before: dict[str, set[str]] = {}
         self.after: dict[str, set[str]] = {}
 
-    def set(self, before: dict[str, set[str]], updates: Iterable[Update] = ()) -> Repository:
-        """Set the branches, each with the commits that it names, and what a push changes."""
+    def holding(self, before: dict[str, set[str]], updates: Iterable[Update] = ()) -> Repository:
+        """Take note of the branches, each with the commits that it names, and of a push."""
         moved = {branch: {new} - {"0" * len(new)} for branch, _, new in updates}
         self.before, self.after = before, {**before, **moved}
         return self
@@ -126,15 +126,16 @@ class Repository:
         One that was taken in as a whole goes before one that merely shares some commits with it.
         """
         wanted, barred = set(own), self.barred(target)
-        every = set().union(*barred.values())
+        every = {commit for tips in barred.values() for commit in tips}
         if not own or not every or wanted.isdisjoint(self.commits(every, allowed)):
             return ""
         whole = [branch for branch, tips in barred.items() if not wanted.isdisjoint(tips)]
-        return whole[0] if whole else next(
+        parts = (
             branch
             for branch, tips in barred.items()
             if not wanted.isdisjoint(self.commits(tips, allowed))
         )
+        return whole[0] if whole else next(parts)
 
     def commits(self, wanted: Iterable[str], without: set[str], *options: str) -> list[str]:
         """Return the commits that some have, and others have not, the newest first."""
@@ -180,7 +181,7 @@ def main(lines: Iterable[str]) -> int:
                if ref.startswith(HEADS)]  # fmt: skip
     here = Repository(KINDS)
     try:
-        here.set(here.heads(), updates)
+        here.holding(here.heads(), updates)
         problems = [problem for update in updates for problem in here.judge(update)]
     except GitError as error:
         problems = [str(error)]

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ..lib import git
 from ..lib.console import TaskError
 from . import github, gitlab
+from .pre_receive import plain
+from .remote import origin
 from .table import Table
 
 _MOST = 8 * 1024 * 1024  # bytes of an answer
@@ -96,11 +97,11 @@ def place(root: Path, kind: str, url: str = "", repository: str = "") -> Place:
     """Return where the project is, by the remote `origin` for what is not given."""
     if kind not in _TOKENS:
         raise TaskError(f"--server is '{kind}': expected {' or '.join(_TOKENS)}")
-    host, path = _origin(root)
+    host, path = origin(root)
     repository = repository or path
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)+", repository):
         raise TaskError(f"--repository is '{repository}': expected a name such as OWNER/NAME")
-    url = (url or (host and _API[kind](host))).rstrip("/")
+    url = (url or _PUBLIC.get(host) or (host and _API[kind].format(host))).rstrip("/")
     parts = urlsplit(url)
     local = parts.scheme == "http" and parts.hostname in _LOOPBACK
     if not parts.netloc or parts.username or not (parts.scheme == "https" or local):
@@ -116,7 +117,7 @@ def reach(where: Place, environ: Mapping[str, str]) -> Server:
         raise TaskError(f"{names[0]} is not set: it holds the token of the server's API")
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         raise TaskError(f"{names[0]} holds no token: it has spaces or line ends")
-    return Server(where.url, _HEADERS[where.kind](token))
+    return Server(where.url, _headers(where.kind, token))
 
 
 def plan(root: Path, where: Place, server: Server, table: Table) -> list[Step]:
@@ -144,7 +145,8 @@ def _github(root: Path, where: Place, server: Server, table: Table) -> Iterator[
         if number is None:
             yield Step(f"make the ruleset '{ruleset['name']}'", "POST", path, ruleset)
         elif not _holds(server.ask("GET", f"{path}/{number}"), ruleset):
-            yield Step(f"change the ruleset '{ruleset['name']}'", "PUT", f"{path}/{number}", ruleset)
+            what = f"change the ruleset '{ruleset['name']}'"
+            yield Step(what, "PUT", f"{path}/{number}", ruleset)
     for name, number in here.items():
         yield Step(f"delete the ruleset '{name}'", "DELETE", f"{path}/{number}")
 
@@ -169,18 +171,20 @@ def _gitlab(root: Path, where: Place, server: Server, table: Table) -> Iterator[
 
 _PLANS = {"github": _github, "gitlab": _gitlab}
 _TOKENS = {"github": ("GITHUB_TOKEN", "GH_TOKEN"), "gitlab": ("GITLAB_TOKEN",)}
-_API = {
-    "github": lambda host: f"https://api.{host}" if host == "github.com" else f"https://{host}/api/v3",
-    "gitlab": lambda host: f"https://{host}/api/v4",
-}
-_HEADERS = {
-    "github": lambda token: {
-        "Accept": "application/vnd.github+json",
-        "Authorization": f"Bearer {token}",
-        "X-GitHub-Api-Version": "2022-11-28",
-    },
-    "gitlab": lambda token: {"PRIVATE-TOKEN": token},
-}
+_API = {"github": "https://{}/api/v3", "gitlab": "https://{}/api/v4"}
+_PUBLIC = {"github.com": "https://api.github.com"}
+
+
+def _headers(kind: str, token: str) -> dict[str, str]:
+    """Return what goes along with each request."""
+    return {
+        "github": {
+            "Accept": "application/vnd.github+json",
+            "Authorization": f"Bearer {token}",
+            "X-GitHub-Api-Version": "2022-11-28",
+        },
+        "gitlab": {"PRIVATE-TOKEN": token},
+    }[kind]
 
 
 def _holds(found: Any, wanted: Any) -> bool:
@@ -196,13 +200,6 @@ def _holds(found: Any, wanted: Any) -> bool:
     return bool(found == wanted)
 
 
-def _origin(root: Path) -> tuple[str, str]:
-    """Return host and path of the remote `origin`; empty where there is none."""
-    url = git.answer(root, "remote", "get-url", "origin")
-    found = re.fullmatch(r"(?:\w+://)?(?:[^@/]+@)?([\w.-]+)(?::\d+)?[:/](.+?)(?:\.git)?/?", url)
-    return (found[1], found[2]) if found else ("", "")
-
-
 def _reason(error: urllib.error.HTTPError) -> str:
     """Return why a server refuses, as its answer says it."""
     try:
@@ -210,4 +207,4 @@ def _reason(error: urllib.error.HTTPError) -> str:
         reason = said.get("message") or said.get("error") or error.reason
     except (ValueError, AttributeError, OSError):
         reason = error.reason
-    return " ".join(str(reason).split())
+    return plain(" ".join(str(reason).split()))

@@ -67,12 +67,8 @@ def request(here: Local, source: str, target: str = "") -> Request:
     return Request(source, target, title, "\n".join([*lines, "Checked:", *checks]))
 
 
-def page(url: str, made: Request) -> str:
+def page(host: str, project: str, made: Request) -> str:
     """Return the page on which a server takes a request; empty for a server that is not known."""
-    found = re.fullmatch(r"(?:https?://|ssh://)?(?:[^@/]+@)?([\w.-]+)(?::\d+)?[:/](.+?)(?:\.git)?/?", url)
-    if not found:
-        return ""
-    host, project = found.groups()
     if "github" in host:
         return f"https://{host}/{project}/compare/{made.target}...{made.source}"
     if "gitlab" in host:
@@ -117,7 +113,8 @@ def _usual(here: Local, source: str, kind: Kind) -> str:
 
 def _existing(here: Local, kind: Kind) -> list[str]:
     """Return the branches of a kind, by the numbers in their names."""
-    found = {branch for branch in {**here.remote, **here.heads} if re.fullmatch(kind.pattern, branch)}
+    known = {**here.remote, **here.heads}
+    found = [branch for branch in known if re.fullmatch(kind.pattern, branch)]
     return sorted(found, key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
 
 
