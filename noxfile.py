@@ -8,6 +8,7 @@ import os
 import re
 import runpy
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -120,14 +121,29 @@ def docs(session: nox.Session) -> None:
         return
     install(session, "test")
     with tempfile.TemporaryDirectory() as folder:
-        baked = bake(session, Path(folder, "baked"))
+        baked = bake(session, Path(folder, "baked"), "ci=all")
         with session.chdir(baked):
             session.run("invoke", "branch.sync")
         shutil.rmtree(PROJECT / "ops" / "branches")
-        for name in ("ops/branches", "docs/branches.md"):
+        pipelines = (".github/workflows", ".gitlab-ci.yml", "Jenkinsfile")
+        for name in ("ops/branches", "docs/branches.md", *pipelines):
             source = baked / name
-            copy = shutil.copytree if source.is_dir() else shutil.copy
-            copy(source, PROJECT / name)
+            if source.is_dir():
+                shutil.copytree(source, PROJECT / name, dirs_exist_ok=True)
+            else:
+                shutil.copy(source, PROJECT / name)
+
+
+@nox.session(default=False)
+def bakes(session: nox.Session) -> None:
+    """Bake each kind of project on this system, and run its lint: for systems without e2e."""
+    install(session, "test")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for kind in KINDS:
+            python = "{}.{}".format(*sys.version_info[:2])
+            answers = (f"kind={kind}", "ci=all", f"python_version={python}")
+            with session.chdir(bake(session, Path(folder, kind), *answers)):
+                session.run("nox", "--session", "lint", "docs")
 
 
 @nox.session(default=False)
