@@ -1,8 +1,8 @@
 """Tell from bills of materials which releases are affected by advisories, without a network.
 
 A file of advisories comes from elsewhere and is not trusted: what is in it is compared and shown,
-never followed. It has OSV's records (https://ossf.github.io/osv-schema/), the day on which they were
-asked for, and the packages that were asked about. `invoke deps.advisories` writes it.
+never followed. It has OSV's records (https://ossf.github.io/osv-schema/), the day on which they
+were asked for, and the packages that were asked about. `invoke deps.advisories` writes it.
 """
 
 import json
@@ -21,7 +21,7 @@ BILL = "sbom.cdx.json"
 ECOSYSTEM = "PyPI"
 FORMAT = 1
 _PURL = re.compile(r"pkg:pypi/[^@?#]+@.")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _RANGES = {"ECOSYSTEM", "SEMVER"}
 _EVENTS = ("introduced", "fixed", "last_affected")
 _SHOWN = 160
@@ -74,7 +74,8 @@ class Verdict:
 class Advisories:
     """The content of a file of advisories."""
 
-    made: str
+    made: datetime
+    """When they were asked for."""
     asked: frozenset[str]
     """The normalised names of the packages that it knows all advisories of."""
     records: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -95,10 +96,9 @@ class Advisories:
 
     def age(self) -> str:
         """Return the day on which they were asked for, and how long ago that is."""
-        made = datetime.strptime(self.made, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        days = max((datetime.now(UTC) - made).days, 0)
+        days = max((datetime.now(UTC) - self.made).days, 0)
         ago = {0: "today", 1: "a day ago"}.get(days, f"{days} days ago")
-        return f"advisories of {self.made[:10]}, {ago}"
+        return f"advisories of {self.made.date()}, {ago}"
 
     def _findings(self, name: str, version: str) -> Iterator[Finding]:
         known: set[str] = set()
@@ -121,12 +121,10 @@ def read(path: Path) -> Advisories:
     """Return the content of a file of advisories. Raises Unusable for a file that is none."""
     given = _document(path)
     try:
-        made, asked, records = given["made"], given["asked"], given["vulns"]
-        if given["format"] != FORMAT or not _DAY.fullmatch(made):
-            raise ValueError("its format or its date is unknown")
-        datetime.strptime(made, "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007 (only whether it is a date)
-        names = frozenset(normalised(name) for name in asked.keys())
-        return Advisories(made, names, _by_package(_checked(record) for record in records))
+        _require_format(given["format"])
+        records = _by_package(_checked(record) for record in given["vulns"])
+        names = frozenset(normalised(name) for name in dict(given["asked"]))
+        return Advisories(_moment(given["made"]), names, records)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise Unusable(f"{path} is no file of advisories: {one_line(why)}") from error
@@ -182,6 +180,15 @@ def _document(path: Path) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise Unusable(f"{path} is not a JSON object")
     return given
+
+
+def _require_format(given: object) -> None:
+    if given != FORMAT:
+        raise ValueError(f"its format is '{given}', and this engine reads {FORMAT}")
+
+
+def _moment(made: object) -> datetime:
+    return datetime.strptime(_text(made), _MOMENT).replace(tzinfo=UTC)
 
 
 def _by_package(records: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -167,7 +167,8 @@ def _audit(call: _Call) -> int:
     if not found:
         raise advisories.Unusable(f"no release of {this.place.name} is installed here")
     if call.given.json:
-        print(json.dumps({"made": known.made, "releases": {n: asdict(v) for n, v in found.items()}}))
+        releases = {name: asdict(verdict) for name, verdict in found.items()}
+        print(json.dumps({"made": known.made.isoformat(), "releases": releases}))
         return advisories.exit_code(found.values())
     for name, verdict in found.items():
         shown = f"{name} (active)" if name == this.active and not path else name

@@ -49,6 +49,4 @@ def _pre(found: re.Match[str]) -> tuple[int, str, int]:
 
 def _local(found: re.Match[str]) -> tuple[tuple[int, int, str], ...]:
     parts = re.split(r"[-_.]", (found["local"] or "").lower())
-    return tuple(
-        (1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts if part
-    )
+    return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts if part)

@@ -58,7 +58,7 @@ def run(project: Project, tools: Environment) -> list[Vulnerability]:
     with tempfile.TemporaryDirectory() as folder:
         audited = Path(folder, "requirements.txt")
         audited.write_text(plain, encoding="utf-8")
-        command = [tools.command(_CHECK), *findings.audit(audited, url)]
+        command: list[str | Path] = [tools.command(_CHECK), *findings.audit(audited, url)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         return _read(json.loads(done.stdout))
@@ -70,7 +70,7 @@ def run(project: Project, tools: Environment) -> list[Vulnerability]:
 
 
 def accepted(project: Project, found: Iterable[Vulnerability]) -> list[Vulnerability]:
-    """Return those that the allow-list in pyproject.toml names; `nox -s security` judges its dates."""
+    """Return those that pyproject.toml accepts; `nox -s security` judges until when."""
     settings = tomllib.loads((project.root / "pyproject.toml").read_text(encoding="utf-8"))
     entries = settings["tool"]["security"].get("allow", ())
     allowed = {entry.get("finding") for entry in entries if entry.get("check") == _CHECK}

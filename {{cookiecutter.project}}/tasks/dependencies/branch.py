@@ -66,7 +66,8 @@ class Work:
         copy, root = self.project.root, self.users.root
         git.run(copy, "add", "--", *files)
         # No hooks: the checks have run, and the branch gets its name below.
-        git.run(copy, *_author(self.users), "commit", "--no-verify", "--quiet", "--message", message)
+        committing = ("commit", "--no-verify", "--quiet", "--message", message)
+        git.run(copy, *_author(self.users), *committing)
         commit = git.run(copy, "rev-parse", "HEAD")
         try:
             if self.branch:

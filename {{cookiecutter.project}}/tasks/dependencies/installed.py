@@ -25,10 +25,11 @@ def licences(environment: Environment) -> dict[str, tuple[str, str]]:
 def graph(project: Project, environment: Environment, category: str) -> dict[str, list[str]]:
     """Return which packages each package needs, in an environment of one category."""
     known = markers.values(minor(environment.interpreter.version))
-    entries = {normalised(k): v for k, v in lock.packages(project.lock, category).items()}
+    entries = lock.packages(project.lock, category).items()
+    extras = {normalised(name): entry.get("extras", ()) for name, entry in entries}
     found = _found(environment)
     return {
-        name: sorted({*needs(found[name], entries.get(name, {}).get("extras", ()), known)} & {*found})
+        name: sorted(found.keys() & needs(found[name], extras.get(name, ()), known))
         for name in sorted(found)
     }
 
@@ -40,7 +41,7 @@ def roots(project: Project, category: str, needed: Graph) -> list[str]:
 
 
 def tree(needed: Graph, roots: list[str], versions: Mapping[str, str]) -> Iterator[str]:
-    """Yield the lines of a tree that begins at `roots`; what was shown once is not unfolded again."""
+    """Yield the lines of a tree that begins at `roots`; nothing is unfolded twice."""
     shown: set[str] = set()
     ahead = [(root, 0) for root in reversed(roots)]
     while ahead:
@@ -55,7 +56,7 @@ def tree(needed: Graph, roots: list[str], versions: Mapping[str, str]) -> Iterat
 def reversed_graph(needed: Graph, name: str) -> dict[str, list[str]]:
     """Return which packages need each package; raise `TaskError` if `name` is none of them."""
     if name not in needed:
-        raise TaskError(f"--to is '{name}': expected one of {', '.join(sorted(needed)) or 'nothing'}")
+        raise TaskError(f"--to is '{name}': expected one of {', '.join(sorted(needed))}")
     return {one: sorted(other for other in needed if one in needed[other]) for one in needed}
 
 
@@ -65,11 +66,15 @@ def _found(environment: Environment) -> dict[str, Distribution]:
 
 def _licence(found: Distribution) -> str:
     """Return the licence: an SPDX expression if the package has one, else what else it says."""
-    if expression := found.metadata.get("License-Expression"):
-        return str(expression)
-    classifiers = found.metadata.get_all("Classifier") or []
+    if expression := _field(found, "License-Expression"):
+        return expression[0]
+    classifiers = _field(found, "Classifier")
     named = [line.rpartition(" :: ")[2] for line in classifiers if line.startswith(_CLASSIFIER)]
     if named:
         return " and ".join(sorted(named))
-    lines = str(found.metadata.get("License") or UNKNOWN).strip().splitlines()
+    lines = "\n".join(_field(found, "License")).strip().splitlines()
     return lines[0][:_LONGEST] if lines else UNKNOWN
+
+
+def _field(found: Distribution, name: str) -> list[str]:
+    return [str(value) for value in found.metadata.get_all(name) or ()]

@@ -31,7 +31,7 @@ _KEPT = ("id", "modified", "published", "withdrawn", "aliases", "severity")
 _SUMMARY = 200
 
 
-class NoAnswer(TaskError):
+class NoAnswer(TaskError):  # noqa: N818 (it says what it is)
     """The advisory service does not answer as it should."""
 
 

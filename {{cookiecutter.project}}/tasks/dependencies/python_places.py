@@ -8,10 +8,13 @@ from pathlib import Path
 from ..lib import git, lock, pipenv
 from ..lib.console import TaskError
 from ..lib.end_of_life import LAST_DAYS
-from ..lib.environment import interpreter, require_lock
+from ..lib.environment import require_lock
+from ..lib.interpreter import InterpreterError, find
 from ..lib.project import Project
 from . import branch
 
+_NOT_LOOKED_AT = [f":!{name}" for name in ("docs", "tasks", "tests", "Pipfile.lock")]
+_NOT_LOOKED_AT += [":!src/*/runtime", ":!pyproject.toml"]  # which names all that are supported
 SESSIONS = ("lint", "test", "security")
 
 
@@ -72,7 +75,7 @@ def change(users: Project, version: str, sessions: Sequence[str] = ()) -> tuple[
         raise TaskError(f"the version is '{version}': expected one of {allowed} (pyproject.toml)")
     if version == users.python:
         raise TaskError(f"the project ships with Python {version} already")
-    interpreter(users, version)  # it must be here, or the checks could not run on it
+    _require_here(version)
     with branch.work(users) as work:
         files = write(work.project, version)
         require_lock(work.project)
@@ -81,18 +84,24 @@ def change(users: Project, version: str, sessions: Sequence[str] = ()) -> tuple[
         return work.finish(f"python-{version}", message, files), files
 
 
+def _require_here(version: str) -> None:
+    try:
+        find(version)
+    except InterpreterError as error:
+        raise TaskError(f"the checks need it: {error}") from error
+
+
 def still_named(root: Path, version: str) -> list[str]:
     """Return the user's files that still name a Python, for a person to look at."""
-    others = (":!docs", ":!tasks", ":!tests", ":!src/*/runtime", ":!Pipfile.lock", ":!pyproject.toml")
     word = rf"[Pp]ython *:? *[\"']?{re.escape(version)}\b"
-    return git.answer(root, "grep", "-l", "-E", word, "--", ".", *others).splitlines()
+    return git.answer(root, "grep", "-l", "-E", word, "--", ".", *_NOT_LOOKED_AT).splitlines()
 
 
 def _write(path: Path, version: str, places: Sequence[Place]) -> bool:
     text = before = path.read_text(encoding="utf-8")
     for place in places:
         told = place.text(version)
-        text = re.sub(place.pattern, lambda _, told=told: told, text)
+        text = re.sub(place.pattern, told.replace("\\", r"\\"), text)
     if text == before:
         return False
     path.write_text(text, encoding="utf-8", newline="\n")

@@ -18,7 +18,7 @@ def size(project: Project, environment: Environment) -> int:
     with tempfile.TemporaryDirectory() as folder:
         listing, files = Path(folder, "requirements.txt"), Path(folder, "files")
         listing.write_text(pinned(project, CATEGORY), encoding="utf-8")
-        pip = [environment.interpreter.path, "-m", "pip", "--disable-pip-version-check", "download"]
-        options = ["--quiet", "--no-deps", "--require-hashes", "--dest", files]
-        run([*pip, *options, "--requirement", listing])
+        python, pip = environment.interpreter.path, ("-m", "pip", "--disable-pip-version-check")
+        options = ("--quiet", "--no-deps", "--require-hashes", "--requirement", listing)
+        run([python, *pip, "download", *options, "--dest", files])
         return sum(path.stat().st_size for path in files.iterdir())

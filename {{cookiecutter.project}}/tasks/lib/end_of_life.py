@@ -19,7 +19,7 @@ LAST_DAYS = {
 _WHOLE_CYCLE = 60
 """Months from the October of a version's release to the end of its fixes."""
 _TWO_YEARS_SINCE = (3, 13)
-"""The first version that gets fixes of all kinds for 24 months (PEP 602, as of 2023); before: 18."""
+"""The first version that gets all kinds of fixes for 24 months; those before get them for 18."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ _AUDIT = SCRIPTS / "audit.py"
 _ENGINE = Path("deploy")
 
 
-class Affected(TaskError):
+class Affected(TaskError):  # noqa: N818 (it says what it is)
     """Published artefacts have known vulnerabilities; the code 2 stands for what cannot be told."""
 
     def __init__(self, text: str, exit_code: int) -> None:
