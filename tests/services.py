@@ -5,7 +5,7 @@ import json
 import re
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,6 +77,8 @@ class Advisories(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Osv)
         self.records: list[Mapping[str, Any]] = []
         self.broken = False
+        self.always: object = None
+        """What is answered instead, if it is anything."""
 
     @property
     def url(self) -> str:
@@ -93,7 +95,8 @@ class _Osv(_Handler):
         answer: dict[str, Any] = {"vulns": found[page : page + 1]}
         if page + 1 < len(found):
             answer["next_page_token"] = str(page + 1)
-        self.answer(503 if self.server.broken else 200, json.dumps(answer).encode(), "text/json")
+        body = json.dumps(answer if self.server.always is None else self.server.always).encode()
+        self.answer(503 if self.server.broken else 200, body, "application/json")
 
 
 def _is_about(record: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
@@ -122,6 +125,14 @@ def advisory(number: str, package: str, fixed: str, *versions: str) -> dict[str,
             "versions": list(versions),
         }],
     }  # fmt: skip
+
+
+def carried(path: Path, asked: Iterable[str], *records: Mapping[str, Any]) -> Path:
+    """Write a file of advisories as `invoke deps.advisories` does, for a machine; return it."""
+    known = {"format": 1, "made": "2026-01-01T00:00:00Z", "service": "a test"}
+    content = {**known, "asked": {name: [] for name in asked}, "vulns": records}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
 
 
 @contextmanager

@@ -5,6 +5,7 @@ https://packaging.python.org/en/latest/specifications/version-specifiers/
 
 import math
 import re
+from functools import lru_cache
 
 _FORM = re.compile(
     r"""v?(?:(?P<epoch>\d+)!)?(?P<release>\d+(?:\.\d+)*)
@@ -20,6 +21,7 @@ _SPELLED = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
 Key = tuple[object, ...]
 
 
+@lru_cache(maxsize=1 << 16)  # advisories about one package list the same versions
 def key(version: str) -> Key:
     """Return what sorts as the version does. Raises ValueError for one that is not of that form."""
     text = version.strip()
