@@ -15,9 +15,12 @@ def size(project: Project, environment: Environment) -> int:
 
     The index and its cache are those of pip. Raises `TaskError` where pip cannot get one.
     """
+    wanted = pinned(project, CATEGORY)
+    if not wanted:
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         listing, files = Path(folder, "requirements.txt"), Path(folder, "files")
-        listing.write_text(pinned(project, CATEGORY), encoding="utf-8")
+        listing.write_text(wanted, encoding="utf-8")
         python, pip = environment.interpreter.path, ("-m", "pip", "--disable-pip-version-check")
         options = ("--quiet", "--no-deps", "--require-hashes", "--requirement", listing)
         run([python, *pip, "download", *options, "--dest", files])
