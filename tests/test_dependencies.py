@@ -12,11 +12,12 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from host import advisories
 from tasks.lib import lock
 
 from tests import services
 from tests.conftest import Bake
-from tests.support import commit, commit_change, contents, offered_here, run
+from tests.support import commit, contents, offered_here, run
 
 LEAF = "demo-leaf"
 WEAK = services.advisory("GHSA-aaaa-bbbb-cccc", LEAF, "1.1", "1.0")
@@ -47,15 +48,15 @@ def security(session):
 class Bench:
     """A project on its branch `develop` that has one package of an index on loopback."""
 
-    def __init__(self, folder: Path, index: str, advisories: services.Advisories) -> None:
+    def __init__(self, folder: Path, index: str, service: services.Advisories) -> None:
         self.folder = folder
-        self.advisories = advisories
+        self.advisories = service
         self.env = {
             **{key: value for key, value in os.environ.items() if key != "CI"},
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "UV_INDEX": index,
             "PIP_EXTRA_INDEX_URL": index,
-            "OSV_URL": advisories.url,
+            "OSV_URL": service.url,
             "GIT_CONFIG_GLOBAL": os.devnull,
         }
 
@@ -92,10 +93,10 @@ def bench(bake: Bake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benc
     wheels = tmp_path_factory.mktemp("wheels")
     old = services.wheel(wheels, LEAF, "1.0")
     services.wheel(wheels, LEAF, "1.1", licence="Apache-2.0")
-    with services.index(wheels) as index, services.advisories(WEAK) as advisories:
+    with services.index(wheels) as index, services.advisories(WEAK) as service:
         prepare(folder, index, old)
         commit(folder)
-        made = Bench(folder, index, advisories)
+        made = Bench(folder, index, service)
         made.git("switch", "--quiet", "--create", "develop")
         yield made
 
@@ -107,8 +108,9 @@ def fresh(bench: Bench) -> Iterator[Bench]:
     yield bench
     bench.advisories.broken = False
     bench.git("switch", "--quiet", "--force-create", "develop", start)
-    for branch in bench.git("branch", "--list", "dependency/*", "--format=%(refname:short)").split():
-        bench.git("branch", "--quiet", "--delete", "--force", branch)
+    made = bench.git("branch", "--list", "dependency/*", "--format=%(refname:short)").split()
+    if made:
+        bench.git("branch", "--quiet", "--delete", "--force", *made)
 
 
 def state(bench: Bench) -> tuple[str, str, dict[str, bytes]]:
@@ -124,8 +126,7 @@ def test_an_update_fixes_what_is_vulnerable(fresh: Bench) -> None:
     said = fresh.invoke("deps.audit", code=1)
     assert f"{LEAF} 1.0: CVE-aaaa-bbbb-cccc (GHSA-aaaa-bbbb-cccc); fixed in 1.1" in said.stdout
     said = fresh.invoke("deps.update", "--only", LEAF)
-    rows = dict(line.strip().split("  ", 1) for line in said.stdout.splitlines() if "  " in line[2:])
-    shown = {key: value.strip() for key, value in rows.items()}
+    shown = dict(re.findall(r"^  ([a-z ]+?) {2,}(.*)$", said.stdout, re.MULTILINE))
     assert shown["changed"] == f"{LEAF} 1.0 -> 1.1"
     assert shown["fixed"] == f"CVE-aaaa-bbbb-cccc of {LEAF} 1.0"
     assert shown["new"] == shown["still there"] == "none"
@@ -189,3 +190,9 @@ def test_the_file_for_machines_and_pip_audit_agree(fresh: Bench, tmp_path: Path)
     assert content["asked"][LEAF] == ["1.0"]
     assert {"invoke", "mypy", "ansible-core"} <= content["asked"].keys(), "it asks about all tools"
     assert content["service"] == fresh.advisories.url
+    known = advisories.read(file)
+    for version, affected in (("1.0", True), ("1.1", False)):
+        part = {"name": LEAF, "version": version, "purl": f"pkg:pypi/{LEAF}@{version}"}
+        (tmp_path / "bill.json").write_text(json.dumps({"components": [part]}), "utf-8")
+        verdict = known.judge(tmp_path / "bill.json")
+        assert ([each.id for each in verdict.affected] == [WEAK["id"]]) is affected

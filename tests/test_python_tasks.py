@@ -74,8 +74,8 @@ def test_it_is_changed_in_one_commit(bake: Bake) -> None:
     commit(folder)
     run(["git", "switch", "--quiet", "--create", "develop"], cwd=folder)
     kept = contents(folder)
-    wrong = invoke(folder, "python.set", "3.9", code=1)
-    assert wrong == f"error: the version is '3.9': expected one of {', '.join(PYTHONS)} (pyproject.toml)\n"
+    wrong, known = invoke(folder, "python.set", "3.9", code=1), ", ".join(PYTHONS)
+    assert wrong == f"error: the version is '3.9': expected one of {known} (pyproject.toml)\n"
     same = invoke(folder, "python.set", old, code=1)
     assert same == f"error: the project ships with Python {old} already\n"
     assert "Session lint failed" not in invoke(folder, "python.set", others[0], "--checks", "lint")

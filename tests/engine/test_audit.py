@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,20 @@ def part(name: str = "click", *events: Facts, versions: tuple[str, ...] = ()) ->
 
 
 BEFORE_8_1_7 = ({"introduced": "0"}, {"fixed": "8.1.7"})
+TWICE = ({"fixed": "4"}, {"introduced": "3"}, {"introduced": "0"}, {"fixed": "2"})
 RECORD: Facts = {
     "id": "GHSA-1", "aliases": ["CVE-1"], "summary": "It\nleaks \x1b[31m",
     "affected": [part("Click", *BEFORE_8_1_7)],
 }  # fmt: skip
 
 
-def file(folder: Path, *records: Facts, asked: tuple[str, ...] = ("click",), **more: object) -> Path:
+def file(
+    folder: Path, *records: Facts, asked: tuple[str, ...] = ("click",), **more: object
+) -> Path:
     """Write a file of advisories."""
     path = folder / "advisories.json"
-    known = {"format": 1, "made": DAY, "asked": dict.fromkeys(asked, []), "vulns": list(records)}
+    names: Facts = {name: [] for name in asked}
+    known = {"format": 1, "made": DAY, "asked": names, "vulns": list(records)}
     path.write_text(json.dumps({**known, **more}))
     return path
 
@@ -63,8 +68,8 @@ def bill(folder: Path, **versions: str) -> Path:
         ("2.0", ({"introduced": "1"}, {"last_affected": "2"}), (), True),
         ("2.0+local", ({"introduced": "1"}, {"last_affected": "2"}), (), True),
         ("2.0.1", ({"introduced": "1"}, {"last_affected": "2"}), (), False),
-        ("3", ({"fixed": "4"}, {"introduced": "3"}, {"introduced": "0"}, {"fixed": "2"}), (), True),
-        ("2.5", ({"fixed": "4"}, {"introduced": "3"}, {"introduced": "0"}, {"fixed": "2"}), (), False),
+        ("3", TWICE, (), True), ("1", TWICE, (), True), ("4", TWICE, (), False),
+        ("2.5", TWICE, (), False),
         ("8.1", (), ("8.1.0",), True), ("8.1", (), ("8.1.1", "2004d"), False),
         ("2004d", (), ("2004d",), True), ("2004d", (), ("2005a",), False),
         ("8.2", BEFORE_8_1_7, ("8.2",), True), ("8.1", BEFORE_8_1_7, ("8.0",), True),
@@ -136,6 +141,10 @@ def _large(path: Path) -> None:
         opened.truncate((1 << 24) + 1)
 
 
+def _hold(record: Facts, path: Path) -> None:
+    file(path.parent, record)
+
+
 HOSTILE: dict[str, Callable[[Path], object]] = {
     "nothing": lambda path: path.unlink(missing_ok=True),
     "a folder": lambda path: path.mkdir(),
@@ -149,14 +158,11 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "wrong asked": lambda path: path.write_text(
         json.dumps({"format": 1, "made": DAY, "asked": "click", "vulns": []})
     ),
+    "wrong format": lambda path: file(path.parent, format=2),
+    "wrong day": lambda path: file(path.parent, made="yesterday\n\x1b"),
+    "no list": lambda path: file(path.parent, vulns=7),
     **{
-        f"wrong {name}": lambda path, name=name, value=value: file(path.parent, **{name: value})
-        for name, value in {
-            "format": 2, "made": "yesterday\n\x1b", "vulns": 7,
-        }.items()
-    },
-    **{
-        f"record {number}": lambda path, record=record: file(path.parent, record)
+        f"record {number}": partial(_hold, record)
         for number, record in enumerate([
             {}, {"id": 1}, {"id": "x", "aliases": 7}, {"id": "x", "aliases": [{}]},
             {"id": "x", "summary": []}, {"id": "x", "affected": {"a": 1}},
@@ -186,8 +192,7 @@ def test_a_file_that_cannot_be_used_is_one_line(tmp_path: Path, what: str) -> No
 def test_a_large_file_is_judged_in_time(tmp_path: Path) -> None:
     versions = [f"7.{n}" for n in range(400)]
     affected = [part("click", {"introduced": "0"}, {"fixed": "8.0"}, versions=tuple(versions))]
-    records = [{"id": f"GHSA-{n}", "aliases": [f"CVE-{n}"], "affected": affected} for n in range(4000)]
-    path = file(tmp_path, *records)
+    path = file(tmp_path, *({"id": f"GHSA-{n}", "affected": affected} for n in range(4000)))
     assert path.stat().st_size > 12_000_000
     begun = time.process_time()
     verdict = advisories.read(path).judge(bill(tmp_path, click="8.1.0"))
@@ -197,7 +202,7 @@ def test_a_large_file_is_judged_in_time(tmp_path: Path) -> None:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Command:
-    """Return an installation with three releases: a weak one, a mended one, and one without a bill."""
+    """Return an installation with two releases, a weak one and a mended one."""
     command = Command(tmp_path)
     for version, click in (("1.0", "8.1.0"), ("1.1", "8.1.7")):
         tree = made(tmp_path, version, advisories.BILL)

@@ -136,7 +136,7 @@ def test_where_nothing_is_begun(repository: Project) -> None:
     git.run(repository.root, "switch", "--quiet", "develop")
     with (
         branch.work(repository),
-        pytest.raises(TaskError, match="^another update is running here: wait for its end$"),
+        pytest.raises(TaskError, match=r"^another update is running here: wait for its end$"),
     ):
         branch.work(repository).__enter__()
 
@@ -165,7 +165,7 @@ def test_without_nox(repository: Project, monkeypatch: pytest.MonkeyPatch) -> No
     with branch.work(repository) as work:
         monkeypatch.setenv("PATH", "")
         monkeypatch.setattr(sys, "executable", "/nowhere/python")
-        with pytest.raises(TaskError, match="^nox is not here: install it, for example with"):
+        with pytest.raises(TaskError, match=r"^nox is not here: install it, for example with"):
             work.check(["lint"])
 
 
@@ -349,7 +349,9 @@ def test_the_audit_says_what_is_accepted(
 ) -> None:
     monkeypatch.setattr(project, "load", lambda: repository)
     processes.answer("pip-audit", json.dumps(REPORT))
-    with pytest.raises(Exit, match="^error: there are vulnerabilities: `invoke deps.update` takes"):
+    with pytest.raises(
+        Exit, match=r"^error: there are vulnerabilities: `invoke deps.update` takes"
+    ):
         deps.ask_audit(MockContext())
     assert "  click 8.1: GHSA-1 (CVE-1); fixed in 8.2\n" in capsys.readouterr().out
     entry = '[[tool.security.allow]]\ncheck = "pip-audit"\nfinding = "GHSA-1:click"\n'
