@@ -141,7 +141,7 @@ def _large(path: Path) -> None:
         opened.truncate((1 << 24) + 1)
 
 
-def _hold(record: Facts, path: Path) -> None:
+def _hold(record: Any, path: Path) -> None:
     file(path.parent, record)
 
 

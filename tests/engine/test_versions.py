@@ -59,7 +59,7 @@ def test_the_order_of_pep_440() -> None:
     order = """1.dev0 1.0.dev456 1.0a1 1.0a2.dev456 1.0a12.dev456 1.0a12 1.0b1.dev456 1.0b2
         1.0b2.post345.dev456 1.0b2.post345 1.0rc1.dev456 1.0rc1 1.0 1.0+abc.5 1.0+abc.7 1.0+5
         1.0.post456.dev34 1.0.post456 1.0.15 1.1.dev1 1!0.1""".split()
-    assert sorted(order[::-1], key=versions.key) == order
+    assert sorted(set(order), key=versions.key) == order
 
 
 @pytest.mark.parametrize("version", ["", "x", "2004d", "1.0 beta gamma", "1" * 300, "1.0+", "1..0"])
