@@ -51,10 +51,17 @@ def test_the_menu(baked: Path) -> None:
         "deploy.rollback",
         "deploy.status",
         "deploy.verify",
+        "deps.advisories",
+        "deps.audit",
         "deps.index",
+        "deps.licenses",
         "deps.lock",
+        "deps.tree",
+        "deps.update",
         "hosts.compare",
         "hosts.setup",
+        "python.set",
+        "python.status",
     ]
 
 
