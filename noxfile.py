@@ -8,6 +8,7 @@ import os
 import re
 import runpy
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,38 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Write the README's picture and table of what exists; `-- --check` only compares them."""
+    """Write the README's picture and table, and what projects derive from their branches.
+
+    `-- --check` only compares the first two; a project's own lint compares the rest.
+    """
     session.run("python", "docs/quadrants.py", *session.posargs)
+    if session.posargs:
+        return
+    install(session, "test")
+    with tempfile.TemporaryDirectory() as folder:
+        baked = bake(session, Path(folder, "baked"), "ci=all")
+        with session.chdir(baked):
+            session.run("invoke", "branch.sync")
+        shutil.rmtree(PROJECT / "ops" / "branches")
+        pipelines = (".github/workflows", ".gitlab-ci.yml", "Jenkinsfile")
+        for name in ("ops/branches", "docs/branches.md", *pipelines):
+            source = baked / name
+            if source.is_dir():
+                shutil.copytree(source, PROJECT / name, dirs_exist_ok=True)
+            else:
+                shutil.copy(source, PROJECT / name)
+
+
+@nox.session(default=False)
+def bakes(session: nox.Session) -> None:
+    """Bake each kind of project on this system, and run its lint: for systems without e2e."""
+    install(session, "test")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for kind in KINDS:
+            python = "{}.{}".format(*sys.version_info[:2])
+            answers = (f"kind={kind}", "ci=all", f"python_version={python}")
+            with session.chdir(bake(session, Path(folder, kind), *answers)):
+                session.run("nox", "--session", "lint", "docs")
 
 
 @nox.session(default=False)

@@ -1,4 +1,4 @@
-"""Give the project the files of its kind, and take away those of other kinds.
+"""Give the project the files of its kind and its pipelines, and take away those of others.
 
 What stands in the project is a service. A folder in kinds/ has the files that another kind adds or
 replaces, and REMOVED names those that it does not have.
@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 KIND = "{{ cookiecutter.kind }}"
+CI = "{{ cookiecutter.ci }}"
 PACKAGE = "{{ cookiecutter.__package }}"
 SERVING = """access_log asgi connection conversation exchange link limits listener middleware
     readiness server service shared_metrics sockets websocket workers""".split()
@@ -44,6 +45,16 @@ REMOVED = {  # folders and files, by the kind that does not have them
         *(f"tests/runtime/{module}.py" for module in TESTS_OF_RUNNING),
     ],
 }
+PIPELINES = {  # folders and files, by the provider of pipelines that has them
+    "github": [".github"],
+    "gitlab": [".gitlab", ".gitlab-ci.yml"],
+    "jenkins": ["Jenkinsfile"],
+}
+
+
+def unchosen(ci: str) -> list[str]:
+    """Return the folders and files of the providers that do not run the project's pipelines."""
+    return [name for key in PIPELINES for name in PIPELINES[key] if ci not in {key, "all"}]
 
 
 def choose(project: Path, removed: list[str], own: Path) -> None:
@@ -57,4 +68,4 @@ def choose(project: Path, removed: list[str], own: Path) -> None:
 
 
 if __name__ == "__main__":
-    choose(Path(), REMOVED[KIND], Path("kinds", KIND))
+    choose(Path(), [*REMOVED[KIND], *unchosen(CI)], Path("kinds", KIND))

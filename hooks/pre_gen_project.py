@@ -37,6 +37,7 @@ USERS = """adm backup bin daemon dbus ftp games gnats halt irc list lp mail man 
 KINDS = "service worker cli".split()
 PYTHONS = "3.11 3.12 3.13 3.14".split()
 LICENSES = "MIT Apache-2.0 BSD-3-Clause proprietary".split()
+PROVIDERS = "github gitlab jenkins all none".split()
 C = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"  # control characters and halves of characters
 RULES = (  # an answer's name, what is expected of it, and the pattern that it must match
     ("project", "2 to 40 characters", ".{2,40}"),
@@ -53,6 +54,7 @@ RULES = (  # an answer's name, what is expected of it, and the pattern that it m
     ("email", "an address such as you@example.com", rf"[^@\s{C}]+@[^@\s{C}]+"),
     ("python_version", listed(PYTHONS), "|".join(map(re.escape, PYTHONS))),
     ("license", listed(LICENSES), "|".join(map(re.escape, LICENSES))),
+    ("ci", listed(PROVIDERS), "|".join(PROVIDERS)),
 )
 
 

@@ -244,6 +244,9 @@ def test_hostile_answers_scar_nothing(bake: Bake) -> None:
     assert scars(bake(**answers)) == []
 
 
+_PYTHON = re.compile(r"\.py(\.in)?$|/pre-receive$")
+
+
 def scars(project: Path) -> list[str]:
     """Return a line for each trace that rendering or a careless edit left in a project's files."""
     return [
@@ -254,7 +257,7 @@ def scars(project: Path) -> list[str]:
             "template language": r"{{ *cookiecutter"
             + ("" if path.startswith("deploy/ansible/") else f"|{STATEMENT}"),
             "a blank at a line's end": r".*[ \t]+$",
-            "blank lines": r"\A\n|\n\n\n\n" if re.search(r"\.py(\.in)?$", path) else r"\A\n|\n\n\n",
+            "blank lines": r"\A\n|\n\n\n\n" if _PYTHON.search(path) else r"\A\n|\n\n\n",
             "no newline at the end, or several": r"[^\n]\Z|\n\n\Z",
             "a carriage return": r".*\r",
         }.items()

@@ -49,6 +49,26 @@ def test_a_plan_with_an_old_python(
         decide("offline-binary", this, Settings(end_of_life="refuse"))
 
 
+@pytest.mark.parametrize(
+    ("version", "day", "name", "until"),
+    [
+        ("3.13", "2024-09-30", "development", "2024-09-30"),
+        ("3.13", "2024-10-01", "bugfix", "2026-10-31"),
+        ("3.13", "2026-10-31", "bugfix", "2026-10-31"),
+        ("3.13.2", "2026-11-01", "security", "2029-10-31"),
+        ("3.13", "2029-10-31", "security", "2029-10-31"),
+        ("3.13", "2029-11-01", "end of life", "2029-10-31"),
+        # Their last releases with bug fixes came in April 2024 and April 2025.
+        ("3.11", "2024-04-30", "bugfix", "2024-04-30"),
+        ("3.12", "2025-05-01", "security", "2028-10-31"),
+    ],
+)
+def test_the_phases_of_a_python(version: str, day: str, name: str, until: str) -> None:
+    found = end_of_life.phase(version, dt.date.fromisoformat(day))
+    assert found == end_of_life.Phase(name, dt.date.fromisoformat(until))
+    assert end_of_life.phase("3.99", dt.date.fromisoformat(day)) is None
+
+
 def test_the_dates_are_those_of_pep_602() -> None:
     """A version appears each October and gets fixes for five years; 3.9 was the first, in 2020."""
     for version, last in end_of_life.LAST_DAYS.items():

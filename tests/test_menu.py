@@ -36,6 +36,13 @@ def test_the_menu(baked: Path) -> None:
     assert re.findall(r"^  (\S+)", listed, re.MULTILINE) == [
         "clean",
         "serve",
+        "branch.check",
+        "branch.finish",
+        "branch.init",
+        "branch.list",
+        "branch.protect",
+        "branch.start",
+        "branch.sync",
         "deploy.history",
         "deploy.keygen",
         "deploy.offline-binary",
@@ -44,10 +51,17 @@ def test_the_menu(baked: Path) -> None:
         "deploy.rollback",
         "deploy.status",
         "deploy.verify",
+        "deps.advisories",
+        "deps.audit",
         "deps.index",
+        "deps.licenses",
         "deps.lock",
+        "deps.tree",
+        "deps.update",
         "hosts.compare",
         "hosts.setup",
+        "python.set",
+        "python.status",
     ]
 
 

@@ -11,8 +11,11 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from tasks.checks import commands, findings, served  # noqa: E402
-from tasks.lib import interpreter, lock, process, project, pythons  # noqa: E402
+from tasks.branches import derived, table  # noqa: E402
+from tasks.branches import pipelines as written  # noqa: E402
+from tasks.checks import commands, findings, pipelines, served, site  # noqa: E402
+from tasks.checks import sonar as scanner  # noqa: E402
+from tasks.lib import console, interpreter, lock, process, project, pythons  # noqa: E402
 
 THIS = project.load(ROOT)
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["security"]
@@ -55,8 +58,20 @@ def lint(session: nox.Session) -> None:
         for page, names in found.items()
         if names
     ]
+    wrong += _branches(helps)
     if wrong:
         session.error("\n".join(wrong))
+
+
+def _branches(helps: dict[str, dict[str, str]]) -> list[str]:
+    """Return what does not fit the table of branches, pipelines included."""
+    try:
+        kinds = table.load(ROOT).values()
+        sessions = dict.fromkeys(session for kind in kinds for session in kind.checks)
+        run = pipelines.problems(ROOT, helps, written.quadrants(ROOT), sessions)
+        return [*derived.problems(ROOT, helps["nox -s"]), *run]
+    except console.TaskError as error:
+        return [str(error)]
 
 
 @nox.session(python=THIS.pythons)
@@ -104,6 +119,28 @@ def security(session: nox.Session) -> None:
         session.error("; ".join(failed + unknown))
     if unknown:
         session.skip("not audited: " + "; ".join(unknown))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build a site of the documentation in build/site/; a dead link is an error."""
+    _locked(session, "docs")
+    work = Path(session.create_tmp(), "docs").resolve()
+    configuration = site.prepare(THIS, work, THIS.build / "site")
+    session.run("properdocs", "build", "--config-file", str(configuration))
+
+
+@nox.session
+def sonar(session: nox.Session) -> None:
+    """Send the reports to SonarQube, and wait for its verdict (SONAR_HOST_URL, SONAR_TOKEN)."""
+    if not os.environ.get("SONAR_HOST_URL"):
+        session.skip("not asked: SONAR_HOST_URL does not name a SonarQube server")
+    _locked(session, "sonar")
+    try:
+        reports = scanner.options(REPORTS, THIS.pythons)
+    except console.TaskError as error:
+        session.error(str(error))
+    session.run("pysonar", *reports, *session.posargs)
 
 
 def _problems(check: str, said: str) -> list[str]:

@@ -1,9 +1,12 @@
 """The archive: for machines without a package manager, or whose owner wants none."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+
+from tests.services import advisory, carried
 
 from .conftest import NewMachine
 from .machine import Machine
@@ -16,7 +19,25 @@ def machine(new_machine: NewMachine) -> Machine:
     return new_machine("systemd")
 
 
-def test_install_upgrade_rollback_and_uninstall(machine: Machine, releases: Releases) -> None:
+def audit(machine: Machine, bill: Path, folder: Path) -> None:
+    """Ask the installed engine, in a machine without a network, about a weakness of one package."""
+    parts = json.loads(bill.read_text("utf-8"))["components"]
+    versions = {part["name"].lower(): part["version"] for part in parts if "purl" in part}
+    weak = advisory("GHSA-aaaa-bbbb-cccc", "click", "999")
+    for records, code, said in (
+        ((weak,), 1, f"0.1.0 (active): click {versions['click']}: GHSA-aaaa-bbbb-cccc (CVE-"),
+        ((), 0, "0.1.0 (active): not affected\n"),
+    ):
+        file = carried(folder / f"advisories-{code}.json", versions, *records)
+        inside = machine.put(file)
+        told = machine.run(f"{NAME}-admin", "audit", inside, check=False)
+        assert told.returncode == code, told.stdout + told.stderr
+        assert said in told.stdout
+
+
+def test_install_upgrade_rollback_and_uninstall(
+    machine: Machine, releases: Releases, tmp_path: Path
+) -> None:
     old, new = unpack(machine, releases["old"]), unpack(machine, releases["new"])
     # As another user than root unpacks it: what is installed must not stay that user's.
     machine.run("chown", "-R", "1234:1234", old)
@@ -26,6 +47,7 @@ def test_install_upgrade_rollback_and_uninstall(machine: Machine, releases: Rele
     theirs = machine.run("find", BASE, "-not", "-user", "root", "-o", "-perm", "/022", "-type", "f")
     assert theirs.stdout == ""
     machine.run("rm", "-rf", old)
+    audit(machine, releases["old"].archive.with_name("sbom.cdx.json"), tmp_path)
 
     machine.run(f"{new}/install")
     assert active(machine) == answer(machine) == "0.2.0"

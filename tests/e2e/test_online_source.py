@@ -4,6 +4,7 @@ Each of the three hosts installs its first environment with another program: h1 
 h3 pipenv. Later releases, which uv makes, are deployed to as many of them as a test needs.
 """
 
+import json
 import os
 import re
 import shutil
@@ -178,6 +179,10 @@ def test_every_installer_makes_the_same_environment(project: Controller, hosts: 
         assert found == wanted, name
         assert list(folder.glob("starlette/__pycache__/*.pyc")), f"{name} has no bytecode"
         assert host.sh(f"cd {BASE}/releases/{release} && sha256sum -c --quiet SHA256SUMS")
+        bill = host.path(f"{BASE}/releases/{release}/sbom.cdx.json").read_text("utf-8")
+        listed = {part["name"]: f"=={part['version']}" for part in json.loads(bill)["components"]}
+        assert listed == {package: locked[package]["version"] for package in listed}
+        assert listed.keys() == locked.keys() - {"colorama"}
 
 
 def test_an_upgrade_and_a_rollback(project: Controller, pair: Fleet) -> None:

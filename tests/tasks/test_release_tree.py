@@ -32,6 +32,7 @@ def published(tmp_path: Path) -> Path:
     folder = tmp_path / "published"
     folder.mkdir()
     publish.write_manifest(folder, {"name": "x"})
+    (folder / publish.SBOM).write_text("{}")
     return folder
 
 
@@ -61,7 +62,7 @@ def test_a_release_for_hosts(
     assert facts["size_kb"] > 0
     units = {"my-service.service", "my-service.socket", "my-service.user.service", "my-service.env"}
     assert {f"host/{unit}" for unit in units} <= names(tree)
-    assert publish.CHECKSUMS in names(tree)
+    assert {publish.CHECKSUMS, publish.MANIFEST, publish.SBOM} <= names(tree)
     assert processes.ran("release_rank.py")[-2:] == ["1.0rc1", "1700000000"]
 
 
@@ -135,7 +136,8 @@ def test_elsewhere_than_on_linux_there_is_nothing_for_hosts(
 ) -> None:
     elsewhere = replace(plan, system="darwin-arm64")
     release_tree.lay_out(tree, elsewhere, environment, "2.31", published)
-    assert names(tree) == {"bin", "bin/my-service", publish.MANIFEST, publish.CHECKSUMS}
+    added = {publish.MANIFEST, publish.SBOM, publish.CHECKSUMS}
+    assert names(tree) == {"bin", "bin/my-service"} | added
 
 
 def described(plan: Plan, tree: Path, environment: Environment, text: str) -> str:

@@ -7,12 +7,15 @@ from importlib.util import find_spec
 if find_spec("invoke"):
     from invoke.collection import Collection
 
-    from . import deploy, deps, develop, hosts
+    from . import branch, ci, deploy, deps, develop, hosts, python
 
     namespace = Collection.from_module(develop)
+    namespace.add_collection(Collection.from_module(branch), "branch")
+    namespace.add_collection(Collection.from_module(ci), "ci")
     namespace.add_collection(deploy.collection, "deploy")
     namespace.add_collection(Collection.from_module(deps), "deps")
     namespace.add_collection(hosts.collection, "hosts")
+    namespace.add_collection(Collection.from_module(python), "python")
     if find_spec(f"{__name__}.own"):
         own = Collection.from_module(import_module(f"{__name__}.own"))
         if own.task_names:

@@ -5,10 +5,22 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
-from . import activate, foreground, installation, place, release, settings, signature, status, trial
+from . import (
+    activate,
+    advisories,
+    foreground,
+    installation,
+    place,
+    release,
+    settings,
+    signature,
+    status,
+    trial,
+)
 from . import tree as trees
 from .errors import HostError, Misuse, one_line
 from .installation import Installation
@@ -142,6 +154,29 @@ def _verify(call: _Call) -> int:
     return 0
 
 
+def _audit(call: _Call) -> int:
+    """Return 1 if a release is affected, 2 if that cannot be told of each, else 0."""
+    known = advisories.read(Path(call.given.file))
+    this, path = call.this, call.given.path
+    try:
+        bills = {name: this.place.releases / name for name in this.releases()}
+        bills = {one_line(path): Path(path)} if path else bills
+        found = {name: known.judge(tree / advisories.BILL) for name, tree in bills.items()}
+    except OSError as error:
+        raise advisories.Unusable(f"{error.filename}: {(error.strerror or '').lower()}") from error
+    if not found:
+        raise advisories.Unusable(f"no release of {this.place.name} is installed here")
+    if call.given.json:
+        releases = {name: asdict(verdict) for name, verdict in found.items()}
+        print(json.dumps({"made": known.made.isoformat(), "releases": releases}))
+        return advisories.exit_code(found.values())
+    for name, verdict in found.items():
+        shown = f"{name} (active)" if name == this.active and not path else name
+        print(*(f"{shown}: {line}" for line in verdict.lines()), sep="\n")
+    print(known.age())
+    return advisories.exit_code(found.values())
+
+
 def _uninstall(call: _Call) -> int:
     uninstall(call.this, call.facts.user, purge=call.given.purge)
     if call.given.json:
@@ -211,6 +246,10 @@ def _parser(name: str) -> argparse.ArgumentParser:
     check = add("verify", _verify, "check every file of a release or a bundle, and its signature")
     check.add_argument("path", nargs="?", metavar="PATH", help="default: the active release")
     _add_signature(check)
+    asked = add("audit", _audit, "name the releases here that known vulnerabilities affect")
+    asked.epilog = "Exit codes: 0 none; 1 some are affected; 2 that cannot be told of each release."
+    asked.add_argument("file", metavar="FILE", type=_filled, help=_ADVISORIES)
+    asked.add_argument("path", nargs="?", metavar="TREE", type=_filled, help=_UNPACKED)
     own = add("run", _run, "run a command of the program as its service runs (NAME --help)")
     own.add_argument("words", nargs=argparse.REMAINDER, metavar="WORD", help=_WORDS)
     gone = add("uninstall", _uninstall, "remove the service and all releases")
@@ -254,6 +293,8 @@ _SETTINGS = (
 )
 _BUILT_HERE = "TREE was made on this machine, and whoever made it has checked its origin"
 _WORDS = "the command and its arguments, such as: manage createsuperuser"
+_ADVISORIES = "the file with the advisories, as `invoke deps.advisories` writes it"
+_UNPACKED = "an unpacked release to look at instead (default: all that are installed)"
 _KEY = "the OpenSSH public key that it must be signed with; kept when none is known yet"
 
 

@@ -97,10 +97,14 @@ def content(path: Path) -> bytes | None:
         opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    with os.fdopen(opened, "rb") as file:
+    try:
         found = os.fstat(opened)
-        is_plain = stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST
-        return file.read(_LARGEST) if is_plain else None
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
+            return None
+        with os.fdopen(opened, "rb", closefd=False) as file:
+            return file.read(_LARGEST)
+    finally:
+        os.close(opened)
 
 
 def parse(content: bytes | None, tree: Path) -> Release:

@@ -7,8 +7,10 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import bill
 from common import KIT, RELEASE, attempt, told
 from host.errors import HostError
+from host.release import read
 from host.tree import faults
 
 SUMS = "SHA256SUMS"
@@ -26,6 +28,8 @@ def lay_out(work: Path, tree: Path, python: str, held: Sequence[int]) -> None:
         attempt("make the release", [*compiling, "unchecked-hash", package, tree / "host"], held)
         for name, content in _filled_in(python).items():
             (tree / name).write_bytes(content)
+        facts = read(tree)
+        bill.write(tree, facts.name, facts.release)
         _normalise(tree)
         (tree / SUMS).write_text(_sums(tree), encoding="utf-8", errors="surrogateescape")
     except (OSError, shutil.Error) as error:

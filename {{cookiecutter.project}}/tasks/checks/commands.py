@@ -56,11 +56,14 @@ def unknown(page: Path, helps: Mapping[str, Mapping[str, str]], name: str) -> li
     command without a help text are not checked. `name` is the program's name; pages that serve
     every project write `$name` or NAME instead.
     """
+    lines = _code_lines(_NAME.sub(name, page.read_text(encoding="utf-8")))
+    return [problem for line in lines for problem in unknown_in(line, helps)]
+
+
+def unknown_in(line: str, helps: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the commands and options in a line of code that `helps` does not know."""
     return [
-        problem
-        for line in _code_lines(_NAME.sub(name, page.read_text(encoding="utf-8")))
-        for tool, commands in helps.items()
-        for problem in _problems(line, tool, commands)
+        problem for tool, commands in helps.items() for problem in _problems(line, tool, commands)
     ]
 
 

@@ -68,14 +68,18 @@ def commands(root: Path, audited: Path, advisories: str) -> dict[str, list[str]]
     https://google.github.io/osv.dev/post-v1-query/ says.
     """
     scanned = sorted(path.name for path in root.iterdir() if path.name not in _NOT_SCANNED)
-    audit = ["--strict", "--no-deps", "--disable-pip", "-s", "osv", "--osv-url", advisories]
     return {
         "bandit": ["bandit", "-q", "-r", "-c", "pyproject.toml", "-f", "json",
                    "src", "tasks", "deploy", "noxfile.py"],
-        "pip-audit": ["pip-audit", *audit, "-r", str(audited), "-f", "json",
-                      "--progress-spinner", "off"],
+        "pip-audit": ["pip-audit", *audit(audited, advisories)],
         "detect-secrets": ["detect-secrets", "scan", "--all-files", *scanned],
     }  # fmt: skip
+
+
+def audit(audited: Path, advisories: str) -> list[str]:
+    """Return pip-audit's arguments; they mean what those of `commands` do."""
+    service = ["-s", "osv", "--osv-url", advisories, "--progress-spinner", "off"]
+    return ["--strict", "--no-deps", "--disable-pip", *service, "-r", str(audited), "-f", "json"]
 
 
 def whole(check: str, output: str) -> str:

@@ -11,13 +11,18 @@ from ..lib import project
 from ..lib.console import TaskError, closing
 from ..lib.task import task
 from . import operations, settings
-from .build import keys, publish, signing
+from .build import affected, keys, publish, signing
 
 QUADRANTS = ("online_source", "offline_source", "offline_binary")
 
 
-@task(help={"path": "A published folder such as dist/offline-binary, or one file in it."})
-def verify(context: Context, path: str) -> None:
+@task(
+    help={
+        "path": "A published folder such as dist/offline-binary, or one file in it.",
+        "advisories": "Also ask this file (invoke deps.advisories) if vulnerabilities affect it.",
+    }
+)
+def verify(context: Context, path: str, advisories: str = "") -> None:
     """Check published artefacts against their checksums, and those against their signature."""
     given, known = Path(path), settings.read(context.config.get("deploy", {}))
     folder = given if given.is_dir() else given.parent
@@ -26,7 +31,11 @@ def verify(context: Context, path: str) -> None:
         raise TaskError(f"{path} is not as it was published:\n  " + "\n  ".join(wrong))
     facts = publish.read_manifest(folder)
     rows = {name: str(facts.get(name)) for name in ("release", "python")}
-    closing(f"{path} is whole", rows | {"signature": signing.state(folder, known)})
+    rows["signature"] = signing.state(folder, known)
+    if advisories:
+        age = affected.require_clean(project.load(), folder, Path(advisories))
+        rows["vulnerable"] = f"nothing known ({age})"
+    closing(f"{path} is whole", rows)
 
 
 @task(help={"path": "The new folder for them (default: ~/.config/NAME/signing)."})

@@ -10,7 +10,9 @@ _UNITS = ((1024**2, "MB", 1), (1024, "kB", 0), (1, "bytes", 0))
 
 
 class TaskError(Exception):
-    """One line for the user about what went wrong; a task prints it and exits with 1."""
+    """One line for the user about what went wrong; a task prints it and exits with its code."""
+
+    exit_code = 1
 
 
 @contextmanager

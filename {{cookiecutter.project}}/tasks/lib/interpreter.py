@@ -71,6 +71,17 @@ def minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
+def installed() -> list[str]:
+    """Return the full versions of pyenv's Pythons, the oldest first."""
+    numbers = (folder.name.split(".") for folder in _versions().glob("*"))
+    plain = (parts for parts in numbers if all(part.isdecimal() for part in parts))
+    return [".".join(parts) for parts in sorted(plain, key=lambda parts: [int(p) for p in parts])]
+
+
+def _versions() -> Path:
+    return Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+
+
 def _candidates(wanted: str, *, fetch: bool) -> Iterator[Path]:
     for folder in _pyenv(wanted):
         yield from (folder / "bin" / "python", folder / "python.exe")
@@ -88,8 +99,7 @@ def _candidates(wanted: str, *, fetch: bool) -> Iterator[Path]:
 
 def _pyenv(wanted: str) -> list[Path]:
     """Return pyenv's folders of a version, the newest patch first."""
-    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    found = [folder for folder in versions.glob(f"{wanted}*") if _is(folder.name, wanted)]
+    found = [folder for folder in _versions().glob(f"{wanted}*") if _is(folder.name, wanted)]
     return sorted(found, key=_patch, reverse=True)
 
 

@@ -89,13 +89,20 @@ def _unmet(
     here = {name for name, entry in entries.items() if _on(entry, python)}
     known = markers.values(python)
     for name in sorted(here & installed.keys()):
-        extras = ["", *entries[name].get("extras", ())]
-        for requirement in installed[name].requires or ():
-            needed, marker = _parts(requirement)
-            if needed not in here and (
-                not marker or any(markers.holds(marker, {**known, "extra": e}) for e in extras)
-            ):
+        for needed in needs(installed[name], entries[name].get("extras", ()), known):
+            if needed not in here:
                 yield name, needed
+
+
+def needs(found: Distribution, extras: Iterable[str], known: Mapping[str, str]) -> list[str]:
+    """Return what an installed package needs, by the values of markers that `known` has."""
+    chosen = ["", *extras]
+    parts = map(_parts, found.requires or ())
+    return [
+        needed
+        for needed, marker in parts
+        if not marker or any(markers.holds(marker, {**known, "extra": e}) for e in chosen)
+    ]
 
 
 def _by_name(section: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

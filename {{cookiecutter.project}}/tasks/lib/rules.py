@@ -88,6 +88,18 @@ def text(pattern: str, allowed: str, *, empty: bool = False) -> Rule:
     return Rule(read, f"{allowed}, or nothing" if empty else allowed)
 
 
+def texts(pattern: str, allowed: str) -> Rule:
+    """Return the rule of a list of texts that match `pattern` each."""
+
+    def read(value: object) -> tuple[str, ...]:
+        listed = value if isinstance(value, list | tuple) else [None]
+        if not all(isinstance(item, str) and re.fullmatch(pattern, item) for item in listed):
+            raise ValueError(value)
+        return tuple(str(item) for item in listed)
+
+    return Rule(read, f"a list of {allowed}")
+
+
 def _switch(value: object) -> bool:
     if str(value).lower() not in _SPELLED:  # the environment spells true and false as text
         raise ValueError(value)

@@ -11,7 +11,7 @@ from .console import TaskError
 
 
 def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
-    """Make a function an invoke task; a `TaskError` ends the run with one line and code 1."""
+    """Make a function an invoke task; a `TaskError` ends the run with one line and its code."""
 
     def decorate(function: Callable[..., None]) -> Any:
         @functools.wraps(function)
@@ -19,7 +19,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
             try:
                 function(*args, **kwargs)
             except TaskError as failure:
-                raise Exit(f"error: {failure}", code=1) from None
+                raise Exit(f"error: {failure}", code=failure.exit_code) from None
 
         return tasks.task(reported, **options)
 

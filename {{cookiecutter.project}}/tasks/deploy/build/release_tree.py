@@ -43,13 +43,14 @@ def tokens(project: Project) -> dict[str, str]:
 def lay_out(
     tree: Path, plan: Plan, environment: Environment, glibc: str, published: Path, *beside: Path
 ) -> None:
-    """Complete a folder that holds `bin/`: manifest, checksums and, for Linux, what hosts need.
+    """Complete a folder that holds `bin/`: what is `published` of it, checksums, what hosts need.
 
     `environment` must have `packaging`. `beside` are folders whose files need room too while the
     release is installed. The checksums are signed where a key is configured. Times, modes and order
     depend on the revision alone: the same input gives the same bytes.
     """
-    shutil.copyfile(published / publish.MANIFEST, tree / publish.MANIFEST)
+    for name in (publish.MANIFEST, publish.SBOM):
+        shutil.copyfile(published / name, tree / name)
     if plan.for_hosts:
         more = {"machine": plan.machine, "glibc": glibc}
         add_host(tree, plan, environment, more, *beside)

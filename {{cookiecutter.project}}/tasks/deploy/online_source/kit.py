@@ -12,7 +12,7 @@ from ..build.render import render
 from .commit import Commit
 
 SCRIPTS_FOLDER = Path("deploy/online-source")
-_SCRIPTS = ("install.py", "common.py", "source.py", "environment.py", "layout.py")
+_SCRIPTS = ("install.py", "bill.py", "common.py", "source.py", "environment.py", "layout.py")
 _PACKAGES = "import site, sys; site.addsitedir(sys.argv.pop(1)); "
 """Lets a command find the packages of its release; its first argument is their folder."""
 

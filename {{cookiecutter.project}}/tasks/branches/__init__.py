@@ -1,0 +1,1 @@
+"""The conventions for branches: one table, and all that is derived from it."""

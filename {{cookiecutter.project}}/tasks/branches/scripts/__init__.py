@@ -1,0 +1,1 @@
+"""Python that runs in an environment of Pipfile.lock; nothing imports it."""

@@ -1,0 +1,1 @@
+"""What is said of dependencies and done with them: advisories, licences, updates."""
