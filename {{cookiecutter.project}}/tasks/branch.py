@@ -52,7 +52,7 @@ def start(_context: Context, kind: str, name: str) -> None:
     help={
         "source": "The branch that a request merges (default: check the current branch alone).",
         "target": "The branch that the request merges into.",
-        "files": "A file that the request changes; can be repeated (default: Git tells).",
+        "files": "A file that the request changes; can be repeated (default: ask Git, for more).",
         "staged": "Check the commit that is about to be made, as a Git hook does.",
         "message": "Check the commit message in this file as well, as a Git hook does.",
         "pushed": "Check the push that is about to be made, as a Git hook does.",
@@ -73,7 +73,7 @@ def check(  # noqa: PLR0913, PLR0917 (invoke makes an option of each)
         raise TaskError("--source and --target belong together")
     if source:
         problems = here.request(source, target, files or None)
-        _refuse(problems or _said(here, source))
+        _refuse(problems or _said(here, source, history=not files))
     elif message or staged:
         _refuse(here.committed())
         written = [words.written(Path(message).read_text("utf-8"))] if message else []
@@ -85,9 +85,9 @@ def check(  # noqa: PLR0913, PLR0917 (invoke makes an option of each)
         _refuse([*here.pushed(branch), *here.brought(branch)] or _said(here, branch))
 
 
-def _said(here: Local, branch: str) -> list[str]:
+def _said(here: Local, branch: str, *, history: bool = True) -> list[str]:
     """Return what commit-check finds in a branch's name and in the messages of its commits."""
-    commits = here.own(branch) if here.tip(branch) else []
+    commits = here.own(branch) if history else []
     shown = ["log", "--no-walk", "--no-show-signature", "--format=%B%x00"]
     said = git.run(here.root, *shown, *commits) if commits else ""
     return _words(here, branch, [text.strip() for text in said.split("\0") if text.strip()])
