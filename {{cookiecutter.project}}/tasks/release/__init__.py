@@ -10,7 +10,7 @@ from ..deploy.build import publish, signing
 from ..lib import git, project, steps
 from ..lib.console import closing, size
 from ..lib.task import task
-from . import publishing, settings
+from . import page, publishing, settings
 from .publishing import Release, prepare
 from .repository import find, make
 from .start import begin
@@ -80,12 +80,11 @@ def repository(
 
 def _report(release: Release) -> None:
     root, folder = release.project.root, release.folder
-    made = [folder / name for name in publish.names(folder) if "/" in name]
     rows = {"release": release.plan.revision.release, "tag": release.tag.name}
     rows["signature"] = release.tag.state
     rows["where"] = f"{folder.relative_to(root).as_posix()}/"
-    rows |= {path.relative_to(folder).as_posix(): size(path) for path in made}
-    rows["page"] = f"{rows['where']}notes.md"
+    rows |= {name: size(folder / name) for name in page.artefacts(folder)}
+    rows["page"] = f"{rows['where']}{page.FILE}"
     for remote in git.run(root, "remote").split()[:1]:
         rows["push"] = f"git push {remote} {MAIN} {release.tag.name}"
     if not publishing.contains(root, DEVELOP):

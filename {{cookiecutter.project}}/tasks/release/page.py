@@ -13,9 +13,9 @@ _PARTS = (publish.CHECKSUMS, publish.SIGNATURE, publish.MANIFEST, publish.SBOM)
 
 def write(folder: Path, project: Project, changes: str, settings: Settings) -> None:
     """Write `notes.md` about the artefacts that lie in a folder."""
-    made = [name for name in publish.names(folder) if Path(name).name not in _PARTS and "/" in name]
     rows = [
-        f"| `{name}` | {size(folder / name)} | `{publish.sha256(folder / name)}` |" for name in made
+        f"| `{name}` | {size(folder / name)} | `{publish.sha256(folder / name)}` |"
+        for name in artefacts(folder)
     ]
     lines = [
         changes.strip("\n"),
@@ -35,6 +35,12 @@ def write(folder: Path, project: Project, changes: str, settings: Settings) -> N
     ]
     text = "\n".join(lines) + "\n"
     (folder / FILE).write_text(text, encoding="utf-8", newline="\n")
+
+
+def artefacts(folder: Path) -> list[str]:
+    """Return the names of what a release is installed from."""
+    names = publish.names(folder)
+    return [name for name in names if "/" in name and Path(name).name not in _PARTS]
 
 
 def _checking(project: Project, settings: Settings) -> list[str]:

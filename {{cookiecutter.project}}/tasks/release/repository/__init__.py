@@ -58,7 +58,7 @@ class Repository:
             signer = work.enter_context(openpgp.signer(Path(key))) if key else None
             made = work.enter_context(publish.staging(self.folder))
             for kind, packages in self.packages.items():
-                with step(f"the {kind} repository of {len(packages)} packages"):
+                with step(f"{kind} repository, packages: {len(packages)}"):
                     client = WRITERS[kind].write(
                         made / kind, self.project.program, packages, signer, f"{self.url}/{kind}"
                     )

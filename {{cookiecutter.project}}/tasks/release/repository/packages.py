@@ -26,5 +26,6 @@ def collect(project: Project, before: Path, suffix: str) -> Mapping[str, Path]:
 
 
 def _built(dist: Path, suffix: str) -> Iterator[Path]:
-    released = sorted(dist.glob(f"release/*/offline-binary/*{suffix}"))
+    # A folder whose name begins with a dot is being written.
+    released = sorted(dist.glob(f"release/[!.]*/offline-binary/*{suffix}"))
     yield from released or sorted(dist.glob(f"offline-binary/*{suffix}"))
