@@ -12,8 +12,8 @@ from ..lib.console import closing, size
 from ..lib.task import task
 from . import page, publishing, settings
 from .publishing import Release, prepare
-from .repository import find, make
-from .start import begin
+from .repositories import find, make
+from .starting import begin
 from .versions import DEVELOP, MAIN
 
 _DRY_RUN = "Print the plan and change nothing."

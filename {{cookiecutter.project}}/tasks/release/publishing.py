@@ -16,7 +16,7 @@ from ..lib.project import Project
 from ..lib.steps import Step
 from . import changelog, checks, page, provenance, tagging
 from .settings import ReleaseSettings
-from .start import BRANCH, CHANGELOG, announces, require_clean
+from .starting import BRANCH, CHANGELOG, announces, require_clean
 from .versions import DEVELOP, MAIN, tags
 
 _QUADRANTS = f"{__package__.rpartition('.')[0]}.deploy"
