@@ -2,6 +2,7 @@
 # Installs what the tests run besides Python, on Debian 12 or newer; does nothing where all is there.
 set -eu
 packages="
+    apt-utils
     createrepo-c
     dnf
     dpkg-dev

@@ -16,6 +16,8 @@ if find_spec("invoke"):
     namespace.add_collection(Collection.from_module(deps), "deps")
     namespace.add_collection(hosts.collection, "hosts")
     namespace.add_collection(Collection.from_module(python), "python")
+    if find_spec(f"{__name__}.release"):  # a project may have deleted it
+        namespace.add_collection(import_module(f"{__name__}.release").collection, "release")
     if find_spec(f"{__name__}.own"):
         own = Collection.from_module(import_module(f"{__name__}.own"))
         if own.task_names:

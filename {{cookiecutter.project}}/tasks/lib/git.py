@@ -2,21 +2,26 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from .console import TaskError
 from .process import last_line
 
 
-def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def ask(
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run Git in a folder and return the result, whatever its exit code is.
 
-    Raises `TaskError` where Git cannot be run.
+    `env` is added to the environment; `stdin` is what Git reads. Raises `TaskError` where Git
+    cannot be run.
     """
     try:
         return subprocess.run(
             ["git", "-C", str(folder), *arguments],
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(env or {})},
+            input=stdin,
             capture_output=True,
             text=True,
             errors="surrogateescape",  # file names may be in any encoding
@@ -26,9 +31,11 @@ def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         raise TaskError(f"cannot run git: {error.strerror}") from error
 
 
-def run(folder: Path, *arguments: str) -> str:
+def run(
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None
+) -> str:
     """Return what Git prints; raise `TaskError` if it fails."""
-    done = ask(folder, *arguments)
+    done = ask(folder, *arguments, env=env, stdin=stdin)
     if done.returncode:
         raise TaskError(f"git {arguments[0]}: {last_line(done.stderr, f'{done.returncode}')}")
     return done.stdout.strip()

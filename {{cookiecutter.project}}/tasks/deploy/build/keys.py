@@ -3,19 +3,16 @@
 import json
 import os
 import shutil
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...lib.console import TaskError, closing, step
 from ...lib.process import run
 from ...lib.project import Project
-from . import signing
+from . import openpgp, signing
 
 _NAME = "signing-key"
 _ALGORITHM = "rsa4096"  # rpm before 4.15, such as RHEL 8's, checks no other kind
-_LONGEST = 107 - len("/gpg-12345678/S.gpg-agent.browser")
 
 
 @dataclass(frozen=True)
@@ -111,24 +108,15 @@ def _make(path: Path, program: str) -> Keys:
 
 def _for_packages(made: Keys, program: str) -> str:
     """Make an OpenPGP pair beside an OpenSSH one, and return its fingerprint."""
-    # A home of its own, since gpg's agent keeps every key that it ever saw. Its path must be short:
-    # the agent puts a socket there, whose path is limited to some hundred characters (unix(7)).
-    long = len(os.fsencode(tempfile.gettempdir())) > _LONGEST
-    home = tempfile.mkdtemp(prefix="gpg-", dir=Path.home() if long else None)
-    gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--no-tty", "--trust-model", "always"]
-    gpg += ["--pinentry-mode", "loopback", "--passphrase", ""]
-    try:
+    with openpgp.home() as alone:
+        gpg = [*alone, "--passphrase", ""]
         with step("an OpenPGP key for packages"):
             identity = f"{program} packages"
             run([*gpg, "--quick-generate-key", identity, _ALGORITHM, "sign", "never"])
         listing = run([*gpg, "--with-colons", "--fingerprint"])
         run([*gpg, "--armor", "--output", made.packages, "--export-secret-keys"])
         run([*gpg, "--armor", "--output", made.packages_public, "--export"])
-    finally:
-        with suppress(TaskError):
-            run(["gpgconf", "--homedir", home, "--kill", "all"])
-        shutil.rmtree(home, ignore_errors=True)
-    return next(line for line in listing.splitlines() if line.startswith("fpr:")).split(":")[9]
+    return openpgp.fingerprint(listing)
 
 
 def _yaml(path: Path) -> str:

@@ -19,6 +19,13 @@ CHECKSUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 MANIFEST = "manifest.json"
 SBOM = "sbom.cdx.json"
+PROVENANCE = "provenance.intoto.json"
+_PARTS = {
+    "artefacts": (MANIFEST, SBOM),
+    "release": (MANIFEST, PROVENANCE),
+    "repository": (MANIFEST,),
+}
+"""What a published folder must have besides its checksums, by what its manifest says it holds."""
 
 
 @contextmanager
@@ -61,7 +68,7 @@ def write_checksums(folder: Path, file: Path | None = None) -> None:
 
     They go to `file`, or to the folder's own `SHA256SUMS`.
     """
-    lines = [f"{sha256(folder / name)}  {name}\n" for name in _names(folder)]
+    lines = [f"{sha256(folder / name)}  {name}\n" for name in names(folder)]
     (file or folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
@@ -88,11 +95,12 @@ def verify(path: Path) -> list[str]:
         raise TaskError(f"there is no {path}")
     folder = path if path.is_dir() else path.parent
     expected = _expected(folder)
-    names = sorted(expected) if path.is_dir() else [path.name]
-    wrong = [problem for name in names if (problem := _problem(folder, name, expected))]
+    asked = sorted(expected) if path.is_dir() else [path.name]
+    wrong = [problem for name in asked if (problem := _problem(folder, name, expected))]
     if path.is_dir():
-        wrong += [f"{name}: not in {CHECKSUMS}" for name in _names(folder) if name not in expected]
-        missing = [name for name in (MANIFEST, SBOM) if name not in expected]
+        wrong += [f"{name}: not in {CHECKSUMS}" for name in names(folder) if name not in expected]
+        parts = _PARTS.get(read_manifest(folder).get("holds", ""), _PARTS["artefacts"])
+        missing = [name for name in parts if name not in expected]
         wrong += [f"{name}: missing" for name in missing]
     return wrong
 
@@ -101,6 +109,12 @@ def sha256(path: Path) -> str:
     """Return a file's SHA-256, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of all published files in a folder but its own checksums and signature."""
+    found = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return sorted(name for name in found if name not in (CHECKSUMS, SIGNATURE))
 
 
 def _problem(folder: Path, name: str, expected: Mapping[str, str]) -> str:
@@ -117,11 +131,6 @@ def _expected(folder: Path) -> dict[str, str]:
     except OSError as error:
         raise TaskError(f"there is no {CHECKSUMS} in {folder}: nothing to check it with") from error
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-
-
-def _names(folder: Path) -> list[str]:
-    found = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    return sorted(name for name in found if name not in (CHECKSUMS, SIGNATURE))
 
 
 def _beside(folder: Path, role: str) -> Path:
