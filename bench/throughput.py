@@ -71,8 +71,8 @@ def main() -> None:
         (place / "src/my_service/app.py").write_text(APP, encoding="utf-8")
         settings = {"PATH": os.environ["PATH"], "HOME": folder, "PYTHONPATH": str(place / "src")}
         servers = {
-            name: running.enter_context(started(log, [str(word) for word in command], settings))
-            for name, (log, command) in commands(environment(place) / "python").items()
+            name: running.enter_context(started(log, command, settings))
+            for name, (log, command) in commands(str(environment(place) / "python")).items()
         }
         for number in range(-1, ROUNDS):  # the first does not count
             for server in servers.values():
@@ -80,7 +80,7 @@ def main() -> None:
         show(servers)
 
 
-def commands(python: Path) -> Mapping[str, tuple[str, Sequence[str | Path]]]:
+def commands(python: str) -> Mapping[str, tuple[str, Sequence[str]]]:
     """Return what each server logs and its command, in which PORT stands for a port."""
     app, at = "my_service.app:app", ["--host", "127.0.0.1", "--port", "PORT"]
     uvicorn = [python, "-m", "uvicorn", *at, app]

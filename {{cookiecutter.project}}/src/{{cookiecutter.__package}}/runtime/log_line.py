@@ -77,9 +77,13 @@ class Formatter(ecs_logging.StdlibFormatter):
     ) -> str | None:
         """Return the line of a record with these `attributes`: None if that has no layout."""
         key = (level, *attributes, *map(type, attributes.values()))
-        if key not in self._layouts and len(self._layouts) < LAYOUTS:
-            self._layouts[key] = self._learn(level, attributes) if _is_plain(attributes) else None
-        layout = self._layouts.get(key)
+        try:
+            layout = self._layouts[key]
+        except KeyError:
+            layout = None
+            if len(self._layouts) < LAYOUTS:
+                layout = self._learn(level, attributes) if _is_plain(attributes) else None
+                self._layouts[key] = layout
         if layout is None:
             return None
         values = layout.values({**attributes, "@timestamp": time, "message": message})
