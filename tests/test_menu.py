@@ -62,6 +62,9 @@ def test_the_menu(baked: Path) -> None:
         "hosts.setup",
         "python.set",
         "python.status",
+        "release.publish",
+        "release.repository",
+        "release.start",
     ]
 
 
@@ -167,24 +170,28 @@ def test_a_quadrant_can_be_deleted(folder: Path, quadrant: str) -> None:
     run([*INVOKE, f"deploy.{other}", "--python", offered_here()], cwd=folder)
 
 
-OF_HOSTS = {
+DELETABLE = {
     "docs/environments.md": ("tasks/hosts/compare.py",),
     "docs/host-setup.md": ("tasks/hosts/setup.py", "deploy/ansible/setup.yml"),
+    "docs/releases.md": ("tasks/release/", "docs/repositories.md"),
 }
 
 
-def test_what_sets_hosts_up_and_compares_them_can_be_deleted(folder: Path) -> None:
-    for page, parts in OF_HOSTS.items():
+def test_what_sets_hosts_up_compares_them_and_makes_releases_can_be_deleted(folder: Path) -> None:
+    for page, parts in DELETABLE.items():
         text = (folder / page).read_text()
         for part in parts:
             assert f"`{part}`" in text, "the page names what belongs to it"
-            (folder / part).unlink()
+            path = folder / part
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         (folder / page).unlink()
     listed = run([*INVOKE, "--list"], cwd=folder).stdout
     assert "deploy.status" in listed
     assert "hosts." not in listed
+    assert "release." not in listed
     for document in [folder / "README.md", *folder.glob("docs/**/*.md")]:
-        kept = [line for line in document.read_text().splitlines() if "invoke hosts." not in line]
+        lines = document.read_text().splitlines()
+        kept = [line for line in lines if not re.search(r"invoke (hosts|release)\.", line)]
         document.write_text("\n".join(kept) + "\n")
     environment = {key: value for key, value in os.environ.items() if key != "CI"}
     run([sys.executable, "-m", "nox", "-s", "lint"], cwd=folder, env=environment)
