@@ -48,6 +48,7 @@ class Answers(TypedDict, total=False):
     email: str
     python_version: str
     license: str
+    ci: str
 
 
 class Bake(Protocol):

@@ -17,9 +17,11 @@ from tasks.lib import interpreter
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "{{cookiecutter.project}}"
 HOOK = ROOT / "hooks" / "pre_gen_project.py"
+CHOICE = ROOT / "hooks" / "post_gen_project.py"
 PYTHONS: list[str] = runpy.run_path(str(HOOK))["PYTHONS"]
 KINDS: list[str] = runpy.run_path(str(HOOK))["KINDS"]
 LICENSES: list[str] = runpy.run_path(str(HOOK))["LICENSES"]
+PROVIDERS: list[str] = runpy.run_path(str(HOOK))["PROVIDERS"]
 
 
 def run(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cookiecutter.environment import StrictEnvironment
 
-from tests.support import HOOK, LICENSES, PROJECT, PYTHONS, ROOT, run
+from tests.support import HOOK, LICENSES, PROJECT, PROVIDERS, PYTHONS, ROOT, run
 
 QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
 GOOD = {name: default for name, default in QUESTIONS.items() if not name.startswith("_")}
@@ -87,6 +87,8 @@ REFUSED = [
     ("python_version", "3x11", "3.11, 3.12, 3.13 or 3.14"),
     ("license", "GPL-3.0", "MIT, Apache-2.0, BSD-3-Clause or proprietary"),
     ("license", "mit", "MIT, Apache-2.0, BSD-3-Clause or proprietary"),
+    ("ci", "", "github, gitlab, jenkins, all or none"),
+    ("ci", "GitHub", "github, gitlab, jenkins, all or none"),
 ]
 
 ACCEPTED = [
@@ -105,6 +107,7 @@ ACCEPTED = [
     ("email", 'zoë.o\'neil+"{{x}}"%$\\@exämple.org'),
     *[("python_version", version) for version in PYTHONS],
     *[("license", name) for name in LICENSES],
+    *[("ci", name) for name in PROVIDERS],
 ]
 
 

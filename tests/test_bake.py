@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shutil
 import stat
 import subprocess
@@ -17,8 +18,10 @@ import yaml
 
 from tests.conftest import Answers, Bake, CommandLine
 from tests.support import (
+    CHOICE,
     LICENSES,
     PROJECT,
+    PROVIDERS,
     PYTHONS,
     commit,
     contents,
@@ -35,6 +38,7 @@ HOSTILE: Answers = {
     "email": 'zoë.o\'neil+"{{x}}"%$\\@exämple.org',
 }
 LENGTH = "2 to 40 characters"
+UNCHOSEN: Callable[[str], list[str]] = runpy.run_path(str(CHOICE))["unchosen"]
 SPELLING = "letters, digits, . _ -; first a letter, last no sign"
 
 
@@ -161,6 +165,7 @@ def test_typed_answers_are_carried_exactly(command_line: CommandLine, tmp_path: 
         typed["email"],
         "3.11",
         "proprietary",
+        "none",
         "",
     ]
     command_line(cwd=tmp_path, stdin="\n".join(lines))
@@ -238,6 +243,22 @@ def test_every_pair_of_choices_makes_what_was_chosen(
     assert scars(project) == []
 
 
+PIPELINES = {
+    "github": {".github/workflows/pipeline.yml", ".github/workflows/weekly.yml"},
+    "gitlab": {".gitlab-ci.yml"},
+    "jenkins": {"Jenkinsfile"},
+}
+
+
+@pytest.mark.parametrize("ci", PROVIDERS)
+def test_a_project_has_the_pipelines_that_were_chosen(bake: Bake, ci: str) -> None:
+    files = set(contents(bake(ci=ci)))
+    for provider, names in PIPELINES.items():
+        assert files >= names if ci in {provider, "all"} else not files & names
+    templates = {name for name in files if name.startswith((".github/", ".gitlab/"))}
+    assert bool(templates) == (ci not in {"jenkins", "none"})
+
+
 def test_hostile_answers_scar_nothing(bake: Bake) -> None:
     answers = HOSTILE.copy()
     answers["description"] = HOSTILE["description"].replace(STATEMENT, "")
@@ -276,9 +297,10 @@ def test_python_is_baked_byte_for_byte(template: Path, baked: Path) -> None:
 
 
 def shared(template: Path) -> dict[str, bytes]:
-    """Return the template's files that are not those of another kind."""
+    """Return the template's files that are not those of another kind or another provider."""
+    others = tuple(UNCHOSEN("github"))
     found = contents(template / PROJECT.name)
-    return {name: data for name, data in found.items() if not name.startswith("kinds/")}
+    return {name: data for name, data in found.items() if not name.startswith(("kinds/", *others))}
 
 
 def rendered(name: str) -> str:
