@@ -28,7 +28,7 @@ def clone(built: Clone, monkeypatch: pytest.MonkeyPatch) -> Clone:
     built.git("reset", "--quiet", "--hard")
     here = Local(built.folder, KINDS)
     monkeypatch.setattr(branch, "_here", lambda: here)
-    monkeypatch.setattr(branch, "_words", lambda *_: [])  # commit-check runs in tests/test_branches
+    monkeypatch.setattr(words, "said", lambda *_: [])  # commit-check runs in tests/test_branches
     return built
 
 

@@ -105,9 +105,7 @@ def _only_handler(level: int) -> Handler | None:
     return first if type(first) is Handler and first.is_usual(level) else None
 
 
-def _record(
-    level: int, values: tuple[object, ...], fields: Mapping[str, Any]
-) -> logging.LogRecord:
+def _record(level: int, values: tuple[object, ...], fields: Mapping[str, Any]) -> logging.LogRecord:
     make, code = logging.getLogRecordFactory(), write.__code__
     origin = code.co_filename, code.co_firstlineno
     record = make(ACCESS, level, *origin, _MESSAGE, values, None, code.co_name)

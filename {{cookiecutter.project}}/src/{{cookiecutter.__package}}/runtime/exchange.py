@@ -47,8 +47,8 @@ class Exchange:
         return self._send_on(message) if has_more else self._send(message)
 
     async def _send_on(self, message: Message) -> None:
-        """Send a part; an app that never pauses would let nobody else run, nor see its caller go."""
         await self._send(message)
+        # an app that never pauses would let nobody else run, nor see its caller go
         await asyncio.sleep(0)
 
     async def fail(self, error: BaseException) -> None:
