@@ -340,7 +340,8 @@ def test_what_cannot_be_imported_is_not_published(
     before = contents(copied / "dist")
     edit_lock(copied, {"broken": broken, "deadly": deadly})
     assert build(copied, code=1).splitlines()[-2:] == [
-        "error: broken cannot be imported in what was built: No module named 'no_such_module'",
+        "error: broken cannot be imported in what was built: No module named 'no_such_module' "
+        "(it is not in the lock: add it to the Pipfile)",
         "  deadly cannot be imported in what was built: it ended with exit code 7",
     ]
     assert contents(copied / "dist") == before

@@ -25,7 +25,35 @@ from tests.tasks.conftest import INDEX, LOCKED, Processes
 
 WEAK = Vulnerability("click", "GHSA-1", "8.1", ("CVE-1",), ("8.2",))
 CLEAN = Facts({}, frozenset(), {}, 2048)
-TABLE = '\n[tool.security]\nadvisories = "https://advisories.example/v1/query"\n'
+TABLE = """
+[tool.security]
+advisories = "https://advisories.example/v1/query"
+"""
+BRANCHES = """
+[tool.branches.main]
+name = "main"
+purpose = "what runs"
+from = ""
+into = []
+push = "nobody"
+checks = []
+
+[tool.branches.develop]
+name = "develop"
+purpose = "daily work"
+from = "main"
+into = ["main"]
+push = "nobody"
+checks = []
+
+[tool.branches.dependency]
+name = "dependency/*"
+purpose = "newer packages"
+from = "develop"
+into = ["develop"]
+push = "developers"
+checks = []
+"""
 
 
 @pytest.fixture
@@ -36,7 +64,7 @@ def repository(small: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     (small.root / ".gitignore").write_text("build/\n.env\n")
     path = small.root / "pyproject.toml"
-    path.write_text(path.read_text() + TABLE)
+    path.write_text(path.read_text() + TABLE + BRANCHES)
     commit(small.root)
     git.run(small.root, "switch", "--quiet", "--create", "develop")
     nox = tmp_path / "bin/nox"

@@ -6,6 +6,7 @@ branches stay as they are, whatever fails and whenever it is killed.
 
 import datetime as dt
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..branches import table
 from ..lib import git, project
 from ..lib.console import TaskError, step
 from ..lib.process import last_lines
@@ -24,8 +26,7 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-FROM = "develop"
-PREFIX = "dependency/"
+_KIND = "dependency"
 _FOLDER = "update"
 _LOG = "update.log"
 _MOST = 100
@@ -61,7 +62,7 @@ class Work:
     def finish(self, name: str, message: str, files: Sequence[str]) -> str:
         """Commit files of the copy, put the user on that commit's branch, and return its name.
 
-        `name` is what comes after the prefix of a branch that is to be made.
+        `name` is what stands for `*` in the name of a branch that is to be made.
         """
         copy, root = self.project.root, self.users.root
         git.run(copy, "add", "--", *files)
@@ -73,7 +74,7 @@ class Work:
             if self.branch:
                 git.run(root, "merge", "--quiet", "--ff-only", commit)
                 return self.branch
-            made = _free(root, f"{PREFIX}{name}")
+            made = _free(root, table.load(root)[_KIND].branch(name))
             git.run(root, "switch", "--quiet", "--create", made, commit)
         except TaskError as error:
             raise TaskError(f"{error}; what was made is commit {commit}") from error
@@ -108,15 +109,19 @@ def today() -> str:
 
 def _branch(root: Path) -> str:
     """Return the dependency branch that the user is on; empty on the one that they come from."""
+    kinds = table.load(root)
+    if _KIND not in kinds or not kinds[_KIND].comes_from:
+        raise TaskError(f"pyproject.toml has no [tool.branches.{_KIND}], which says what they are")
+    kind, origin = kinds[_KIND], kinds[kinds[_KIND].comes_from].name
     head = git.run(root, "rev-parse", "--verify", "HEAD")
     branch = git.run(root, "branch", "--show-current")
-    if branch.startswith(PREFIX):
+    if re.fullmatch(kind.pattern, branch):
         return branch
-    ends = {git.answer(root, "rev-parse", "--verify", ref) for ref in (FROM, f"origin/{FROM}")}
-    if branch == FROM or (not branch and head in ends):  # CI checks out a commit, not a branch
+    ends = {git.answer(root, "rev-parse", "--verify", ref) for ref in (origin, f"origin/{origin}")}
+    if branch == origin or (not branch and head in ends):  # CI checks out a commit, not a branch
         return ""
     where = f"branch '{branch}'" if branch else "no branch"
-    raise TaskError(f"this is {where}: expected {FROM}, or a branch named {PREFIX}…")
+    raise TaskError(f"this is {where}: expected {origin}, or a branch named {kind.branch('…')}")
 
 
 def _require_committed(root: Path) -> None:

@@ -4,8 +4,6 @@ import io
 import json
 import logging
 import sys
-import time
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -93,17 +91,3 @@ def test_layouts_do_not_fill_the_memory(
         made = record({f"field{number}": number})
         assert formatter.format(made) == formatter.format_slowly(made)
     assert len(formatter._layouts) == 3
-
-
-def test_a_layout_is_quicker(formatter: Any) -> None:
-    def least(action: Callable[[logging.LogRecord], str]) -> int:
-        """Return the shortest time of many, since others use the processor, too."""
-        times = []
-        for _ in range(300):
-            began = time.perf_counter_ns()
-            action(made)
-            times.append(time.perf_counter_ns() - began)
-        return min(times)
-
-    made = record(FIELDS[1])
-    assert least(formatter.format) < least(formatter.format_slowly) / 2
