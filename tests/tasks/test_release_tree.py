@@ -118,7 +118,7 @@ def test_a_command_has_its_help_beside_it(
     monkeypatch: pytest.MonkeyPatch,
     processes: Processes,
 ) -> None:
-    monkeypatch.setattr(command_help, "ensure", lambda *_: environment)
+    monkeypatch.setattr(command_help, "ensure", lambda *_, **__: environment)
     release_tree.add_host(tree, plan, environment, {})
     assert not [call for call in processes.calls if "command_help.py" in " ".join(call)]
     project = replace(plan.project, serves={"kind": "cli"})
