@@ -13,10 +13,9 @@ from tests.support import commit, run
 def test_settings() -> None:
     assert settings.read({}, {}).quadrants == settings.PUBLISHING
     assert settings.read({"quadrants": []}, {}).quadrants == settings.PUBLISHING
-    given = {"quadrants": ["offline-source"], "builder": "https://ci.example.com/runner"}
-    assert settings.read(given, {}) == settings.ReleaseSettings(
-        ("offline-source",), given["builder"]
-    )
+    builder = "https://ci.example.com/runner"
+    read = settings.read({"quadrants": ["offline-source"], "builder": builder}, {})
+    assert read == settings.ReleaseSettings(("offline-source",), builder)
 
 
 @pytest.mark.parametrize(
