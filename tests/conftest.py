@@ -22,7 +22,7 @@ LONGEST_FIRST = (
     "test_fastapi", "test_hosts", "test_settings", "test_online_source", "test_django",
     "test_kill", "test_bundle_heavy", "test_worker", "test_hosts_setup", "test_flask",
     "test_trial", "test_bundle_doctored", "test_bundle_kill", "test_bundle_foreign", "test_cli",
-    "test_bundle_disk", "test_upgrade", "test_user", "test_disk",
+    "test_bundle_disk", "test_upgrade", "test_user", "test_disk", "test_release",
 )  # fmt: skip
 """The files that take longest: one that is begun last leaves the other processes idle."""
 

@@ -112,8 +112,7 @@ def new(origin: Path, tmp_path: Path) -> New:
         folder.parent.mkdir()
         run(["git", "clone", "--quiet", "--branch=main", origin, folder], cwd=tmp_path)
         git(folder, "branch", "develop", "origin/develop")
-        url = f"https://user:{'word'}@git.example.com/my-service"
-        git(folder, "remote", "set-url", "origin", url)
+        git(folder, "remote", "set-url", "origin", "https://user@git.example.com/my-service")
         for name in ("user.name=Test", "user.email=test@example.com"):
             git(folder, "config", *name.split("="))
         for compiled in origin.glob("tasks/**/__pycache__"):

@@ -92,6 +92,7 @@ def test_packages_of_all_releases_and_those_from_before(
     assert contents(made) == before
     # A release counts, and not what was built since; what was there stays.
     lay(this, packages["1.1.0"], "release/1.1.0/offline-binary")
+    made.rename(made.with_name(".repository.old"))  # as a kill between two renames leaves it
     lay(this, [this.dist / "nothing"][1:], "release/.1.2.0.new/offline-binary")
     (this.dist / "release/.1.2.0.new/offline-binary/x_1.2.0_amd64.deb").touch()
     for path in (this.dist / "offline-binary").iterdir():

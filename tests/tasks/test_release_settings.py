@@ -14,8 +14,8 @@ def test_settings() -> None:
     assert settings.read({}, {}).quadrants == settings.PUBLISHING
     assert settings.read({"quadrants": []}, {}).quadrants == settings.PUBLISHING
     builder = "https://ci.example.com/runner"
-    given = {"quadrants": ["offline-source"], "builder": builder}
-    assert settings.read(given, {}) == settings.ReleaseSettings(("offline-source",), builder)
+    read = settings.read({"quadrants": ["offline-source"], "builder": builder}, {})
+    assert read == settings.ReleaseSettings(("offline-source",), builder)
 
 
 @pytest.mark.parametrize(

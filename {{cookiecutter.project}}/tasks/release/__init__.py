@@ -75,7 +75,8 @@ def repository(
     known = deploy_settings.read(context.config.get("deploy", {}))
     signing.require(known)
     folder = Path(path).expanduser() if path else this.dist / "repository"
-    make(find(this, known, folder, url, only), dry_run=dry_run)
+    with publish.exclusive(this.build / "release"):
+        make(find(this, known, folder, url, only), dry_run=dry_run)
 
 
 def _report(release: Release) -> None:

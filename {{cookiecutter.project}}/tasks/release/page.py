@@ -17,15 +17,11 @@ def write(folder: Path, project: Project, changes: str, settings: Settings) -> N
         f"| `{name}` | {size(folder / name)} | `{publish.sha256(folder / name)}` |"
         for name in artefacts(folder)
     ]
+    table = ["## Files", "", "| File | Size | SHA-256 |", "|---|---|---|", *rows, ""]
     lines = [
         changes.strip("\n"),
         "",
-        "## Files",
-        "",
-        "| File | Size | SHA-256 |",
-        "|---|---|---|",
-        *rows,
-        "",
+        *(table if rows else []),
         f"`{publish.SBOM}` in each folder is its bill of materials, and `{publish.MANIFEST}` says",
         f"what its files were made from; `{publish.PROVENANCE}` says how.",
         "",

@@ -49,9 +49,7 @@ def staging(folder: Path) -> Iterator[Path]:
     An exception or a kill at any moment leaves the old contents of `folder`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    old = _beside(folder, "old")
-    if old.exists() and not folder.exists():
-        old.rename(folder)
+    restore(folder)
     for left in folder.parent.glob(f".{folder.name}.*"):
         files.remove(left)
     work = _beside(folder, "new")
@@ -61,6 +59,13 @@ def staging(folder: Path) -> Iterator[Path]:
         _replace(work, folder)
     finally:
         files.remove(work, ignore_errors=True)
+
+
+def restore(folder: Path) -> None:
+    """Put back a folder that a killed run was about to replace."""
+    old = _beside(folder, "old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
 
 
 def write_checksums(folder: Path, file: Path | None = None) -> None:

@@ -80,6 +80,7 @@ def find(project: Project, settings: Settings, folder: Path, url: str, only: str
     """
     if only and only not in WRITERS:
         raise TaskError(f"--only is '{only}': expected {' or '.join(WRITERS)}")
+    publish.restore(folder)
     _require_own(folder, only)
     url = _checked(url) if url else f"file:///srv/{project.program}"
     wanted = {kind: writer for kind, writer in WRITERS.items() if only in ("", kind)}
