@@ -192,7 +192,7 @@ def test_a_github_workflow_runs_to_the_artefact(bake: Bake, tmp_path: Path) -> N
     kept.mkdir()
     options = [
         "--workflows=.github/workflows/pipeline.yml", "--platform=ubuntu-24.04=-self-hosted",
-        "--concurrent-jobs=1", "--bind",
+        "--concurrent-jobs=1", "--use-gitignore=false",
         f"--matrix=python:{python}", "--matrix=quadrant:offline-binary",
         *stand_ins(folder, tmp_path / "actions"),
     ]  # fmt: skip
