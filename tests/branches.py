@@ -17,10 +17,12 @@ ROWS = _TEXT[_TEXT.index("[tool.branches.main]") : _TEXT.index("[tool.ruff]")]
 GIVEN: dict[str, Any] = tomllib.loads(ROWS)["tool"]["branches"]
 KINDS = table.parse(GIVEN)
 ALLOWED = {
+    ("develop", "main"),
     ("develop", "release"),
     ("dependency", "develop"),
     ("feature", "develop"),
     ("release", "main"),
+    ("release", "develop"),
     ("docs", "release"),
     ("docs", "develop"),
     # what comes from a branch may take it in

@@ -135,9 +135,24 @@ def test_a_branch_and_its_merge_can_be_pushed_together(clone: Clone) -> None:
     feature = clone.commit(clone.start["develop"], file="src/c.py")
     merge = clone.commit(clone.start["develop"], feature)
     alone = clone.push(f"{merge}:refs/heads/develop")
-    assert "is on no branch of main or dependency/* or feature/* or docs/*" in alone.stderr
+    assert (
+        "is on no branch of main or dependency/* or feature/* or release/* or docs/*"
+        in alone.stderr
+    )
     both = clone.push(f"{feature}:refs/heads/feature/c", f"{merge}:refs/heads/develop")
     assert both.returncode == 0, both.stderr
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_whole_release(clone: Clone, together: bool) -> None:
+    """Merge develop into main, prepare a release there, and move both on to what it has."""
+    merge = clone.merge("develop", "main")
+    assert clone.push(f"{merge}:refs/heads/main").returncode == 0
+    version = clone.commit(merge, file="pyproject.toml", subject="chore(release): 1.2.0")
+    branches = [f"{version}:refs/heads/{name}" for name in ("release/1.2.0", "main", "develop")]
+    for pushed in [branches] if together else [[branch] for branch in branches]:
+        done = clone.push(*pushed)
+        assert done.returncode == 0, done.stderr
 
 
 def test_one_bad_branch_refuses_the_whole_push(clone: Clone) -> None:

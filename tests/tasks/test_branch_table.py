@@ -57,10 +57,10 @@ def test_the_usual_target_comes_first() -> None:
     usual = {key: [kind.key for kind in table.targets(KINDS, KINDS[key])] for key in KINDS}
     assert usual == {
         "main": ["develop"],
-        "develop": ["release"],
+        "develop": ["main", "release"],
         "dependency": ["develop"],
         "feature": ["develop"],
-        "release": ["main"],
+        "release": ["main", "develop"],
         "docs": ["release", "develop"],
     }
 

@@ -28,7 +28,7 @@ def clone(built: Clone, monkeypatch: pytest.MonkeyPatch) -> Clone:
     built.git("reset", "--quiet", "--hard")
     here = Local(built.folder, KINDS)
     monkeypatch.setattr(branch, "_here", lambda: here)
-    monkeypatch.setattr(branch, "_words", lambda *_: [])  # commit-check runs in tests/test_branches
+    monkeypatch.setattr(words, "said", lambda *_: [])  # commit-check runs in tests/test_branches
     return built
 
 
@@ -174,7 +174,8 @@ def test_the_list(clone: Clone, here: Local) -> None:
         ("feature/new", "main", [], "feature/new may not merge into main: it merges into develop"),
         ("bugfix/x", "develop", [], "the branch is 'bugfix/x': expected main, develop, depende"),
         ("feature/new", "trunk", [], "the branch is 'trunk': expected main, develop, dependenc"),
-        ("dependency/new", "develop", None, "dependency/new is not here: fetch it, or name its"),
+        ("dependency/new", "develop", None, "dependency/new is not here: fetch it, or name the "),
+        ("docs/a", "release/c", None, "release/c is not here: fetch it, or name the files with "),
         ("dependency/a", "develop", None, None),
         ("feature/new", "", None, "--source and --target belong together"),
     ],
@@ -189,6 +190,30 @@ def test_what_pipelines_ask(
         branch.check(Context(), source, target, files)
     assert refused.value.code == 1
     assert str(refused.value.message).startswith(f"error: {said}")
+
+
+def test_a_history_that_is_cut_off_is_no_answer(clone: Clone, here: Local) -> None:
+    shallow = clone.folder / ".git/shallow"
+    shallow.write_text(clone.start["main"] + "\n")
+    with pytest.raises(TaskError, match=r"^the history is cut off: fetch all of it "):
+        here.request("feature/a", "develop")
+    shallow.unlink()
+
+
+def test_work_that_is_not_committed_stays(clone: Clone, here: Local) -> None:
+    clone.git("update-ref", "refs/remotes/origin/develop", clone.start["feature/a"])
+    clone.git("update-ref", "refs/heads/develop", clone.start["feature/a"])
+    clone.git("reset", "--quiet", "--hard")
+    (clone.folder / "src/a.py").write_text("not committed")
+    with pytest.raises(TaskError, match=r"^cannot switch to docs/new: Your local changes to the "):
+        work.start(here, "docs", "new")
+    assert (clone.folder / "src/a.py").read_text() == "not committed"
+    assert here.tip("docs/new") == ""
+
+
+def test_outside_of_a_repository(small: project.Project) -> None:
+    with pytest.raises(TaskError, match=r"^no branch is checked out; `invoke branch.init` "):
+        Local(small.root, KINDS).kind(Local(small.root, KINDS).branch)
 
 
 def test_files_come_from_git_where_nobody_names_them(clone: Clone, here: Local) -> None:

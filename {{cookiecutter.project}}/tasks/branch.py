@@ -10,7 +10,7 @@ from .branches import server as servers
 from .branches.local import Local
 from .branches.pre_receive import plain
 from .branches.table import load
-from .lib import git, project
+from .lib import project
 from .lib.console import TaskError, closing
 from .lib.task import task
 
@@ -52,7 +52,7 @@ def start(_context: Context, kind: str, name: str) -> None:
     help={
         "source": "The branch that a request merges (default: check the current branch alone).",
         "target": "The branch that the request merges into.",
-        "files": "A file that the request changes; can be repeated (default: Git tells).",
+        "files": "A file that the request changes; can be repeated (default: ask Git, for more).",
         "staged": "Check the commit that is about to be made, as a Git hook does.",
         "message": "Check the commit message in this file as well, as a Git hook does.",
         "pushed": "Check the push that is about to be made, as a Git hook does.",
@@ -73,29 +73,17 @@ def check(  # noqa: PLR0913, PLR0917 (invoke makes an option of each)
         raise TaskError("--source and --target belong together")
     if source:
         problems = here.request(source, target, files or None)
-        _refuse(problems or _said(here, source))
+        _refuse(problems or words.said(here, source, [] if files else None))
     elif message or staged:
         _refuse(here.committed())
-        written = [words.written(Path(message).read_text("utf-8"))] if message else []
-        _refuse(_words(here, here.branch, written) if written else [])
+        if message:
+            written = words.written(Path(message).read_text("utf-8"))
+            _refuse(words.said(here, here.branch, [written]))
     elif pushed:
         _refuse(here.about_to_push(os.environ))
     else:
         branch = here.branch
-        _refuse([*here.pushed(branch), *here.brought(branch)] or _said(here, branch))
-
-
-def _said(here: Local, branch: str) -> list[str]:
-    """Return what commit-check finds in a branch's name and in the messages of its commits."""
-    commits = here.own(branch) if here.tip(branch) else []
-    shown = ["log", "--no-walk", "--no-show-signature", "--format=%B%x00"]
-    said = git.run(here.root, *shown, *commits) if commits else ""
-    return _words(here, branch, [text.strip() for text in said.split("\0") if text.strip()])
-
-
-def _words(here: Local, branch: str, messages: list[str]) -> list[str]:
-    branches = [branch] if branch else []
-    return words.problems(project.load(), here.table, branches, messages)
+        _refuse([*here.pushed(branch), *here.brought(branch)] or words.said(here, branch))
 
 
 @task(help={"target": "The branch to merge into (default: where its kind usually goes)."})
@@ -104,7 +92,7 @@ def finish(_context: Context, target: str = "") -> None:
     here = _here()
     source = here.branch
     made = work.request(here, source, target)
-    _refuse(here.request(source, made.target) or _said(here, source))
+    _refuse(here.request(source, made.target) or words.said(here, source))
     path = here.root / "build" / "request.md"
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"{made.title}\n\n{made.body}\n", encoding="utf-8")

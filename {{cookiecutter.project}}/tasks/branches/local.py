@@ -38,6 +38,8 @@ class Local:
 
     def kind(self, branch: str) -> Kind:
         """Return the kind of a branch; raise `TaskError` for a name that no row allows."""
+        if not branch:
+            raise TaskError("no branch is checked out; `invoke branch.init` makes a repository")
         found = kind_of(self.table, branch)
         if found is None:
             raise TaskError(f"the branch is '{branch}': expected {names(self.table)}")
@@ -109,17 +111,26 @@ class Local:
     def request(self, source: str, target: str, files: Sequence[str] | None = None) -> list[str]:
         """Return what forbids to merge a branch into another, one line each.
 
-        `files` are those that the request changes, for a branch that Git does not have here.
+        With `files`, those that the request changes, ask Git nothing: names and files alone count.
         """
         from_kind, to_kind = self.kind(source), self.kind(target)
         if not may_merge(from_kind, to_kind):
             into = " or ".join(kind.name for kind in targets(self.table, from_kind))
             where = into or "no other branch"
             return [f"{source} may not merge into {target}: it merges into {where}"]
-        if not self.tip(source) and from_kind.files and files is None:
-            raise TaskError(f"{source} is not here: fetch it, or name its files with --files")
-        wrong = self.untouchable(source, files or ())
-        return wrong or (self.brought(source) if self.tip(source) else [])
+        if files is not None:
+            return self.untouchable(source, files)
+        self._require(source, target)
+        return self.brought(source)
+
+    def _require(self, source: str, target: str) -> None:
+        """Raise `TaskError` where Git does not have what a request is judged by."""
+        above = self.table.get(self.kind(source).comes_from)
+        for branch in (source, target, above.name if above and above.fixed else target):
+            if not self.tip(branch):
+                raise TaskError(f"{branch} is not here: fetch it, or name the files with --files")
+        if git.answer(self.root, "rev-parse", "--is-shallow-repository") == "true":
+            raise TaskError("the history is cut off: fetch all of it (`git fetch --unshallow`)")
 
     def _repository(self, counts: Callable[[str, str], bool] = lambda *_: True) -> Repository:
         """Return the repository with those branches that count: remote (or empty) and name."""

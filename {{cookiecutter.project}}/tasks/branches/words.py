@@ -10,15 +10,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..lib import git
 from ..lib.console import TaskError
 from ..lib.environment import ensure, interpreter
 from ..lib.process import last_line
-from ..lib.project import Project
+from ..lib.project import Project, load
+from .local import Local
 from .table import Table
 
 _SCRIPT = Path(__file__).with_name("scripts") / "words.py"
 _FILE = "cchk.toml"
 _SCISSORS = "# ------------------------ >8 ------------------------"
+
+
+def said(here: Local, branch: str, messages: Sequence[str] | None = None) -> list[str]:
+    """Return what commit-check finds in a branch's name (if it has one) and in messages.
+
+    Without `messages`, those of the commits that the branch brings into a request.
+    """
+    if messages is None:
+        shown = ["log", "--no-walk", "--no-show-signature", "--format=%B%x00"]
+        commits = here.own(branch)
+        text = git.run(here.root, *shown, *commits) if commits else ""
+        messages = [each.strip() for each in text.split("\0") if each.strip()]
+    return problems(load(here.root), here.table, [branch] if branch else [], messages)
 
 
 def problems(

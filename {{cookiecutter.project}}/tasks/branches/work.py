@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..lib import git
 from ..lib.console import TaskError
+from ..lib.process import first_line
 from .local import Local
 from .table import Kind, kind_of, targets
 
@@ -24,7 +25,9 @@ def start(here: Local, key: str, name: str) -> tuple[str, str]:
         raise TaskError(f"there is a branch {branch} already: `git switch {branch}`")
     origin = here.table[kind.comes_from]
     base = newest(here, _existing(here, origin)[0])
-    git.run(here.root, "switch", "--quiet", "--no-track", "--create", branch, base)
+    done = git.ask(here.root, "switch", "--quiet", "--no-track", "--create", branch, base)
+    if done.returncode:
+        raise TaskError(f"cannot switch to {branch}: {first_line(done.stderr, 'no reason given')}")
     return branch, origin.name
 
 
