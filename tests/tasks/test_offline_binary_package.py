@@ -26,6 +26,7 @@ def packing(plan: Plan, environment: Environment, tmp_path: Path) -> package.Pac
     (tree / "bin/my-service").chmod(0o755)
     output.mkdir()
     publish.write_manifest(output, {"name": "x"})
+    (output / publish.SBOM).write_text("{}")
     return package.Packing(plan, environment, "2.31", tree, Artefacts(plan, output))
 
 
