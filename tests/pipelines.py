@@ -30,7 +30,7 @@ _COMMANDS = {
     "upload-artifact": 'mkdir -p "$ARTIFACTS/$NAME"; cp -R "$FOLDER." "$ARTIFACTS/$NAME"',
     "download-artifact": 'mkdir -p "$FOLDER"; cp -R "$ARTIFACTS"/reports-*/. "$FOLDER"',
 }
-"""What stand-ins do; those of other actions do nothing: act itself checks out, and nothing is kept."""
+"""What stand-ins do; those of other actions do nothing: act checks out, and no cache is kept."""
 
 
 def from_npm(program: str) -> Path:
@@ -58,9 +58,7 @@ def stand_ins(project: Path, folder: Path) -> list[str]:
     return options
 
 
-def ended(
-    command: list[str | Path], project: Path, **env: str
-) -> subprocess.CompletedProcess[str]:
+def ended(command: list[str | Path], project: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a project, whatever its exit status is."""
     given: Mapping[str, str] = {**os.environ, **env}
     return subprocess.run(

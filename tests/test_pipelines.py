@@ -235,9 +235,7 @@ def test_a_gitlab_pipeline_runs_to_the_artefact(bake: Bake, tmp_path: Path) -> N
     ("branch", "jobs"),
     [
         ("main", {"lint", "test", "security", "sonar", "deploy-production"}),
-        ("develop", {"lint", "test", "security", "sonar", "deploy-staging"}),
         ("release/1.0", {"lint", "test", "security", "sonar", "artefacts", "deploy-staging"}),
-        ("feature/a", {"lint", "test", "security", "sonar"}),
         ("docs/a", {"lint", "sonar"}),
     ],
 )
