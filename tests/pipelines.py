@@ -30,7 +30,7 @@ _COMMANDS = {
     "upload-artifact": 'mkdir -p "$ARTIFACTS/$NAME"; cp -R "$FOLDER." "$ARTIFACTS/$NAME"',
     "download-artifact": 'mkdir -p "$FOLDER"; cp -R "$ARTIFACTS"/reports-*/. "$FOLDER"',
 }
-"""What stand-ins do; those of other actions do nothing: act checks out, and nothing is kept."""
+"""What stand-ins do; those of other actions do nothing: act checks out, and no cache is kept."""
 
 
 def from_npm(program: str) -> Path:

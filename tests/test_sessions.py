@@ -6,8 +6,9 @@ import re
 import shutil
 import sys
 import threading
+import tomllib
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,64 @@ def test_a_fresh_project_is_green(folder: Path, advisories: Advisories) -> None:
         suite = attributes(reports / f"junit-{version}.xml", "testsuite")
         assert int(suite["tests"]) > 50
         assert suite["skipped"] == suite["failures"] == "0"
+
+
+KNOWN = (
+    "import pysonar_scanner.configuration.properties as p; print(*(k.name for k in p.PROPERTIES))"
+)
+"""Prints every setting of the scanner, which itself takes any name without a word."""
+
+
+def test_sonarqube_would_get_the_reports_of_a_fresh_project(
+    folder: Path, advisories: Advisories
+) -> None:
+    if not (folder / "reports" / f"coverage-{TESTED[0]}.xml").exists():
+        nox(folder, *CHOSEN, OSV_URL=advisories.url)
+    said = nox(folder, "-s", "sonar", "--", "--dry-run", SONAR_HOST_URL="http://127.0.0.1:9")
+    assert f"Coverage report check passed: reports/coverage-{TESTED[0]}.xml" in said
+    assert "Configuration validation PASSED" in said
+    given = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["tool"]["sonar"]
+    settings = dict(flat(given, "sonar."))
+    known = run([folder / ".nox/sonar/bin/python", "-c", KNOWN], cwd=folder).stdout.split()
+    assert settings.keys() <= {*known}
+    reports = [value for name, value in settings.items() if "eport" in name]
+    assert len(reports) == 2
+    assert all((folder / str(path)).is_file() for path in reports)
+
+
+def flat(given: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, object]]:
+    for name, value in given.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+@pytest.mark.parametrize(
+    ("coverage", "told"),
+    [(None, "there is no coverage report in reports/"), ("<broken", "not valid XML")],
+)
+def test_sonarqube_needs_whole_reports(mended: Path, coverage: str | None, told: str) -> None:
+    shutil.rmtree(mended / "reports", ignore_errors=True)
+    if coverage:
+        appended("reports/coverage-3.11.xml", coverage)(mended)
+        appended("reports/junit-3.11.xml", "<testsuites/>")(mended)
+    arguments = ("-s", "sonar", "--", "--dry-run")
+    assert told in nox(mended, *arguments, code=1, SONAR_HOST_URL="http://127.0.0.1:9")
+
+
+def test_without_a_sonarqube_the_session_says_that_it_was_skipped(folder: Path) -> None:
+    said = nox(folder, "-s", "sonar", SONAR_HOST_URL="")
+    assert "sonar: skipped (not asked: SONAR_HOST_URL does not name a SonarQube server)" in said
+
+
+def test_the_documentation_is_a_site_without_dead_links(mended: Path) -> None:
+    nox(mended, "-s", "docs")
+    assert "<title>" in (mended / "build/site/docs/machines.html").read_text("utf-8")
+    appended("docs/hosts.md", "\n[a](none.md) [b](machines.md#none) [c](../none.py)\n")(mended)
+    said = nox(mended, "-s", "docs", code=1)
+    for link in ("'none.md'", "'machines.md#none'", "'../none.py'"):
+        assert f"contains a link {link}" in said
 
 
 @pytest.mark.parametrize("version", sorted({*HERE} - {*TESTED}))

@@ -68,7 +68,9 @@ def _branches(helps: dict[str, dict[str, str]]) -> list[str]:
     try:
         kinds = table.load(ROOT).values()
         sessions = dict.fromkeys(session for kind in kinds for session in kind.checks)
-        run = pipelines.problems(ROOT, helps, written.quadrants(ROOT), sessions)
+        deploys = any(kind.deploys for kind in kinds)
+        quadrants = written.quadrants(ROOT)
+        run = pipelines.problems(ROOT, helps, quadrants, sessions, deploys=deploys)
         return [*derived.problems(ROOT, helps["nox -s"]), *run]
     except console.TaskError as error:
         return [str(error)]

@@ -19,13 +19,15 @@ def make(this: project.Project, folder: Path) -> Path:
     Raises `LockError` for a lock that lacks a category, `CalledProcessError` for what else fails.
     """
     pinned = lock.requirements(this.lock, CATEGORIES)
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    options = ["--clear", "--without-pip"]
+    subprocess.run([sys.executable, "-m", "venv", *options, str(folder)], check=True)
     listing = folder / "locked.txt"
     listing.write_text(pinned, encoding="utf-8")
     programs = folder.resolve() / ("Scripts" if sys.platform == "win32" else "bin")
-    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
-    pip = [str(programs / "python"), "-m", "pip", "install", *options]
-    subprocess.run([*pip, "--requirement", str(listing)], check=True, stdout=sys.stderr)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    install = ["install", "--no-compile", "--no-deps", "--require-hashes", "--requirement"]
+    command = [*pip, "--python", str(programs / "python"), *install, str(listing)]
+    subprocess.run(command, check=True, stdout=sys.stderr)
     return programs
 
 

@@ -18,6 +18,7 @@ COMMANDS = (
     "invoke deps.update", "invoke ci.request",
 )  # fmt: skip
 """The sessions and tasks that the pipelines of every provider run."""
+_DEPLOY = "invoke ci.deploy"
 _COMMENT = re.compile(r"^\s*(#|//).*$", re.MULTILINE)
 _CALL = re.compile(r"(?:^|(?<=[\s'\"]))(?:nox -s|invoke) [a-z][\w.-]*(?: [^'\n]*)?")
 _VARIABLES = (
@@ -32,21 +33,25 @@ def problems(
     helps: Mapping[str, Mapping[str, str]],
     quadrants: Iterable[str],
     sessions: Iterable[str],
+    *,
+    deploys: bool = True,
 ) -> list[str]:
     """Return a line for each mistake in the pipelines of a project.
 
     `helps` is what `commands.helps` returns, `quadrants` those of which pipelines build artefacts,
-    `sessions` those that the table of branches names.
+    `sessions` those that the table of branches names, and `deploys` whether any branch deploys.
     """
     found = {
         provider: [call for name in files for call in calls(root / name)]
         for provider, files in PROVIDERS.items()
         if (root / files[0]).is_file()
     }
+    wanted = dict.fromkeys([*COMMANDS, *(f"nox -s {session}" for session in sessions)], True)
+    wanted[_DEPLOY] = deploys
     return [
         f"{PROVIDERS[provider][0]}: {problem}"
         for provider, lines in found.items()
-        for problem in [*_unlike(lines, sessions), *_unknown(lines, helps, tuple(quadrants))]
+        for problem in [*_unlike(lines, wanted), *_unknown(lines, helps, tuple(quadrants))]
     ]
 
 
@@ -59,11 +64,10 @@ def calls(path: Path) -> list[str]:
     return [found[0].strip() for found in _CALL.finditer(text)]
 
 
-def _unlike(lines: Iterable[str], sessions: Iterable[str]) -> Iterator[str]:
-    """Yield what is missing of the commands of every pipeline, and what is none of them."""
+def _unlike(lines: Iterable[str], wanted: Mapping[str, bool]) -> Iterator[str]:
+    """Yield which commands are missing of those that must be there, and which may not be there."""
     called = dict.fromkeys(_name(line) for line in lines)
-    wanted = dict.fromkeys([*COMMANDS, *(f"nox -s {session}" for session in sessions)])
-    yield from (f"`{name}` is not run" for name in wanted if name not in called)
+    yield from (f"`{name}` is not run" for name in wanted if wanted[name] and name not in called)
     yield from (f"`{name}` is run here only" for name in called if name not in wanted)
 
 
