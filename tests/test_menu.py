@@ -43,6 +43,8 @@ def test_the_menu(baked: Path) -> None:
         "branch.protect",
         "branch.start",
         "branch.sync",
+        "ci.deploy",
+        "ci.request",
         "deploy.history",
         "deploy.keygen",
         "deploy.offline-binary",
