@@ -75,7 +75,7 @@ def test_pipenv_runs_it_without_a_shell(project: Path) -> None:
     python, *words = line.split()
     assert python == "python"
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
-    done = run([sys.executable, *words, "--help"], cwd=project, env=environment)
+    done = run([sys.executable, "-B", *words, "--help"], cwd=project, env=environment)
     assert done.stdout.startswith("Usage: ")
 
 
@@ -115,7 +115,7 @@ def test_a_command_runs_where_posix_is_not(bake: Bake) -> None:
 
 
 def test_it_also_runs_as_a_module(project: Path) -> None:
-    module = [sys.executable, "-m", "my_program.runtime", "--help"]
+    module = [sys.executable, "-B", "-m", "my_program.runtime", "--help"]
     done = run(module, cwd=project, env=os.environ | {"PYTHONPATH": "src"})
     assert done.stdout.startswith("Usage: ")
 
