@@ -90,7 +90,7 @@ for name in "chown fork geteuid getuid mkfifo O_CLOEXEC O_DIRECTORY register_at_
 TASKS = """
 import importlib, pkgutil, tasks
 for found in pkgutil.walk_packages(tasks.__path__, "tasks."):
-    if not found.name.startswith("tasks.deploy.scripts"):
+    if ".scripts" not in found.name:
         importlib.import_module(found.name)
         print(found.name)
 """

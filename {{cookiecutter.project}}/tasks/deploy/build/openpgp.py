@@ -11,7 +11,7 @@ from ...lib.console import TaskError
 from ...lib.process import run
 
 _LONGEST = 107 - len("/gpg-12345678/S.gpg-agent.browser")
-_PASSPHRASE = "NFPM_PASSPHRASE"  # noqa: S105 (the name of a variable)
+_PASSPHRASE = "NFPM_PASSPHRASE"  # noqa: S105  # nosec B105 (the name of a variable)
 """The environment variable with the passphrase of the package key, which nfpm named."""
 
 
