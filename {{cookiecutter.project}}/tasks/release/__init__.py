@@ -14,7 +14,6 @@ from . import page, publishing, settings
 from .publishing import Release, prepare
 from .repositories import find, make
 from .starting import begin
-from .versions import DEVELOP, MAIN
 
 _DRY_RUN = "Print the plan and change nothing."
 
@@ -87,9 +86,10 @@ def _report(release: Release) -> None:
     rows |= {name: size(folder / name) for name in page.artefacts(folder)}
     rows["page"] = f"{rows['where']}{page.FILE}"
     for remote in git.run(root, "remote").split()[:1]:
-        rows["push"] = f"git push {remote} {MAIN} {release.tag.name}"
-    if not publishing.contains(root, DEVELOP):
-        rows["merge"] = f"git switch {DEVELOP} && git merge {release.tag.name}"
+        rows["push"] = f"git push {remote} {release.branches.main} {release.tag.name}"
+    for other in release.branches.others:
+        if not publishing.contains(root, other):
+            rows["merge"] = f"git switch {other} && git merge {release.tag.name}"
     closing(f"release.publish: {release.project.program} {release.project.version}", rows)
 
 

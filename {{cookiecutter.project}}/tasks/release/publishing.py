@@ -14,10 +14,11 @@ from ..lib import git
 from ..lib.console import TaskError, step
 from ..lib.project import Project
 from ..lib.steps import Step
-from . import changelog, checks, page, provenance, tagging
+from . import branches, changelog, checks, page, provenance, tagging
+from .branches import Branches
 from .settings import ReleaseSettings
-from .starting import BRANCH, CHANGELOG, announces, require_clean
-from .versions import DEVELOP, MAIN, tags
+from .starting import CHANGELOG, announces, require_clean
+from .versions import tags
 
 _QUADRANTS = f"{__package__.rpartition('.')[0]}.deploy"
 FOLDER = "release"
@@ -31,6 +32,7 @@ class Release:
     plan: Plan
     wanted: ReleaseSettings
     tag: tagging.Tag
+    branches: Branches
     checked: bool
     """Whether the checks have passed elsewhere."""
 
@@ -65,9 +67,9 @@ class Release:
             *(Step(f"artefacts of deploy.{name}", whole, partial(self._build, name))
               for name in self.wanted.quadrants),
             Step(f"dist/{FOLDER}/{version}/", whole, self._collect),
-            self._forward(MAIN),
+            self._forward(self.branches.main),
             Step(f"the tag {self.tag.name}", self.tag.exists, self.tag.make),
-            self._forward(DEVELOP),
+            *map(self._forward, self.branches.others),
         ]  # fmt: skip
 
     def is_whole(self) -> bool:
@@ -145,17 +147,19 @@ def prepare(
             f"{CHANGELOG} has no section {version}: `invoke release.start` begins a release"
         )
     here = git.run(root, "branch", "--show-current")
-    if here not in (MAIN, f"{BRANCH}/{version}") and not tagged:
+    named = branches.load(root)
+    main, prepared = named.main, named.of(version)
+    if here not in (main, prepared) and not tagged:
         raise TaskError(
-            f"you are on {here or head[:12]}: releases are made on {BRANCH}/{version} or {MAIN}"
+            f"you are on {here or head[:12]}: releases are made on {prepared} or {main}"
         )
-    if not tagged and not contains(root, MAIN) and not is_behind(root, MAIN):
+    if not tagged and not contains(root, main) and not is_behind(root, main):
         raise TaskError(
-            f"{MAIN} has commits that {here} has not: merge them (git merge {MAIN}), "
+            f"{main} has commits that {here} has not: merge them (git merge {main}), "
             "and run this again"
         )
     plan = decide(wanted.quadrants[0] if wanted.quadrants else "", project, settings)
-    return Release(plan, wanted, tag, checked)
+    return Release(plan, wanted, tag, named, checked)
 
 
 def contains(root: Path, branch: str) -> bool:

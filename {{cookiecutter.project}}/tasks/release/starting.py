@@ -15,10 +15,10 @@ from ..lib.console import TaskError, step
 from ..lib.process import last_lines
 from ..lib.project import Project
 from ..lib.steps import Step
-from . import changelog
-from .versions import MAIN, commitizen, tags, wanted
+from . import branches, changelog
+from .branches import Branches
+from .versions import commitizen, tags, wanted
 
-BRANCH = "release"
 SETTINGS, CHANGELOG = "pyproject.toml", "CHANGELOG.md"
 _VERSION = re.compile(
     r"""(?msx) (?P<before> ^\[project\] [^\n]* \n (?: (?!\[) [^\n]*\n )*? version [ ]* = [ ]*)
@@ -31,6 +31,7 @@ class Start:
     """A release that begins: its version, and the version before it, if there is one."""
 
     project: Project
+    branches: Branches
     version: str
     last: str
     tag: str
@@ -38,14 +39,14 @@ class Start:
     @property
     def branch(self) -> str:
         """The branch on which the release is prepared."""
-        return f"{BRANCH}/{self.version}"
+        return self.branches.of(self.version)
 
     @property
     def steps(self) -> list[Step]:
         """What is to be done, in its order."""
         return [
             Step(
-                f"the branch {self.branch} from {MAIN}, with the version and the changelog",
+                f"the branch {self.branch} from {self.branches.main}, with the version and the changelog",
                 self._is_committed,
                 self._commit,
             ),
@@ -64,7 +65,7 @@ class Start:
 
     def _commit(self) -> None:
         root, old = self.project.root, _tip(self.project.root, self.branch)
-        base = old or MAIN
+        base = old or self.branches.main
         with step("what the commits say"):
             edits = self._edits(base)
         if self._is_there():  # a branch that is checked out must not move below its work tree
@@ -99,21 +100,21 @@ class Start:
 def begin(project: Project, version: str = "") -> Start:
     """Return the release to begin; `version` is empty where the commits decide it.
 
-    Raises `TaskError` outside of a work tree of `main`, for changes that are in no commit, and for
+    Raises `TaskError` on another branch than that which releases begin from, for changes that are in no commit, and for
     a version that cannot be the next one.
     """
-    root = project.root
+    root, named = project.root, branches.load(project.root)
     require_clean(root)
-    head, main = git.run(root, "rev-parse", "HEAD"), _tip(root, MAIN)
+    head, main = git.run(root, "rev-parse", "HEAD"), _tip(root, named.main)
     if not main:
-        raise TaskError(f"there is no branch {MAIN}, from which releases begin")
+        raise TaskError(f"there is no branch {named.main}, from which releases begin")
     known = tags(project)
-    if head not in (main, _tip(root, f"{BRANCH}/{project.version}")):
-        here = git.run(root, "branch", "--show-current") or head[:12]
-        raise TaskError(f"you are on {here}: releases begin from {MAIN} (git switch {MAIN})")
+    if head not in (main, _tip(root, named.of(project.version))):
+        here, from_ = git.run(root, "branch", "--show-current") or head[:12], named.main
+        raise TaskError(f"you are on {here}: releases begin from {from_} (git switch {from_})")
     chosen = wanted(project, version)
     last = known.last()
-    return Start(project, chosen, last, known.name(last) if last else "")
+    return Start(project, named, chosen, last, known.name(last) if last else "")
 
 
 def require_clean(root: Path) -> None:

@@ -10,11 +10,8 @@ from ..lib import environment, git
 from ..lib.console import TaskError
 from ..lib.process import last_lines
 from ..lib.project import Project
+from . import branches
 
-MAIN = "main"
-"""The branch of what is released: releases begin from it and end in it."""
-DEVELOP = "develop"
-"""The branch of daily work, if a project has one; releases end in it too."""
 CATEGORY = "release"
 """The category of the lock with commitizen, which reads commits."""
 ALLOWED = "a version such as 1.2.0 or 1.2.0rc1"
@@ -114,7 +111,8 @@ def _next(project: Project, known: Tags) -> str:
     if asked.returncode in _NOTHING_TO_RELEASE:
         raise TaskError(
             f"no commit since {tag} asks for a new version (feat, fix or perf): "
-            f"merge what is to be released into {MAIN}, or give --version"
+            f"merge what is to be released into {branches.load(project.root).main}, "
+            "or give --version"
         )
     version = asked.stdout.strip()
     if asked.returncode or not is_version(version):
