@@ -27,6 +27,7 @@ class Bases:
     def __init__(self, store: Path) -> None:
         self._store = store
         self._projects: list[Path] = []
+        self._pruned = False
 
     def lend(self, project: Path) -> None:
         """Give a project all bases that there are, as links; what it fills is passed on by `take`.
@@ -34,7 +35,12 @@ class Bases:
         The engine never changes a base that is current. The project must stay where it is.
         """
         with self._exclusive():
-            self._prune()
+            if not self._pruned:
+                self._prune()
+                self._pruned = True
+            for link in project.glob("build/*/base-*"):
+                if not link.exists():  # another process has pruned what was lent
+                    link.unlink()
             for base in self._store.glob("*/base-*"):
                 link = project / "build" / base.relative_to(self._store)
                 link.parent.mkdir(parents=True, exist_ok=True)

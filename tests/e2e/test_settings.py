@@ -15,7 +15,17 @@ from .conftest import NewMachine
 from .killer import Killer, sample
 from .machine import Machine, Result
 from .releases import HEALTH_SECONDS, NAME, Releases
-from .service import BASE, active, answer, end_trial, error, history, main_pid, unpack
+from .service import (
+    BASE,
+    active,
+    answer,
+    end_trial,
+    error,
+    eventually,
+    history,
+    main_pid,
+    unpack,
+)
 from .test_kill import CURRENT, at, is_still
 from .test_prefix import AWKWARD
 from .user import User, add_user
@@ -84,7 +94,7 @@ def assert_is(machine: Machine, state: State, where: str = "") -> None:
     known = {ENV, SECRETS, "signing-key.pub"}
     if machine.path(f"{BASE}/.engine/undoable").exists():
         known.add(".switch")
-    assert is_still(machine), where
+    eventually(lambda: is_still(machine), where)  # what ran beside is stopped without waiting
     assert {path.name for path in machine.path(ETC).iterdir()} <= known, where
 
 
