@@ -33,7 +33,7 @@ def here(small: project.Project, monkeypatch: pytest.MonkeyPatch) -> project.Pro
     """Return a project with the table of branches, in which tasks run."""
     with (small.root / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write(f"\n{ROWS}")
-    monkeypatch.setattr(ci.project, "load", lambda: small)
+    monkeypatch.setattr("tasks.ci.project.load", lambda: small)
     return small
 
 
@@ -54,7 +54,7 @@ def test_a_branch_deploys_to_its_target(
         ran.extend([command[1:], key.read_text(), access.KEY in options["env"]])
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(ci.subprocess, "run", record)
+    monkeypatch.setattr("tasks.ci.subprocess.run", record)
     monkeypatch.setenv(access.KEY, "the key")
     ci.deploy(context(production=HOST), branch="main")
     command = ["-m", "invoke", "deploy.offline-binary", "--to", "production"]
@@ -62,8 +62,8 @@ def test_a_branch_deploys_to_its_target(
 
 
 def test_a_failed_deployment_fails(here: project.Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = subprocess.CompletedProcess([], 3)
-    monkeypatch.setattr(ci.subprocess, "run", lambda *_, **__: failed)
+    failed: subprocess.CompletedProcess[str] = subprocess.CompletedProcess([], 3)
+    monkeypatch.setattr("tasks.ci.subprocess.run", lambda *_, **__: failed)
     with pytest.raises(Exit, match=r"release/1\.0 was not deployed to staging"):
         ci.deploy(context(staging=HOST), branch="release/1.0")
 
@@ -252,7 +252,7 @@ def test_the_login_is_in_no_list_of_processes(
 ) -> None:
     given: list[Any] = []
     monkeypatch.setattr(
-        requests.process, "run", lambda *args, **kwargs: given.append((args, kwargs))
+        "tasks.branches.requests.process.run", lambda *args, **kwargs: given.append((args, kwargs))
     )
     send(here, CI_PROJECT_PATH="a", CI_SERVER_URL="https://example.com", GITLAB_TOKEN=SECRET)
     [(command, options)] = given
