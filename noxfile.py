@@ -75,7 +75,8 @@ def security(session: nox.Session) -> None:
     own = [name for name in files(session) if not name.startswith(PROJECT.name)]
     code = [name for name in own if name.endswith(".py") and not name.startswith("tests/")]
     session.run("bandit", "--quiet", "--configfile", "pyproject.toml", *code)
-    texts = [name for name in own if Path(name).name != "Pipfile.lock"]
+    locks = ("Pipfile.lock", "package-lock.json")
+    texts = [name for name in own if Path(name).name not in locks]
     session.log(f"detect-secrets-hook on {len(texts)} files")
     session.run("detect-secrets-hook", *texts, log=False)
 

@@ -21,7 +21,7 @@ WORKFLOW = ".github/workflows/pipeline.yml"
 GITLAB = ".gitlab-ci.yml"
 JENKINS = "Jenkinsfile"
 FORMS = [".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/change.yml"]
-SCHEMA = [BIN / "check-jsonschema", "--builtin-schema"]
+SCHEMA: list[str | Path] = [BIN / "check-jsonschema", "--builtin-schema"]
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_a_github_workflow_runs_to_the_artefact(bake: Bake, tmp_path: Path) -> N
     with advisories() as service:
         given = {"ARTIFACTS": str(kept), "OSV_URL": service.url, "UV_PYTHON_DOWNLOADS": "never"}
         env = [f"--env={name}={value}" for name, value in {**given, **homes()}.items()]
-        command = [BIN / "act", "push", *options, *env]
+        command: list[str | Path] = [BIN / "act", "push", *options, *env]
         done = ended(command, folder, HOME=str(tmp_path), PATH=outside())
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
@@ -221,7 +221,7 @@ def test_a_gitlab_pipeline_runs_to_the_artefact(bake: Bake, tmp_path: Path) -> N
     jobs = [f"test: [{offered_here()}]", "artefacts: [offline-binary]"]
     options = ["--force-shell-executor", "--concurrency=1"]
     env = {**homes(), "CI": "true", "UV_PYTHON_DOWNLOADS": "never", "HOME": str(tmp_path)}
-    command = [from_npm("gitlab-ci-local"), *options, *jobs]
+    command: list[str | Path] = [from_npm("gitlab-ci-local"), *options, *jobs]
     done = ended(command, folder, PATH=outside(), **env)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
@@ -243,7 +243,7 @@ def test_a_branch_runs_what_the_table_says(
     project: Path, tmp_path: Path, branch: str, jobs: set[str]
 ) -> None:
     run(["git", "checkout", "--quiet", "-B", branch], cwd=project)
-    command = [from_npm("gitlab-ci-local"), "--list-json"]
+    command: list[str | Path] = [from_npm("gitlab-ci-local"), "--list-json"]
     done = ended(command, project, HOME=str(tmp_path))
     listed = [job for job in json.loads(done.stdout) if job["when"] != "never"]
     assert {job["name"].split(":")[0] for job in listed} == jobs

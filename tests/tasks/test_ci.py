@@ -24,7 +24,7 @@ from tasks.lib.console import TaskError
 from tests.branches import ROWS
 from tests.support import commit, run
 
-SECRET = "not-a-real-token"  # noqa: S105
+TOKEN = "not-a-real-token"  # noqa: S105
 HOST = {"inventory": "x.yml", "quadrant": "offline-binary"}
 
 
@@ -33,7 +33,7 @@ def here(small: project.Project, monkeypatch: pytest.MonkeyPatch) -> project.Pro
     """Return a project with the table of branches, in which tasks run."""
     with (small.root / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write(f"\n{ROWS}")
-    monkeypatch.setattr(ci.project, "load", lambda: small)
+    monkeypatch.setattr("tasks.ci.project.load", lambda: small)
     return small
 
 
@@ -54,7 +54,7 @@ def test_a_branch_deploys_to_its_target(
         ran.extend([command[1:], key.read_text(), access.KEY in options["env"]])
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(ci.subprocess, "run", record)
+    monkeypatch.setattr("tasks.ci.subprocess.run", record)
     monkeypatch.setenv(access.KEY, "the key")
     ci.deploy(context(production=HOST), branch="main")
     command = ["-m", "invoke", "deploy.offline-binary", "--to", "production"]
@@ -62,8 +62,8 @@ def test_a_branch_deploys_to_its_target(
 
 
 def test_a_failed_deployment_fails(here: project.Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = subprocess.CompletedProcess([], 3)
-    monkeypatch.setattr(ci.subprocess, "run", lambda *_, **__: failed)
+    failed: subprocess.CompletedProcess[str] = subprocess.CompletedProcess([], 3)
+    monkeypatch.setattr("tasks.ci.subprocess.run", lambda *_, **__: failed)
     with pytest.raises(Exit, match=r"release/1\.0 was not deployed to staging"):
         ci.deploy(context(staging=HOST), branch="release/1.0")
 
@@ -123,7 +123,7 @@ def test_a_machine_with_keys_of_its_own_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_key_that_cannot_be_read_is_told_without_its_value(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"^DEPLOY_SSH_KEY names a file that cannot be read$"):
-        access.environment({access.KEY: f"/nowhere/{SECRET}"}, tmp_path)
+        access.environment({access.KEY: f"/nowhere/{TOKEN}"}, tmp_path)
 
 
 # Requests
@@ -206,19 +206,19 @@ def test_github_gets_one_request(here: project.Project, updated: Path, pulls: Pu
         "GITHUB_REPOSITORY": "owner/name",
         "GITHUB_SERVER_URL": f"file://{updated.parents[1]}",
         "GITHUB_API_URL": f"http://127.0.0.1:{pulls.server_port}",
-        "GITHUB_TOKEN": SECRET,
+        "GITHUB_TOKEN": TOKEN,
     }
     assert send(here, **where) == "https://example.com/1"
     assert pushed(updated) == "build: renew click\n"
     assert send(here, **where) == "request of dependency/2026-01-01"
     [request] = pulls.opened
     assert (request["base"], request["title"]) == ("develop", "build: renew click")
-    assert pulls.tokens == {f"Bearer {SECRET}"}
+    assert pulls.tokens == {f"Bearer {TOKEN}"}
 
 
 def test_gitlab_gets_its_request_with_the_push(here: project.Project, updated: Path) -> None:
     server = f"file://{updated.parents[1]}"
-    where = {"CI_PROJECT_PATH": "owner/name", "CI_SERVER_URL": server, "GITLAB_TOKEN": SECRET}
+    where = {"CI_PROJECT_PATH": "owner/name", "CI_SERVER_URL": server, "GITLAB_TOKEN": TOKEN}
     assert send(here, **where) == "opened by the push"
     assert pushed(updated) == "build: renew click\n"
     options = (updated / "options").read_text()
@@ -236,7 +236,7 @@ def test_elsewhere_the_branch_is_pushed(here: project.Project, updated: Path) ->
     [
         ({"GITHUB_REPOSITORY": "owner/name"}, "--url is"),
         ({"CI_PROJECT_PATH": "owner/name"}, "GITLAB_TOKEN is not set"),
-        ({"CI_PROJECT_PATH": "a", "GITLAB_TOKEN": SECRET, "CI_SERVER_URL": "/no"}, "git failed"),
+        ({"CI_PROJECT_PATH": "a", "GITLAB_TOKEN": TOKEN, "CI_SERVER_URL": "/no"}, "git failed"),
     ],
 )
 def test_a_refused_request_is_told_without_the_token(
@@ -244,7 +244,7 @@ def test_a_refused_request_is_told_without_the_token(
 ) -> None:
     with pytest.raises(TaskError, match=told) as refused:
         send(here, **environ)
-    assert SECRET not in str(refused.value)
+    assert TOKEN not in str(refused.value)
 
 
 def test_the_login_is_in_no_list_of_processes(
@@ -252,11 +252,11 @@ def test_the_login_is_in_no_list_of_processes(
 ) -> None:
     given: list[Any] = []
     monkeypatch.setattr(
-        requests.process, "run", lambda *args, **kwargs: given.append((args, kwargs))
+        "tasks.branches.requests.process.run", lambda *args, **kwargs: given.append((args, kwargs))
     )
-    send(here, CI_PROJECT_PATH="a", CI_SERVER_URL="https://example.com", GITLAB_TOKEN=SECRET)
+    send(here, CI_PROJECT_PATH="a", CI_SERVER_URL="https://example.com", GITLAB_TOKEN=TOKEN)
     [(command, options)] = given
-    assert SECRET not in str(command)
+    assert TOKEN not in str(command)
     assert options["env"]["GIT_CONFIG_KEY_0"] == "http.https://example.com/a.git.extraHeader"
     assert options["env"]["GIT_CONFIG_VALUE_0"].startswith("Authorization: Basic ")
 

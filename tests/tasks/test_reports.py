@@ -51,8 +51,8 @@ def test_the_tools_are_what_the_lock_pins(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     ran: list[Any] = []
-    monkeypatch.setattr(tools.project, "load", lambda: small)
-    monkeypatch.setattr(tools.subprocess, "run", lambda command, **_: ran.append(command))
+    monkeypatch.setattr("tasks.tools.project.load", lambda: small)
+    monkeypatch.setattr("tasks.tools.subprocess.run", lambda command, **_: ran.append(command))
     content = json.loads(small.lock.read_text())
     pin = {"version": "==1.0", "hashes": ["sha256:" + "0" * 64]}
     small.lock.write_text(json.dumps({**content, "develop": {"nox": pin}, "ci": {"uv": pin}}))
@@ -73,12 +73,12 @@ def test_tools_that_cannot_be_made_are_told(
     def fail(command: list[str], **_: Any) -> None:
         raise subprocess.CalledProcessError(7, command)
 
-    monkeypatch.setattr(tools.project, "load", lambda: small)
+    monkeypatch.setattr("tasks.tools.project.load", lambda: small)
     small.lock.write_text("{}")
     with pytest.raises(SystemExit, match=r"error: Pipfile\.lock has no category"):
         tools.main([str(tmp_path)])
     pin = {"nox": {"version": "==1.0", "hashes": ["sha256:" + "0" * 64]}}
     small.lock.write_text(json.dumps({"develop": pin, "ci": {}}))
-    monkeypatch.setattr(tools.subprocess, "run", fail)
+    monkeypatch.setattr("tasks.tools.subprocess.run", fail)
     with pytest.raises(SystemExit, match="cannot be made: exit code 7"):
         tools.main([str(tmp_path)])
