@@ -46,7 +46,8 @@ class Start:
         """What is to be done, in its order."""
         return [
             Step(
-                f"the branch {self.branch} from {self.branches.main}, with the version and the changelog",
+                f"the branch {self.branch} from {self.branches.main}, "
+                "with the version and the changelog",
                 self._is_committed,
                 self._commit,
             ),
@@ -100,8 +101,8 @@ class Start:
 def begin(project: Project, version: str = "") -> Start:
     """Return the release to begin; `version` is empty where the commits decide it.
 
-    Raises `TaskError` on another branch than that which releases begin from, for changes that are in no commit, and for
-    a version that cannot be the next one.
+    Raises `TaskError` on another branch than the one releases begin from, for changes that are in
+    no commit, and for a version that cannot be the next one.
     """
     root, named = project.root, branches.load(project.root)
     require_clean(root)
