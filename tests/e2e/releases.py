@@ -23,6 +23,11 @@ TRIAL_SECONDS = 10
 Edit = tuple[str, str, str]
 """A file of the project, lines of it, and the lines that replace them; no lines: a new file."""
 Versions = Mapping[str, tuple[str, tuple[Edit, ...]]]
+_IN_ALL_FORMS = ("old", "new")
+"""The versions that a test may install in several forms; of others it may get the archive alone."""
+_NO_PACKAGES: tuple[Edit, ...] = (
+    ("invoke.yaml", "    packages: [deb, rpm]\n", "    packages: []\n"),
+)
 
 # True on a machine only: a program that fails where it is built is not even packed.
 _THERE = '"STATE_DIRECTORY" in __import__("os").environ'
@@ -141,8 +146,8 @@ class Release:
     """A release's artefacts; each quadrant is built when one of its artefacts is first used."""
 
     version: str
-    build: Callable[[str], Path]
-    """Returns the folder of a quadrant's artefacts."""
+    build: Callable[..., Path]
+    """Returns the folder of a quadrant's artefacts, with or without `packages`."""
 
     @property
     def deb(self) -> Path:
@@ -157,7 +162,8 @@ class Release:
     @property
     def archive(self) -> Path:
         """Return the archive."""
-        return self._one("offline-binary", "*.tar.gz")
+        (found,) = self.build("offline-binary", packages=False).glob("*.tar.gz")
+        return found
 
     @property
     def run(self) -> Path:
@@ -202,24 +208,30 @@ class Releases:
     def _release(self, which: str, store: Path, settings: Mapping[str, str]) -> Release:
         version, _ = self.versions[which]
 
-        def build(quadrant: str) -> Path:
-            folder = store / quadrant / version
+        def build(quadrant: str, *, packages: bool = True) -> Path:
+            whole = packages or which in _IN_ALL_FORMS
+            folder = store / quadrant / (version if whole else f"{version} without packages")
             with exclusive(self._store.with_suffix(".lock")):
                 if not folder.exists():
-                    self.edit(which)
-                    if self._bases:
-                        self._bases.lend(self._project)
-                    invoke(self._project, f"deploy.{quadrant}", settings=settings)
-                    published = self._project / "dist" / quadrant
-                    folder.parent.mkdir(parents=True, exist_ok=True)
-                    subprocess.run(["cp", "-R", published, folder], check=True)
+                    self._build(which, quadrant, folder, settings, packages=whole)
             return folder
 
         return Release(version, build)
 
-    def edit(self, which: str) -> None:
-        """Change the project to a release."""
+    def _build(
+        self, which: str, quadrant: str, into: Path, settings: Mapping[str, str], *, packages: bool
+    ) -> None:
+        self.edit(which, *(() if packages else _NO_PACKAGES))
+        if self._bases:
+            self._bases.lend(self._project)
+        invoke(self._project, f"deploy.{quadrant}", settings=settings)
+        into.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-R", self._project / "dist" / quadrant, into], check=True)
+
+    def edit(self, which: str, *more: Edit) -> None:
+        """Change the project to a release, with some `more` edits."""
         version, edits = self.versions[which]
+        edits = (*edits, *more)
         run(["git", "checkout", "--quiet", "--force", "--detach", self._first()], cwd=self._project)
         number = ("pyproject.toml", 'version = "0.1.0"\n', f'version = "{version}"\n')
         for name, before, after in (number, *edits):

@@ -109,14 +109,16 @@ def test_what_came_as_source_became_a_wheel(published: Path) -> None:
 
 def test_the_packaged_program_has_them_as_they_came(project: Path, tmp_path: Path) -> None:
     """`strip` breaks numpy's libraries, which shows only when they are used."""
-    code = project / "src/data_service/runtime/cli.py"
-    before = code.read_text()
+    code, settings = project / "src/data_service/runtime/cli.py", project / "invoke.yaml"
+    before = {path: path.read_text() for path in (code, settings)}
     command = "\n\n@main.command()\ndef use() -> None:\n"
-    code.write_text(before + command + textwrap.indent(USE, "    "))
+    code.write_text(before[code] + command + textwrap.indent(USE, "    "))
+    settings.write_text(before[settings].replace("packages: [deb, rpm]", "packages: []"))
     try:
         invoke(project, "deploy.offline-binary")
     finally:
-        code.write_text(before)
+        for path, text in before.items():
+            path.write_text(text)
     with tarfile.open(next((project / "dist/offline-binary").glob("*.tar.gz"))) as archive:
         archive.extractall(tmp_path, filter="data")
     (program,) = tmp_path.glob(f"*/bin/{NAME}")

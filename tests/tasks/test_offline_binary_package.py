@@ -44,6 +44,18 @@ def test_an_archive_and_two_packages(packing: package.Packing, processes: Proces
     assert (environ["SOURCE_DATE_EPOCH"], environ["DOLLAR"]) == ("1700000000", "$")
 
 
+@pytest.mark.parametrize("wanted", [(), ("rpm",), ("deb", "deb")])
+def test_the_packages_that_are_wanted(
+    wanted: tuple[str, ...], packing: package.Packing, processes: Processes
+) -> None:
+    plan = replace(packing.plan, settings=Settings(packages=wanted))
+    package.release(replace(packing, plan=plan))
+    called = " ".join(str(word) for command in processes.calls for word in command)
+    assert {name for name in ("deb", "rpm") if f"--packager {name}" in called} == {*wanted}
+    assert called.count("--packager") == len({*wanted})
+    assert packing.artefacts.archive.exists()
+
+
 @pytest.mark.usefixtures("processes")
 def test_a_package_links_what_the_release_shares(packing: package.Packing) -> None:
     page = packing.tree / "share/man/man1/my-service.1"

@@ -22,6 +22,8 @@ class Settings:
     """How long the program's before_switch hook may take, in seconds."""
     overlap: bool = True
     """Whether a new release starts beside the old one; false where it must not run twice."""
+    packages: tuple[str, ...] = ("deb", "rpm")
+    """The packages that are made beside the archive."""
     hidden_imports: tuple[str, ...] = ()
     collect_submodules: tuple[str, ...] = ()
     collect_data: tuple[str, ...] = ()
@@ -57,6 +59,7 @@ RULES: rules.Rules = {
         "standalone_mirror": rules.text(r"[a-z]+://\S+", "a URL", empty=True),
     },
     "offline_binary": {
+        "packages": rules.texts("deb|rpm", "deb and rpm"),
         "hidden_imports": rules.MODULES,
         "collect_submodules": rules.MODULES,
         "collect_data": rules.MODULES,

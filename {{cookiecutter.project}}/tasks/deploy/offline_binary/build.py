@@ -26,12 +26,14 @@ _START = {"service": "serve", "worker": "serve", "cli": "--help"}
 def describe(plan: Plan) -> None:
     """Print what a build would do; raise `TaskError` for what it would refuse before it begins."""
     program_base.require_tools()
-    hosts = "program, archive, .deb, .rpm" if plan.for_hosts else "program, archive"
+    packages = [f".{name}" for name in plan.settings.packages] if plan.for_hosts else []
     rows = {
         "release": plan.revision.release,
         "python": f"{plan.interpreter.version} ({plan.interpreter.path})",
         "platform": plan.system,
-        "makes": "one executable file" if plan.onefile else hosts,
+        "makes": (
+            "one executable file" if plan.onefile else ", ".join(["program", "archive", *packages])
+        ),
         "where": plan.where,
         "state": "unchanged, nothing to do" if is_published(plan) else "to be built",
     }

@@ -38,9 +38,10 @@ def release(packing: Packing) -> None:
     """Complete the release tree and write the archive and, for Linux, the packages."""
     plan, tree = packing.plan, packing.tree
     release_tree.lay_out(tree, plan, packing.environment, packing.glibc, packing.artefacts.folder)
-    packers = (_archive, _deb, _rpm) if plan.for_hosts else (_archive,)
+    packers = [_archive]
     if plan.for_hosts:
         _prepare(packing)
+        packers += [_PACKAGES[name] for name in dict.fromkeys(plan.settings.packages)]
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(packer, packing) for packer in packers]:
             done.result()
@@ -71,6 +72,9 @@ def _deb(packing: Packing) -> None:
 
 def _rpm(packing: Packing) -> None:
     _nfpm(packing, "rpm", packing.artefacts.rpm)
+
+
+_PACKAGES = {"deb": _deb, "rpm": _rpm}
 
 
 def _nfpm(packing: Packing, packager: str, output: Path) -> None:
