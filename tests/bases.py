@@ -27,7 +27,6 @@ class Bases:
     def __init__(self, store: Path) -> None:
         self._store = store
         self._projects: list[Path] = []
-        self._pruned = False
 
     def lend(self, project: Path) -> None:
         """Give a project all bases that there are, as links; what it fills is passed on by `take`.
@@ -35,13 +34,9 @@ class Bases:
         The engine never changes a base that is current. The project must stay where it is.
         """
         with self._exclusive():
-            if not self._pruned:
-                self._prune()
-                self._pruned = True
-            for link in project.glob("build/*/base-*"):
-                if not link.exists():  # another process has pruned what was lent
-                    link.unlink()
-            for base in self._store.glob("*/base-*"):
+            self._prune()
+            for base in filter(bases.is_current, self._store.glob("*/base-*")):
+                _lent(base).touch()
                 link = project / "build" / base.relative_to(self._store)
                 link.parent.mkdir(parents=True, exist_ok=True)
                 if not link.is_symlink() and not link.exists():
@@ -76,13 +71,18 @@ class Bases:
             unfinished.rename(kept)
 
     def _prune(self) -> None:
-        """Remove bases that this machine's libraries have outdated, and the longest unused ones."""
+        """Remove bases that this machine's libraries have outdated, and the longest unused ones.
+
+        Those that were lent stay for as long as a run may take: others may run beside this one.
+        """
         for quadrant in self._store.glob("*/"):
             found = sorted(quadrant.glob("base-*"), key=lambda base: -base.stat().st_mtime)
             for place, base in enumerate(found):
-                unused = time.time() - base.stat().st_mtime > _LONGEST_RUN
-                if not bases.is_current(base) or (unused and place >= _KEPT):
+                lent = _lent(base).exists() and _age(_lent(base)) < _LONGEST_RUN
+                unused = _age(base) > _LONGEST_RUN and place >= _KEPT
+                if not lent and (unused or not bases.is_current(base)):
                     shutil.rmtree(base)
+                    _lent(base).unlink(missing_ok=True)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -90,3 +90,13 @@ class Bases:
         with (self._store / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _lent(base: Path) -> Path:
+    """Return the file that is touched when a base is lent."""
+    return base.with_name(f".{base.name}.lent")
+
+
+def _age(path: Path) -> float:
+    """Return the seconds since a file or folder was touched."""
+    return time.time() - path.stat().st_mtime
