@@ -17,7 +17,8 @@ from tests.soak import SEED, SOAK
 from tests.support import ROOT, cache, commit, literal, missing, run, tracked
 
 LONGEST_FIRST = (
-    "test_sessions", "test_own_program", "test_offline_binary", "test_offline_source", "test_menu",
+    "test_sessions", "test_pipelines", "test_own_program", "test_offline_binary",
+    "test_offline_source", "test_menu",
     "test_dependencies", "test_python_tasks",
     "test_fastapi", "test_hosts", "test_settings", "test_online_source", "test_django",
     "test_kill", "test_bundle_heavy", "test_worker", "test_hosts_setup", "test_flask",

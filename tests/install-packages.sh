@@ -15,9 +15,13 @@ packages="
     busybox-static
     qemu-user-static
     rpm
+    rsync
     shellcheck
     systemd-container
 "
+# These may have come another way, with which Debian's own would not go together.
+command -v npm >/dev/null || packages="$packages nodejs npm"
+command -v java >/dev/null || packages="$packages default-jre-headless"
 missing=
 for package in $packages; do
     case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
