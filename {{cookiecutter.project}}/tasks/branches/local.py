@@ -92,7 +92,8 @@ class Local:
             here = self._repository()
             return _ask(lambda: [p for commit in merged for p in here.content(branch, commit)])
         if kind.push == "nobody":
-            starting = [each.key for each in self.table.values() if each.comes_from == kind.key]
+            others = [each for each in self.table.values() if not each.fixed]
+            starting = [each.key for each in others if each.comes_from == kind.key]
             how = " or ".join(f"`invoke branch.start {key} NAME`" for key in starting)
             return [f"{branch} takes requests only: {how or 'commit to another branch'}"]
         said = git.run(self.root, "diff", "--cached", "--name-only", "--no-renames", "-z")
