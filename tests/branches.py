@@ -1,6 +1,7 @@
 """A repository with a branch of each kind, and a server for it that runs the pre-receive hook."""
 
 import os
+import tempfile
 import subprocess
 import tomllib
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CEILING_DIRECTORIES": tempfile.gettempdir(),  # nox keeps temporary files in the checkout
     **{f"GIT_{who}_NAME": "Test" for who in ("AUTHOR", "COMMITTER")},
     **{f"GIT_{who}_EMAIL": "test@example.com" for who in ("AUTHOR", "COMMITTER")},
 }

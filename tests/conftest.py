@@ -16,6 +16,9 @@ from tests.bases import Bases
 from tests.soak import SEED, SOAK
 from tests.support import ROOT, cache, commit, literal, missing, run, tracked
 
+# Projects that tests make lie in no repository, though nox keeps temporary files in the checkout.
+os.environ["GIT_CEILING_DIRECTORIES"] = tempfile.gettempdir()
+
 LONGEST_FIRST = (
     "test_sessions", "test_pipelines", "test_own_program", "test_offline_binary",
     "test_offline_source", "test_menu",

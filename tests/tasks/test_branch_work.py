@@ -227,7 +227,7 @@ def test_files_come_from_git_where_nobody_names_them(clone: Clone, here: Local) 
 @pytest.mark.parametrize(
     ("name", "file", "said"),
     [
-        ("main", "a", "main takes requests only: `invoke branch.start develop NAME`"),
+        ("main", "a", "main takes requests only: `invoke branch.start release NAME` or "),
         ("develop", "a", "develop takes requests only: `invoke branch.start dependency NAME` or "),
         ("docs/c", "src/a.py", "docs/c may not change src/a.py: docs/* may change docs/, *.md"),
         ("docs/c", "docs/a.md", None),
