@@ -1,8 +1,8 @@
 """A repository with a branch of each kind, and a server for it that runs the pre-receive hook."""
 
 import os
-import tempfile
 import subprocess
+import tempfile
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
