@@ -166,6 +166,7 @@ def test_a_quadrant_can_be_deleted(folder: Path, quadrant: str) -> None:
     readme = folder / "README.md"
     kept = [line for line in readme.read_text().splitlines() if quadrant not in line]
     readme.write_text("\n".join(kept) + "\n")
+    run([*INVOKE, "branch.sync"], cwd=folder)
     environment = {key: value for key, value in os.environ.items() if key != "CI"}
     run([sys.executable, "-m", "nox", "-s", "lint"], cwd=folder, env=environment)
     other = "offline-source" if quadrant == "offline-binary" else "offline-binary"
