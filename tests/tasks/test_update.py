@@ -20,6 +20,7 @@ from tasks.lib.environment import Environment
 from tasks.lib.interpreter import Interpreter
 from tasks.lib.project import Project
 
+from tests.branches import ROWS
 from tests.support import commit
 from tests.tasks.conftest import INDEX, LOCKED, Processes
 
@@ -28,31 +29,6 @@ CLEAN = Facts({}, frozenset(), {}, 2048)
 TABLE = """
 [tool.security]
 advisories = "https://advisories.example/v1/query"
-"""
-BRANCHES = """
-[tool.branches.main]
-name = "main"
-purpose = "what runs"
-from = ""
-into = []
-push = "nobody"
-checks = []
-
-[tool.branches.develop]
-name = "develop"
-purpose = "daily work"
-from = "main"
-into = ["main"]
-push = "nobody"
-checks = []
-
-[tool.branches.dependency]
-name = "dependency/*"
-purpose = "newer packages"
-from = "develop"
-into = ["develop"]
-push = "developers"
-checks = []
 """
 
 
@@ -64,7 +40,7 @@ def repository(small: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     (small.root / ".gitignore").write_text("build/\n.env\n")
     path = small.root / "pyproject.toml"
-    path.write_text(path.read_text() + TABLE + BRANCHES)
+    path.write_text(f"{path.read_text()}{TABLE}\n{ROWS}")
     commit(small.root)
     git.run(small.root, "switch", "--quiet", "--create", "develop")
     nox = tmp_path / "bin/nox"
@@ -387,3 +363,17 @@ def test_the_audit_says_what_is_accepted(
     path.write_text(path.read_text() + entry)
     deps.ask_audit(MockContext())
     assert "fixed in 8.2 (accepted in pyproject.toml)\n" in capsys.readouterr().out
+
+
+def test_the_table_names_the_branches(repository: Project) -> None:
+    path = repository.root / "pyproject.toml"
+    rows = path.read_text().replace('name = "dependency/*"', 'name = "deps/*"')
+    path.write_text(rows.replace('name = "develop"', 'name = "next"'))
+    commit(repository.root)
+    wrong = pytest.raises(TaskError, match=r"^this is branch 'develop': expected next, or a branch")
+    with wrong, branch.work(repository):
+        pass
+    git.run(repository.root, "branch", "--move", "next")
+    with branch.work(repository) as work:
+        (work.project.root / "Pipfile.lock").write_text("{}")
+        assert work.finish("x", "build(deps): x", ["Pipfile.lock"]) == "deps/x"
