@@ -5,18 +5,18 @@ import os
 import re
 import shutil
 import sys
-import threading
 import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tasks.lib import interpreter
 
+from tests import services
 from tests.conftest import Bake
+from tests.services import Advisories
 from tests.soak import some
 from tests.support import KINDS, PYTHONS, offered_here, run
 
@@ -49,42 +49,11 @@ def mended(folder: Path) -> Iterator[Path]:
     run(["git", "clean", "--quiet", "--force", "-d"], cwd=folder)
 
 
-class Advisories(ThreadingHTTPServer):
-    """An advisory service on loopback that knows some packages as vulnerable, or is broken."""
-
-    vulnerable: frozenset[str] = frozenset()
-    broken = False
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1/query"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Advisories
-
-    def do_POST(self) -> None:
-        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        found = query["package"]["name"] in self.server.vulnerable
-        advisory = {"id": "GHSA-test", "summary": "made up", "affected": []}
-        body = json.dumps({"vulns": [advisory]} if found else {}).encode()
-        self.send_response(503 if self.server.broken else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base's name)
-        pass
-
-
 @pytest.fixture
 def advisories() -> Iterator[Advisories]:
-    with Advisories(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    """Return an advisory service on loopback that knows of nothing."""
+    with services.advisories() as service:
+        yield service
 
 
 def test_a_fresh_project_is_green(folder: Path, advisories: Advisories) -> None:
@@ -296,18 +265,18 @@ def test_security_finds(mended: Path, advisories: Advisories) -> None:
 def test_a_vulnerable_package_is_red_until_it_is_allowed(
     mended: Path, advisories: Advisories
 ) -> None:
-    advisories.vulnerable = frozenset({"click"})
+    advisories.records = [services.advisory("GHSA-test", "click", "999")]
     audit = ("-s", "security", "--", "pip-audit")
     said = nox(mended, *audit, code=1, OSV_URL=advisories.url)
-    assert "pip-audit: GHSA-test:click" in said
-    entry = '\n[[tool.security.allow]]\ncheck = "pip-audit"\nfinding = "GHSA-test:click"\n'
+    assert "pip-audit: CVE-test:click" in said
+    entry = '\n[[tool.security.allow]]\ncheck = "pip-audit"\nfinding = "CVE-test:click"\n'
     appended("pyproject.toml", f'{entry}until = 2999-12-31\nreason = "made up"\n')(mended)
     said = nox(mended, *audit, OSV_URL=advisories.url)
     assert "Session security was successful" in said
     pyproject = mended / "pyproject.toml"
     pyproject.write_text(pyproject.read_text().replace("2999-12-31", "2020-12-31"))
     said = nox(mended, *audit, code=1, OSV_URL=advisories.url)
-    assert "allow-list entry GHSA-test:click ended on 2020-12-31" in said
+    assert "allow-list entry CVE-test:click ended on 2020-12-31" in said
 
 
 @pytest.mark.parametrize("broken", [True, False])
